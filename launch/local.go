@@ -1,0 +1,149 @@
+// Package launch runs the tasks of a plan. It knows where they run and not what they do.
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/climb-go/climb/task"
+)
+
+// Local runs tasks in this process.
+type Local struct {
+	Workers int // tasks that run at once; 0 is the number of cores
+	Retries int // more attempts for a task whose error asks for another one; 0 is none
+}
+
+// Event tells what happened to a task.
+type Event struct {
+	Task     int            // -1 in the first event, which tells what was done before
+	Done     int            // tasks of the plan that are done
+	Total    int            // tasks of the plan
+	Fraction float64        // of this task, 0 to 1, as far as it reports it
+	Manifest *task.Manifest // set when the task has just been done
+	Err      error          // set when an attempt has failed, also if another one follows
+}
+
+// Run does the tasks of the plan that are not done, in order, Workers at a time. watch may be nil; its calls never overlap, and it
+// must be quick.
+//
+// A task whose error asks for it (task.Retry) is tried again; if it keeps failing, the others go on. Any other error stops the
+// pool: running tasks end, no new ones begin. The error of the lowest task is returned, with its number. When ctx ends, running
+// attempts are dropped and ctx.Err() is returned.
+func (l Local) Run(ctx context.Context, p *task.Plan, f task.Func, watch func(Event)) error {
+	missing, err := p.Missing()
+	if err != nil {
+		return err
+	}
+	w := &pool{local: l, plan: p, f: f, watch: watch, todo: missing, done: len(p.Tasks) - len(missing), failed: len(p.Tasks)}
+	w.tell(Event{Task: -1})
+	workers := l.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var wg sync.WaitGroup
+	for range min(workers, len(missing)) {
+		wg.Go(func() { w.work(ctx) })
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return w.err
+}
+
+// pool is the state of one Run.
+type pool struct {
+	local Local
+	plan  *task.Plan
+	f     task.Func
+	watch func(Event)
+
+	mu     sync.Mutex
+	todo   []int // tasks that no worker has taken
+	done   int
+	failed int // lowest task that failed
+	err    error
+}
+
+// work does tasks until there are none.
+func (w *pool) work(ctx context.Context) {
+	for {
+		w.mu.Lock()
+		if len(w.todo) == 0 || ctx.Err() != nil {
+			w.mu.Unlock()
+			return
+		}
+		n := w.todo[0]
+		w.todo = w.todo[1:]
+		w.mu.Unlock()
+		if err := w.try(ctx, n); err != nil {
+			w.fail(n, err)
+		}
+	}
+}
+
+// try does task n, again if it may.
+func (w *pool) try(ctx context.Context, n int) error {
+	for attempt := 0; ; attempt++ {
+		m, err := w.plan.Run(ctx, n, func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+			a.Progress = func(done, total int64) {
+				w.tell(Event{Task: n, Fraction: fraction(done, total)})
+			}
+			return w.f(ctx, p, n, a)
+		})
+		if err == nil {
+			w.tell(Event{Task: n, Fraction: 1, Manifest: m})
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.tell(Event{Task: n, Err: err})
+		if !task.IsRetry(err) || attempt >= w.local.Retries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(min(100*time.Millisecond<<min(attempt, 6), 5*time.Second)):
+		}
+	}
+}
+
+// fail notes the error of task n.
+func (w *pool) fail(n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n < w.failed {
+		w.failed, w.err = n, fmt.Errorf("task %d: %w", n, err)
+	}
+	if !task.IsRetry(err) || errors.Is(err, context.Canceled) {
+		w.todo = nil
+	}
+}
+
+// tell passes an event on.
+func (w *pool) tell(e Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.Manifest != nil {
+		w.done++
+	}
+	e.Done, e.Total = w.done, len(w.plan.Tasks)
+	if w.watch != nil {
+		w.watch(e)
+	}
+}
+
+// fraction is done/total within 0 and 1.
+func fraction(done, total int64) float64 {
+	if total <= 0 {
+		return 0
+	}
+	return min(max(float64(done)/float64(total), 0), 1)
+}

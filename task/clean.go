@@ -1,0 +1,68 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const attemptPrefix = ".attempt-"
+
+// attemptName is <task>.<unique>.<pid>.<pid namespace>.<host>. The host comes last since it may hold dots.
+func attemptName(n int) string {
+	return fmt.Sprintf("%05d.%s.%d.%s.%s", n, unique(), os.Getpid(), pidNamespace(), hostname())
+}
+
+// Clean removes what dead attempts left in the directory of the stage. An attempt is dead if its process ran on this host and is
+// gone; those of other hosts, and of other containers on this host, are left alone. It returns how many it removed.
+func (p *Plan) Clean() (int, error) {
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	var errs []error
+	for _, e := range entries {
+		id, ok := strings.CutPrefix(e.Name(), attemptPrefix)
+		if !ok || !isDead(id) {
+			continue
+		}
+		if err := os.RemoveAll(p.Path(e.Name())); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		removed++
+	}
+	return removed, errors.Join(errs...)
+}
+
+// isDead tells whether the process of an attempt is known to be gone.
+func isDead(id string) bool {
+	parts := strings.SplitN(id, ".", 5)
+	if len(parts) != 5 || parts[3] != pidNamespace() || parts[4] != hostname() {
+		return false
+	}
+	pid, err := strconv.Atoi(parts[2])
+	return err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// hostname is the name of this host, or "unknown".
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" || strings.ContainsRune(name, os.PathSeparator) {
+		return "unknown"
+	}
+	return name
+}
+
+// pidNamespace tells containers apart that share a host name; "0" where there is no such thing.
+func pidNamespace() string {
+	link, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return "0"
+	}
+	return strings.Trim(link, "pid:[]")
+}

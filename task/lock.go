@@ -1,0 +1,90 @@
+package task
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Lock is held by the one controller of a run directory. The kernel frees it when the process ends, however it ends.
+type Lock struct{ f *os.File }
+
+// Holder says who holds a lock.
+type Holder struct {
+	Host    string    `json:"host"`
+	PID     int       `json:"pid"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// HeldError is the error of Acquire when another controller works in the directory.
+type HeldError struct {
+	Dir string
+	Holder
+}
+
+func (e *HeldError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another process works in %s: wait for it to end", e.Dir)
+	}
+	return fmt.Sprintf("%s is in use by process %d on %s since %s (%s): wait for it to end, or stop it with kill %d",
+		e.Dir, e.PID, e.Host, e.Since.Format(time.RFC3339), e.Command, e.PID)
+}
+
+// Acquire makes this process the controller of dir, which it makes if need be. If there is another one the error is a *HeldError.
+// The lock is flock(2) on the file "lock" in dir, which also says who holds it; it holds across hosts where the file system shares
+// such locks (NFS since Linux 2.6.12, Lustre with -o flock).
+func Acquire(dir string) (*Lock, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, diskError(dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, diskError(dir, err)
+	}
+	err = flock(f)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		held := &HeldError{Dir: dir}
+		if data, err := io.ReadAll(f); err != nil || json.Unmarshal(data, &held.Holder) != nil {
+			held.Holder = Holder{}
+		}
+		f.Close()
+		return nil, held
+	}
+	if err != nil {
+		f.Close()
+		return nil, Permanent(fmt.Errorf("the file system of %s has no file locks: mount it with them, or choose another run directory (%w)", dir, err))
+	}
+	data, err := json.Marshal(Holder{hostname(), os.Getpid(), strings.Join(os.Args, " "), time.Now().UTC()})
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(append(data, '\n'), 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, diskError(dir, err)
+	}
+	return &Lock{f}, nil
+}
+
+// Release gives the directory up. The file stays: removing it would let two processes hold one lock each.
+func (l *Lock) Release() error {
+	return errors.Join(l.f.Truncate(0), l.f.Close())
+}
+
+// flock takes the lock without waiting for it.
+func flock(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EINTR {
+			return err
+		}
+	}
+}

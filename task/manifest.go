@@ -1,0 +1,141 @@
+package task
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Manifest says that a task is done and what it wrote.
+type Manifest struct {
+	Task     int              `json:"task"`
+	Outputs  []Output         `json:"outputs"` // sorted by name
+	Counters map[string]int64 `json:"counters,omitempty"`
+	Host     string           `json:"host"`
+	PID      int              `json:"pid"`
+	Attempt  string           `json:"attempt"` // unique among all attempts
+	Started  time.Time        `json:"started"`
+	Seconds  float64          `json:"seconds"`
+}
+
+// Output is a file that a task wrote.
+type Output struct {
+	Name   string `json:"name"` // below the directory of the stage, with slashes
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hex
+}
+
+// Bytes is the size of all outputs.
+func (m *Manifest) Bytes() int64 {
+	var n int64
+	for _, o := range m.Outputs {
+		n += o.Bytes
+	}
+	return n
+}
+
+// Manifest returns the manifest of task n. The error is fs.ErrNotExist if the task is not done: it has no manifest, or one that
+// cannot be read, or an output is missing or has another size.
+func (p *Plan) Manifest(n int) (*Manifest, error) {
+	if err := p.has(n); err != nil {
+		return nil, err
+	}
+	path := p.manifestPath(n)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(data, n)
+	if err != nil {
+		return nil, fmt.Errorf("manifest %s is damaged, so the task counts as not done: %w (%w)", path, err, fs.ErrNotExist)
+	}
+	for _, o := range m.Outputs {
+		info, err := os.Stat(p.Path(o.Name))
+		if err != nil {
+			return nil, fmt.Errorf("output of task %d: %w", n, err)
+		}
+		if info.Size() != o.Bytes {
+			return nil, fmt.Errorf("output %s has %d bytes and not %d, so task %d counts as not done: %w", p.Path(o.Name), info.Size(), o.Bytes, n, fs.ErrNotExist)
+		}
+	}
+	return m, nil
+}
+
+func parseManifest(data []byte, n int) (*Manifest, error) {
+	m := new(Manifest)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, err
+	}
+	if m.Task != n || m.Attempt == "" {
+		return nil, fmt.Errorf("it is of task %d, attempt %q", m.Task, m.Attempt)
+	}
+	for _, o := range m.Outputs {
+		if !filepath.IsLocal(filepath.FromSlash(o.Name)) {
+			return nil, fmt.Errorf("output %q lies outside the stage", o.Name)
+		}
+	}
+	return m, nil
+}
+
+// Missing returns the tasks that are not done, in order.
+func (p *Plan) Missing() ([]int, error) {
+	var missing []int
+	for n := range p.Tasks {
+		_, err := p.Manifest(n)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, n)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+// Verify reads the outputs of task n and compares them with its manifest.
+func (p *Plan) Verify(n int) error {
+	m, err := p.Manifest(n)
+	if err != nil {
+		return err
+	}
+	for _, o := range m.Outputs {
+		sum, _, err := hashFile(p.Path(o.Name), false)
+		if err != nil {
+			return err
+		}
+		if sum != o.SHA256 {
+			return fmt.Errorf("output %s has changed since task %d wrote it: remove %s and run again to make it anew", p.Path(o.Name), n, p.manifestPath(n))
+		}
+	}
+	return nil
+}
+
+// hashFile returns the SHA-256 of a file and its size, and waits until it is on disk if asked to.
+func hashFile(path string, sync bool) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	if sync {
+		if err := f.Sync(); err != nil {
+			return "", 0, diskError(filepath.Dir(path), err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+func (p *Plan) manifestPath(n int) string {
+	return p.Path(p.prefix()+"done", fmt.Sprintf("%05d.json", n))
+}
