@@ -1,0 +1,171 @@
+package vec
+
+import "math"
+
+// Dot returns sum a[i]*b[i].
+func Dot(a, b []float32) float32 {
+	same("dot", len(a), len(b))
+	return dot(a, b)
+}
+
+// SquaredDistance returns sum (a[i]-b[i])^2.
+func SquaredDistance(a, b []float32) float32 {
+	same("squared distance", len(a), len(b))
+	return squaredDistance(a, b)
+}
+
+// SumSquares returns sum x[i]^2, added up in float64.
+func SumSquares(x []float32) float64 { return sumSquares(x) }
+
+// Axpy does y[i] += alpha*x[i].
+func Axpy(alpha float32, x, y []float32) {
+	same("axpy", len(x), len(y))
+	axpy(alpha, x, y)
+}
+
+// Scale does x[i] *= alpha.
+func Scale(alpha float32, x []float32) { scale(alpha, x) }
+
+// Add does dst[i] = a[i] + b[i].
+func Add(dst, a, b []float32) {
+	same("add", len(dst), len(a), len(b))
+	add(dst, a, b)
+}
+
+// Mul does dst[i] = a[i] * b[i].
+func Mul(dst, a, b []float32) {
+	same("mul", len(dst), len(a), len(b))
+	mul(dst, a, b)
+}
+
+// Max returns the largest element, -Inf for none. What it returns when x holds
+// a NaN is not defined.
+func Max(x []float32) float32 { return maximum(x) }
+
+// Nearest returns the j with the smallest norms[j] - 2*dots[j], the lowest such
+// j on a tie, and that value; NaNs never win. With dots[j] = <x, c_j> and
+// norms[j] = |c_j|^2 it is the nearest centroid to x, and the value plus |x|^2
+// is the squared distance to it. index is -1 if no value is below +Inf.
+func Nearest(dots, norms []float32) (index int, score float32) {
+	same("nearest", len(dots), len(norms))
+	return nearest(dots, norms)
+}
+
+// Exp does dst[i] = e^x[i], within 2 units in the last place. It overflows to
+// +Inf, underflows gradually to 0, and keeps NaN.
+func Exp(dst, x []float32) {
+	same("exp", len(dst), len(x))
+	exp(dst, x)
+}
+
+// ExpSum does dst[i] = e^(x[i]-shift) and returns sum dst[i].
+func ExpSum(dst, x []float32, shift float32) float32 {
+	same("exp", len(dst), len(x))
+	return expSum(dst, x, shift)
+}
+
+// Softmax replaces x by e^x[i] / sum e^x[j]. Elements may be -Inf, not all.
+func Softmax(x []float32) {
+	if len(x) == 0 {
+		return
+	}
+	scale(1/expSum(x, x, maximum(x)), x)
+}
+
+// SoftmaxGrad does dst[i] = alpha * p[i] * (dp[i] - sum p[j]*dp[j]): the
+// gradient with respect to s of softmax(alpha*s) = p, given the gradient dp with
+// respect to p.
+func SoftmaxGrad(dst, p, dp []float32, alpha float32) {
+	same("softmax gradient", len(dst), len(p), len(dp))
+	softmaxGrad(dst, p, dp, alpha, dot(p, dp))
+}
+
+// LogSumExp returns log sum e^x[i], -Inf for none.
+func LogSumExp(x []float32) float32 {
+	m := maximum(x)
+	if math.IsInf(float64(m), 0) {
+		return m
+	}
+	return m + float32(math.Log(float64(sumExp(x, m))))
+}
+
+// Silu does dst[i] = x[i] / (1 + e^-x[i]).
+func Silu(dst, x []float32) {
+	same("silu", len(dst), len(x))
+	silu(dst, x)
+}
+
+// SwiGLU does dst[i] = silu(gate[i]) * up[i].
+// Shazeer 2020, arXiv:2002.05202, equation 6 without the biases.
+func SwiGLU(dst, gate, up []float32) {
+	same("swiglu", len(dst), len(gate), len(up))
+	swiglu(dst, gate, up)
+}
+
+// SwiGLUGrad sets dgate and dup to the gradients of SwiGLU, given dy, the
+// gradient with respect to its result:
+//
+//	s = 1/(1+e^-gate);  dgate = dy*up*s*(1+gate*(1-s));  dup = dy*gate*s
+func SwiGLUGrad(dgate, dup, gate, up, dy []float32) {
+	same("swiglu gradient", len(dgate), len(dup), len(gate), len(up), len(dy))
+	swigluGrad(dgate, dup, gate, up, dy)
+}
+
+// Rotate turns the pairs (x[i], y[i]) by the angles with these cosines and
+// sines: x' = x*cos - y*sin, y' = y*cos + x*sin. For rotary embeddings in the
+// half-split form x and y are the two halves of a head.
+func Rotate(x, y, cos, sin []float32) {
+	same("rotate", len(x), len(y), len(cos), len(sin))
+	rotate(x, y, cos, sin)
+}
+
+// RotateBack undoes Rotate: x' = x*cos + y*sin, y' = y*cos - x*sin. It is also
+// its gradient.
+func RotateBack(x, y, cos, sin []float32) {
+	same("rotate", len(x), len(y), len(cos), len(sin))
+	rotate(y, x, cos, sin)
+}
+
+// RMSNorm does dst[i] = x[i]*r*weight[i] for one row with r = 1/sqrt(mean x^2 +
+// eps), and returns r. Zhang and Sennrich 2019, arXiv:1910.07467, equation 4.
+func RMSNorm(dst, x, weight []float32, eps float32) (r float32) {
+	same("rms norm", len(dst), len(x), len(weight))
+	r = float32(1 / math.Sqrt(float64(dot(x, x))/float64(len(x))+float64(eps)))
+	mulScale(dst, x, weight, r)
+	return r
+}
+
+// RMSNormGrad adds the gradients of one row of RMSNorm to dx and dweight, given
+// dy, the gradient with respect to its result, and r as RMSNorm returned it:
+//
+//	dx += r*weight*dy - x * r^3/n * sum weight*dy*x;  dweight += r*dy*x
+func RMSNormGrad(dx, dweight, dy, x, weight []float32, r float32) {
+	same("rms norm gradient", len(dx), len(dweight), len(dy), len(x), len(weight))
+	rmsGrad(dx, dweight, dy, x, weight, r, -r*r*r/float32(len(x))*dot3(weight, dy, x))
+}
+
+// AdamW does one step of decoupled Adam (Loshchilov and Hutter 2019,
+// arXiv:1711.05101, algorithm 2):
+//
+//	m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g*g
+//	p = p - lr*(m/correction1 / (sqrt(v/correction2)+eps) + decay*p)
+//
+// with correction1 = 1-beta1^t and correction2 = 1-beta2^t at step t = 1, 2, ...
+func AdamW(params, grads, m, v []float32, lr, beta1, beta2, eps, decay, correction1, correction2 float32) {
+	same("adamw", len(params), len(grads), len(m), len(v))
+	adamw(params, grads, m, v, beta1, 1-beta1, beta2, 1-beta2,
+		1-lr*decay, -lr/correction1, float32(1/math.Sqrt(float64(correction2))), eps)
+}
+
+// HalfFromFloat converts to IEEE 754 binary16, rounding to nearest, ties to
+// even; what is too large becomes an infinity.
+func HalfFromFloat(dst []uint16, src []float32) {
+	same("half floats", len(dst), len(src))
+	halfFromFloat(dst, src)
+}
+
+// FloatFromHalf converts from IEEE 754 binary16; it is exact.
+func FloatFromHalf(dst []float32, src []uint16) {
+	same("half floats", len(dst), len(src))
+	floatFromHalf(dst, src)
+}

@@ -1,0 +1,214 @@
+package vec
+
+import "math"
+
+// The kernels in portable Go. They are the definition of what the assembly does.
+
+func dotGo(a, b []float32) float32 {
+	var s [4]float32
+	n := len(a) &^ 3
+	for i := 0; i < n; i += 4 {
+		x, y := a[i:i+4:i+4], b[i:i+4:i+4]
+		s[0] += x[0] * y[0]
+		s[1] += x[1] * y[1]
+		s[2] += x[2] * y[2]
+		s[3] += x[3] * y[3]
+	}
+	for i := n; i < len(a); i++ {
+		s[i-n] += a[i] * b[i]
+	}
+	return (s[0] + s[2]) + (s[1] + s[3])
+}
+
+func dot3Go(a, b, c []float32) (s float32) {
+	for i := range a {
+		s += a[i] * b[i] * c[i]
+	}
+	return s
+}
+
+func squaredDistanceGo(a, b []float32) (s float32) {
+	for i := range a {
+		d := a[i] - b[i]
+		s += d * d
+	}
+	return s
+}
+
+func sumSquaresGo(x []float32) (s float64) {
+	for _, v := range x {
+		s += float64(v) * float64(v)
+	}
+	return s
+}
+
+func maximumGo(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > m {
+			m = v
+		}
+	}
+	return m
+}
+
+func nearestGo(dots, norms []float32) (int, float32) {
+	index, best := -1, float32(math.Inf(1))
+	for j := range dots {
+		if s := norms[j] - 2*dots[j]; s < best {
+			index, best = j, s
+		}
+	}
+	return index, best
+}
+
+func axpyGo(alpha float32, x, y []float32) {
+	for i := range x {
+		y[i] += alpha * x[i]
+	}
+}
+
+func scaleGo(alpha float32, x []float32) {
+	for i := range x {
+		x[i] *= alpha
+	}
+}
+
+func addGo(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = a[i] + b[i]
+	}
+}
+
+func mulGo(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = a[i] * b[i]
+	}
+}
+
+func mulScaleGo(dst, x, w []float32, alpha float32) {
+	for i := range dst {
+		dst[i] = x[i] * alpha * w[i]
+	}
+}
+
+func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
+
+func expGo(dst, x []float32) {
+	for i := range dst {
+		dst[i] = exp32(x[i])
+	}
+}
+
+func expSumGo(dst, x []float32, shift float32) (s float32) {
+	for i := range dst {
+		dst[i] = exp32(x[i] - shift)
+		s += dst[i]
+	}
+	return s
+}
+
+func sumExpGo(x []float32, shift float32) (s float32) {
+	for i := range x {
+		s += exp32(x[i] - shift)
+	}
+	return s
+}
+
+func softmaxGradGo(dst, p, dp []float32, alpha, mean float32) {
+	for i := range dst {
+		dst[i] = (dp[i] - mean) * (p[i] * alpha)
+	}
+}
+
+func siluGo(dst, x []float32) {
+	for i := range dst {
+		dst[i] = x[i] / (1 + exp32(-x[i]))
+	}
+}
+
+func swigluGo(dst, gate, up []float32) {
+	for i := range dst {
+		dst[i] = gate[i] / (1 + exp32(-gate[i])) * up[i]
+	}
+}
+
+func swigluGradGo(dgate, dup, gate, up, dy []float32) {
+	for i := range dy {
+		g, u, d := gate[i], up[i], dy[i]
+		s := 1 / (1 + exp32(-g))
+		gs := g * s
+		dup[i] = d * gs
+		dgate[i] = d * u * (s + gs*(1-s))
+	}
+}
+
+func rotateGo(x, y, cos, sin []float32) {
+	for i := range x {
+		a, b := x[i], y[i]
+		x[i] = a*cos[i] - b*sin[i]
+		y[i] = b*cos[i] + a*sin[i]
+	}
+}
+
+func rmsGradGo(dx, dw, dy, x, w []float32, r, beta float32) {
+	for i := range dx {
+		d := r * dy[i]
+		dx[i] += d*w[i] + beta*x[i]
+		dw[i] += d * x[i]
+	}
+}
+
+func adamwGo(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps float32) {
+	for i := range p {
+		m[i] = beta1*m[i] + alpha1*g[i]
+		v[i] = beta2*v[i] + alpha2*(g[i]*g[i])
+		d := float32(math.Sqrt(float64(v[i])))*rscale + eps
+		p[i] = keep*p[i] + step*m[i]/d
+	}
+}
+
+func halfFromFloatGo(dst []uint16, src []float32) {
+	for i, x := range src {
+		dst[i] = halfBits(x)
+	}
+}
+
+func floatFromHalfGo(dst []float32, src []uint16) {
+	for i, h := range src {
+		dst[i] = halfValue(h)
+	}
+}
+
+// halfBits rounds by adding numbers so large that the float32 adder drops just
+// the bits that binary16 does not have.
+func halfBits(x float32) uint16 {
+	b := math.Float32bits(x)
+	sign := uint16(b >> 16 & 0x8000)
+	b &= 0x7fffffff
+	switch {
+	case b > 0x7f800000: // NaN: quiet, upper bits of the payload kept
+		return sign | 0x7e00 | uint16(b>>13&0x3ff)
+	case b >= 0x477ff000: // 65520 and up
+		return sign | 0x7c00
+	case b < 0x38800000: // below 2^-14: subnormal, in units of 2^-24
+		return sign | uint16(math.Float32bits(math.Float32frombits(b)+0.5)-0x3f000000)
+	}
+	b += 0xfff + b>>13&1
+	return sign | uint16((b-0x38000000)>>13)
+}
+
+func halfValue(h uint16) float32 {
+	sign, e, f := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&0x3ff)
+	switch e {
+	case 0:
+		v := float32(f) * (1.0 / (1 << 24))
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 31:
+		if f != 0 {
+			f |= 0x200
+		}
+		return math.Float32frombits(sign | 0x7f800000 | f<<13)
+	}
+	return math.Float32frombits(sign | (e+112)<<23 | f<<13)
+}
