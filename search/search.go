@@ -1,0 +1,154 @@
+// Package search decides which mixtures to train next, and which one to
+// recommend in the end. It knows nothing of training: an Evaluator measures
+// what a Strategy proposes.
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/option"
+)
+
+// A Trial is one proxy run: a mixture, a seed, and what it scored.
+type Trial struct {
+	Mixture mix.Mixture        `json:"mixture"`
+	Hash    string             `json:"hash"`             // Mixture.Hash(), the join key
+	Seed    uint64             `json:"seed"`             // of the run; one mixture may be run with several
+	Round   int                `json:"round"`            // 0-based; -1 for runs from elsewhere
+	Score   float64            `json:"score"`            // higher is better
+	Scores  map[string]float64 `json:"scores,omitempty"` // by metric
+	Failed  string             `json:"failed,omitempty"` // why there is no score; "" if there is one
+	Tokens  []int64            `json:"tokens,omitempty"` // consumed, by domain
+	Seconds float64            `json:"seconds"`
+}
+
+// A Problem is what a search is about.
+type Problem struct {
+	Domains []string    `json:"domains"`
+	Prior   mix.Mixture `json:"prior"`  // natural shares of tokens; a domain with 0 has no tokens and is never used
+	Bounds  mix.Bounds  `json:"bounds"` // every proposal and every answer keeps them
+	Rounds  []int       `json:"rounds"` // mixtures to measure, round by round
+	Seed    uint64      `json:"seed"`
+}
+
+// A Strategy proposes mixtures and names the winner. Both methods are pure in
+// their arguments, and the order of the history does not matter: replaying
+// the record resumes a search.
+type Strategy interface {
+	// Propose returns up to n mixtures to measure after the history, each
+	// within p.Bounds, none closer than 1e-5 in L1 to another or to one in
+	// the history, failed trials included. Fewer than n, or none, mean that
+	// the strategy has run out of mixtures.
+	Propose(ctx context.Context, p Problem, history []Trial, n int) ([]mix.Mixture, error)
+	// Best returns the mixture to recommend. It may be one that was never
+	// measured; see TopMeasured for those that were.
+	Best(p Problem, history []Trial) (mix.Mixture, error)
+}
+
+// A Scheduler is a Strategy that splits the budget into rounds in its own way.
+type Scheduler interface {
+	// Rounds returns the mixtures to measure, round by round.
+	Rounds(p Problem) []int
+}
+
+// Rounds returns how many mixtures s measures in each round of p.
+func Rounds(p Problem, s Strategy) []int {
+	if sch, ok := s.(Scheduler); ok {
+		return sch.Rounds(p)
+	}
+	return p.Rounds
+}
+
+// An Evaluator measures mixtures: it returns at least one trial for each,
+// in any order, failed ones with their reason. An error ends the search.
+type Evaluator func(ctx context.Context, mixtures []mix.Mixture, round int) ([]Trial, error)
+
+// Options hold the settings of every strategy, one section each.
+type Options struct {
+	Climb  Climb  `json:"climb" doc:"CLIMB's iterative search"`
+	RegMix RegMix `json:"regmix" doc:"one-shot regression"`
+	Random Random `json:"random" doc:"best of random mixtures"`
+}
+
+// Methods lists the strategies.
+var Methods = []option.Method{
+	{Name: "climb", Summary: "Rounds of proxies, each drawn from the best candidates of a predictor fitted to all earlier ones.",
+		Paper: "Diao et al., 2025, arXiv 2504.13161", Options: Climb{}},
+	{Name: "regmix", Summary: "One round of random mixtures, then the mean of the best simulated ones.",
+		Paper: "Liu et al., 2024, arXiv 2407.01492", Options: RegMix{}},
+	{Name: "random", Summary: "One round of random mixtures, then the best measured one.", Options: Random{}},
+	{Name: "uniform", Summary: "The same share for every domain.", Options: Uniform{}},
+	{Name: "natural", Summary: "The shares that the domains have in the corpus.", Options: Natural{}},
+}
+
+// New returns a strategy by its name in Methods.
+func New(name string, o Options) (Strategy, error) {
+	switch name {
+	case "climb":
+		return o.Climb, nil
+	case "regmix":
+		return o.RegMix, nil
+	case "random":
+		return o.Random, nil
+	case "uniform":
+		return Uniform{}, nil
+	case "natural":
+		return Natural{}, nil
+	}
+	return nil, fmt.Errorf("unknown strategy %q: see search.Methods (climb, regmix, random, uniform, natural)", name)
+}
+
+// Check reports what makes p unsolvable: no domains, a prior that does not
+// fit them, or bounds that no mixture keeps.
+func (p Problem) Check() error {
+	if len(p.Domains) == 0 {
+		return errors.New("problem has no domains")
+	}
+	if len(p.Prior) != len(p.Domains) {
+		return fmt.Errorf("problem has %d prior shares for %d domains", len(p.Prior), len(p.Domains))
+	}
+	if err := p.Prior.Check(); err != nil {
+		return fmt.Errorf("prior: %w", err)
+	}
+	if err := p.Bounds.Feasible(len(p.Domains)); err != nil {
+		return err
+	}
+	for i, name := range p.Domains {
+		if lo, _ := p.Bounds.At(i); lo > 0 && p.Prior[i] == 0 {
+			return fmt.Errorf("domain %s has a lower bound of %v but no tokens: drop the bound", name, lo)
+		}
+	}
+	if err := p.limits().Feasible(len(p.Domains)); err != nil {
+		return fmt.Errorf("domains that have tokens: %w", err)
+	}
+	return nil
+}
+
+// limits are the bounds with domains that have no tokens held at 0.
+func (p Problem) limits() mix.Bounds {
+	supply := mix.Bounds{Upper: make([]float64, len(p.Domains))}
+	for i, share := range p.Prior {
+		if share > 0 {
+			supply.Upper[i] = 1
+		}
+	}
+	return p.Bounds.Intersect(supply, len(p.Domains))
+}
+
+// Streams of random numbers: one for each thing that is drawn, so that a
+// change to one leaves the others alone.
+const (
+	streamCandidates = iota + 1
+	streamRound
+	streamBaseline
+)
+
+// rng returns generator i of a stream. Within a stream it depends on the
+// problem's seed and i alone.
+func (p Problem) rng(stream, i int) *rand.Rand {
+	return rand.New(rand.NewPCG(p.Seed, uint64(stream)<<32|uint64(i)))
+}
