@@ -1,0 +1,105 @@
+package eval
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// References: numpy and scipy.stats.t.ppf 1.10.1.
+func TestIntervalsMatchReferences(t *testing.T) {
+	x := []float64{5.1, 4.9, 6.2, 5.8, 5.5}
+	y := []float64{4.8, 4.7, 5.9, 5.9, 5.0}
+	z := []float64{4.0, 4.4, 3.1, 5.2, 4.9, 4.1, 4.6}
+	three := func(m, lo, hi float64) []float64 { return []float64{m, lo, hi} }
+	for _, test := range []struct {
+		name      string
+		got, want []float64
+	}{
+		{"mean 95", three(MeanCI(x, 0.95)), []float64{5.5, 4.84886590611, 6.15113409389}},
+		{"mean 90", three(MeanCI(x, 0.90)), []float64{5.5, 5.00003761296, 5.99996238704}},
+		{"paired", three(PairedDiff(x, y, 0.95)), []float64{0.24, -0.0320349522633, 0.512034952263}},
+		{"welch", three(WelchDiff(x, z, 0.95)), []float64{1.17142857143, 0.390573558998, 1.95228358386}},
+	} {
+		if d := cmp.Diff(test.want, test.got, cmpopts.EquateApprox(0, 1e-8)); d != "" {
+			t.Errorf("%s: %s", test.name, d)
+		}
+	}
+}
+
+func TestIntervalsOfFew(t *testing.T) {
+	if m, lo, hi := MeanCI([]float64{3}, 0.95); m != 3 || !math.IsInf(lo, -1) || !math.IsInf(hi, 1) {
+		t.Errorf("one value: %v [%v, %v]", m, lo, hi)
+	}
+	if m, lo, hi := MeanCI(nil, 0.95); !math.IsNaN(m) || !math.IsInf(lo, -1) || !math.IsInf(hi, 1) {
+		t.Errorf("no value: %v [%v, %v]", m, lo, hi)
+	}
+	if m, lo, hi := MeanCI([]float64{3, 3}, 0.95); m != 3 || lo != 3 || hi != 3 {
+		t.Errorf("no variance: %v [%v, %v]", m, lo, hi)
+	}
+	if m, lo, hi := WelchDiff([]float64{3, 3}, []float64{1, 1}, 0.95); m != 2 || lo != 2 || hi != 2 {
+		t.Errorf("no variance: %v [%v, %v]", m, lo, hi)
+	}
+	if m, lo, hi := WelchDiff([]float64{3}, []float64{1, 2}, 0.95); m != 1.5 || !math.IsInf(lo, -1) || !math.IsInf(hi, 1) {
+		t.Errorf("one value: %v [%v, %v]", m, lo, hi)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("PairedDiff of different lengths did not panic")
+		}
+	}()
+	PairedDiff(make([]float64, 2), make([]float64, 3), 0.95)
+}
+
+// TestCoverage draws samples with a known mean: the intervals must hold it as
+// often as they say (the bootstrap of 30 exponentials is known to fall short by a few points).
+func TestCoverage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const runs = 2000
+	var student, welch, boot int
+	for range runs {
+		a, b, c := make([]float64, 6), make([]float64, 4), make([]float64, 30)
+		for i := range a {
+			a[i] = 2 + rng.NormFloat64()
+		}
+		for i := range b {
+			b[i] = 3 * rng.NormFloat64()
+		}
+		for i := range c {
+			c[i] = rng.ExpFloat64()
+		}
+		student += inside(2)(MeanCI(a, 0.9))
+		welch += inside(2)(WelchDiff(a, b, 0.9))
+		boot += inside(1)(Bootstrap(c, 0.9, 200, 5))
+	}
+	for name, test := range map[string]struct{ hits, lo, hi int }{
+		"student": {student, runs * 88 / 100, runs * 92 / 100}, "welch": {welch, runs * 87 / 100, runs * 93 / 100}, "bootstrap": {boot, runs * 83 / 100, runs * 91 / 100},
+	} {
+		if test.hits < test.lo || test.hits > test.hi {
+			t.Errorf("%s: %d of %d intervals hold the mean, want %d to %d", name, test.hits, runs, test.lo, test.hi)
+		}
+	}
+}
+
+func inside(truth float64) func(_, lo, hi float64) int {
+	return func(_, lo, hi float64) int { return int(is(lo <= truth && truth <= hi)) }
+}
+
+func TestBootstrap(t *testing.T) {
+	x := []float64{0, 1, 1, 0, 1, 1, 1, 0, 1, 0}
+	m, lo, hi := Bootstrap(x, 0.95, 2000, 9)
+	m2, lo2, hi2 := Bootstrap(x, 0.95, 2000, 9)
+	if m != m2 || lo != lo2 || hi != hi2 {
+		t.Error("the same seed gave another interval")
+	}
+	// Binomial(10, 0.6)/10 has the quantiles 0.3 and 0.9 at 2.5 % and 97.5 %.
+	if m != 0.6 || math.Abs(lo-0.3) > 1e-9 || math.Abs(hi-0.9) > 1e-9 {
+		t.Errorf("%v [%v, %v], want 0.6 [0.3, 0.9]", m, lo, hi)
+	}
+	if got := quantile([]float64{1, 2, 4, 8}, 0.5); got != 3 {
+		t.Errorf("median %v, want 3", got)
+	}
+}

@@ -1,0 +1,42 @@
+package eval
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/climb-go/climb/option"
+)
+
+// A Term is one part of what a search maximises.
+type Term struct {
+	File   string  `json:"file" doc:"task file: JSONL with choices, targets or texts, or .txt; .gz and .zst too"`
+	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,bpb,greedy" doc:"what is measured; bpb is the smoothest for small models"`
+	Weight float64 `json:"weight" default:"1" min:"0" doc:"share in the objective, relative to the other terms"`
+	Limit  int     `json:"limit" min:"0" doc:"use only so many items, spread evenly over the file; 0 = all"`
+}
+
+// Objective is the weighted mean of the terms' metrics, each oriented so that
+// higher is better: sum_i w_i s_i m_i / sum_i w_i, with s = -1 for bpb and +1
+// for the others. results[i] belongs to terms[i].
+func Objective(terms []Term, results []*TaskResult) (float64, error) {
+	if len(terms) == 0 || len(terms) != len(results) {
+		return 0, fmt.Errorf("objective: %d results for %d terms; give one for each, and at least one", len(results), len(terms))
+	}
+	var sum, weights float64
+	for i, term := range terms {
+		option.Fill(&term)
+		if err := option.Check(fmt.Sprintf("objective[%d]", i), term); err != nil {
+			return 0, err
+		}
+		value, ok := results[i].Metrics[term.Metric]
+		if !ok {
+			have := strings.Join(slices.Sorted(maps.Keys(results[i].Metrics)), ", ")
+			return 0, fmt.Errorf("objective[%d].metric: %s items of %s have no %s; choose one of %s", i, results[i].Kind, term.File, term.Metric, have)
+		}
+		sum += term.Weight * Oriented(term.Metric, value)
+		weights += term.Weight
+	}
+	return sum / weights, nil
+}
