@@ -3,7 +3,6 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -122,7 +121,7 @@ func (w *pool) fail(n int, err error) {
 	if n < w.failed {
 		w.failed, w.err = n, fmt.Errorf("task %d: %w", n, err)
 	}
-	if !task.IsRetry(err) || errors.Is(err, context.Canceled) {
+	if !task.IsRetry(err) {
 		w.todo = nil
 	}
 }

@@ -11,11 +11,18 @@ import (
 	"syscall"
 )
 
-// diskError says what to do about a full disk or a missing permission in dir. Other errors are passed on.
+// isFull tells whether err is about a lack of space.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// diskError says what to do about a full disk or a missing permission in dir. Other errors are passed on, as are those that have a
+// class, which say it already.
 func diskError(dir string, err error) error {
+	var class *ClassError
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &class):
+		return err
 	case errors.Is(err, syscall.ENOSPC):
 		return Permanent(fmt.Errorf("no space left in %s: free some, or put the run on a larger disk, and run the same command again: finished tasks are kept (%w)", dir, err))
 	case errors.Is(err, syscall.EDQUOT):

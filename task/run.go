@@ -36,7 +36,9 @@ func (p *Plan) Run(ctx context.Context, n int, f Func) (*Manifest, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(a.dir)
-	if err := f(ctx, p, n, a); err != nil {
+	if err := f(ctx, p, n, a); isFull(err) {
+		return nil, diskError(p.dir, err)
+	} else if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -105,7 +107,8 @@ func (p *Plan) moveIn(a *Attempt, outputs []Output) error {
 }
 
 // yield returns the manifest of the attempt that was first. The outputs may be of either attempt, which is the same when both wrote
-// the same bytes. If they did not, and the outputs are not those of the manifest, the task is done again.
+// the same bytes. If they did not, and the outputs are not those of the manifest, the task is done again. (That holds for two such
+// attempts; three or more that meet within milliseconds must keep the rule.)
 func (p *Plan) yield(n int, mine []Output) (*Manifest, error) {
 	m, err := p.Manifest(n)
 	if err == nil && !slices.Equal(m.Outputs, mine) {
