@@ -1,6 +1,8 @@
 package vec
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Gemm does C = alpha*op(A)*op(B) + beta*C on row-major matrices: op(A) is m x k,
 // op(B) is k x n, C is m x n, and op(X) is X or, if transX, its transpose. lda,
@@ -15,12 +17,56 @@ func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int,
 	if m == 0 || n == 0 {
 		return
 	}
-	gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+	if k == 0 {
+		scaleRows(m, n, beta, c, ldc)
+		return
+	}
+	p := product{m: m, n: n, k: k, alpha: alpha, beta: beta, a: a, ars: lda, aks: 1, b: b, bks: ldb, bcs: 1, c: c, ldc: ldc}
+	if transA {
+		p.ars, p.aks = 1, lda
+	}
+	if transB {
+		p.bks, p.bcs = 1, ldb
+	}
+	p.run()
 }
 
 // GemmParallel is Gemm on up to workers goroutines, with the same bits.
 func GemmParallel(workers int, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	Gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+	checkGemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc)
+	rows, cols := grid(workers, m, n, k)
+	ForEach(workers, rows*cols, func(_, i int) {
+		i0, i1 := m*(i/cols)/rows, m*(i/cols+1)/rows
+		j0, j1 := n*(i%cols)/cols, n*(i%cols+1)/cols
+		ai, bj := i0*lda, j0
+		if transA {
+			ai = i0
+		}
+		if transB {
+			bj = j0 * ldb
+		}
+		if k == 0 {
+			ai, bj = 0, 0
+		}
+		Gemm(transA, transB, i1-i0, j1-j0, k, alpha, a[ai:], lda, b[bj:], ldb, beta, c[i0*ldc+j0:], ldc)
+	})
+}
+
+// grid cuts C into rows x cols nearly square blocks, some four per worker so that
+// none waits long for the last, but not below a million multiplications each.
+func grid(workers, m, n, k int) (rows, cols int) {
+	rows, cols = 1, 1
+	if workers <= 1 || m == 0 || n == 0 {
+		return rows, cols
+	}
+	for rows*cols < 4*workers && m/rows*(n/cols)*max(k, 1) > 2<<20 {
+		if m/rows >= n/cols {
+			rows++
+		} else {
+			cols++
+		}
+	}
+	return rows, cols
 }
 
 func checkGemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
@@ -46,5 +92,15 @@ func checkMatrix(name string, rows, cols int, x []float32, ld int) {
 	}
 	if ld < cols || len(x) < (rows-1)*ld+cols {
 		panic(fmt.Sprintf("vec: gemm: %s is %d x %d with rows %d apart, in a slice of %d", name, rows, cols, ld, len(x)))
+	}
+}
+
+func scaleRows(m, n int, beta float32, c []float32, ldc int) {
+	for i := range m {
+		if row := c[i*ldc:][:n]; beta == 0 {
+			clear(row)
+		} else {
+			scale(beta, row)
+		}
 	}
 }

@@ -1,7 +1,5 @@
 package vec
 
-const level = portable
-
 func dot(a, b []float32) float32                            { return dotGo(a, b) }
 func dot3(a, b, c []float32) float32                        { return dot3Go(a, b, c) }
 func squaredDistance(a, b []float32) float32                { return squaredDistanceGo(a, b) }

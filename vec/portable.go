@@ -212,3 +212,28 @@ func halfValue(h uint16) float32 {
 	}
 	return math.Float32frombits(sign | (e+112)<<23 | f<<13)
 }
+
+// tileGo does C = alpha*A*B + beta*C for a 4 x 4 block of C, A and B packed with
+// 4 elements for each of k.
+func tileGo(k int, a, b, c []float32, ldc int, alpha, beta float32) {
+	var s [16]float32
+	for p := range k {
+		x, y := (*[4]float32)(a[4*p:]), (*[4]float32)(b[4*p:])
+		for i := range 4 {
+			s[4*i] += x[i] * y[0]
+			s[4*i+1] += x[i] * y[1]
+			s[4*i+2] += x[i] * y[2]
+			s[4*i+3] += x[i] * y[3]
+		}
+	}
+	for i := range 4 {
+		row := (*[4]float32)(c[i*ldc:])
+		for j := range row {
+			if v := alpha * s[4*i+j]; beta == 0 {
+				row[j] = v
+			} else {
+				row[j] = v + beta*row[j]
+			}
+		}
+	}
+}

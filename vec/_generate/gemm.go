@@ -1,0 +1,143 @@
+package main
+
+import "fmt"
+
+// tile writes the kernel at the heart of Gemm: a rows x 2-vector block of C is
+// kept in registers while k goes by; each step loads two vectors of B and
+// broadcasts one element of A per row.
+//
+// The rows of A are reached from one pointer by index registers that hold 1, 3,
+// 5 and 7 times the row stride, so any stride along the rows and along k will do:
+// a packed panel, A as it lies, and A transposed are the same to the kernel.
+func (g *gen) tile(rows int) {
+	acc := func(r, half int) string { return g.reg(2*r + half) }
+	b0, b1 := g.reg(2*rows), g.reg(2*rows+1)
+	address := []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)", "(AX)(R9*2)", "(AX)(R11*1)"}
+
+	g.text("tile", "k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32")
+	g.in("MOVQ k+0(FP), CX")
+	g.in("MOVQ a+8(FP), AX")
+	g.in("MOVQ ars+16(FP), R8")
+	g.in("MOVQ aks+24(FP), R12")
+	g.in("MOVQ b+32(FP), BX")
+	g.in("MOVQ bks+40(FP), R13")
+	g.in("MOVQ c+48(FP), DI")
+	g.in("MOVQ ldc+56(FP), SI")
+	for _, r := range []string{"R8", "R12", "R13", "SI"} {
+		g.in("SHLQ $2, %s", r)
+	}
+	g.in("LEAQ (R8)(R8*2), R9")
+	g.in("LEAQ (R8)(R8*4), R10")
+	g.in("LEAQ (R9)(R8*4), R11")
+	g.in("MOVQ DI, DX")
+	for r := range rows {
+		g.in("PREFETCHT0 (DX)")
+		g.in("PREFETCHT0 %d(DX)", 2*g.bytes-4)
+		if r < rows-1 {
+			g.in("ADDQ SI, DX")
+		}
+	}
+	for i := range 2 * rows {
+		g.in("VXORPS %s, %s, %s", g.narrow(i), g.narrow(i), g.narrow(i))
+	}
+
+	step := func() {
+		g.in("VMOVUPS (BX), %s", b0)
+		g.in("VMOVUPS %d(BX), %s", g.bytes, b1)
+		g.in("ADDQ R13, BX")
+		for r := range rows {
+			a := g.reg(2*rows + 2 + r%2)
+			g.in("VBROADCASTSS %s, %s", address[r], a)
+			g.in("VFMADD231PS %s, %s, %s", a, b0, acc(r, 0))
+			g.in("VFMADD231PS %s, %s, %s", a, b1, acc(r, 1))
+		}
+		g.in("ADDQ R12, AX")
+	}
+	g.in("SUBQ $4, CX")
+	g.in("JLT rest")
+	g.in("PCALIGN $32")
+	g.label("four")
+	for range 4 {
+		step()
+	}
+	g.in("SUBQ $4, CX")
+	g.in("JGE four")
+	g.label("rest")
+	g.in("ADDQ $4, CX")
+	g.in("JZ store")
+	g.label("one")
+	step()
+	g.in("DECQ CX")
+	g.in("JNZ one")
+
+	g.label("store")
+	alpha, beta := b0, b1
+	g.in("VBROADCASTSS alpha+64(FP), %s", alpha)
+	for i := range 2 * rows {
+		g.in("VMULPS %s, %s, %s", alpha, g.reg(i), g.reg(i))
+	}
+	g.in("MOVL beta+68(FP), CX")
+	g.in("SHLL $1, CX")
+	g.in("JZ write")
+	g.in("VBROADCASTSS beta+68(FP), %s", beta)
+	g.in("MOVQ DI, DX")
+	for r := range rows {
+		g.in("VFMADD231PS (DX), %s, %s", beta, acc(r, 0))
+		g.in("VFMADD231PS %d(DX), %s, %s", g.bytes, beta, acc(r, 1))
+		if r < rows-1 {
+			g.in("ADDQ SI, DX")
+		}
+	}
+	g.label("write")
+	for r := range rows {
+		g.in("VMOVUPS %s, (DI)", acc(r, 0))
+		g.in("VMOVUPS %s, %d(DI)", acc(r, 1), g.bytes)
+		if r < rows-1 {
+			g.in("ADDQ SI, DI")
+		}
+	}
+	g.ret()
+}
+
+// transpose8 writes the kernel that turns 8 rows of src into 8 columns of dst,
+// in blocks of 8 x 8: unpack pairs, shuffle fours, exchange halves.
+func (g *gen) transpose8() {
+	g.text("transpose8", "dst *float32, dstStride int, src *float32, srcStride int, blocks int")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ dstStride+8(FP), SI")
+	g.in("MOVQ src+16(FP), AX")
+	g.in("MOVQ srcStride+24(FP), R8")
+	g.in("MOVQ blocks+32(FP), CX")
+	g.in("SHLQ $2, SI")
+	g.in("SHLQ $2, R8")
+	g.in("LEAQ (R8)(R8*2), R9")
+	g.in("LEAQ (R8)(R8*4), R10")
+	g.in("LEAQ (R9)(R8*4), R11")
+	g.label("block")
+	for r, a := range []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)", "(AX)(R9*2)", "(AX)(R11*1)"} {
+		g.in("VMOVUPS %s, %s", a, g.reg(r))
+	}
+	for i := 0; i < 8; i += 2 { // pairs of rows
+		g.in("VUNPCKLPS Y%d, Y%d, Y%d", i+1, i, 8+i)
+		g.in("VUNPCKHPS Y%d, Y%d, Y%d", i+1, i, 9+i)
+	}
+	for i := 0; i < 8; i += 4 { // fours: Yi..Yi+3 hold columns 0..3 of rows i..i+3, and 4..7 above
+		for j := range 2 {
+			g.in("VSHUFPS $0x44, Y%d, Y%d, Y%d", 10+i+j, 8+i+j, i+2*j)
+			g.in("VSHUFPS $0xee, Y%d, Y%d, Y%d", 10+i+j, 8+i+j, i+2*j+1)
+		}
+	}
+	for half := range 2 {
+		for c := range 4 {
+			g.in("VPERM2F128 $%#x, Y%d, Y%d, Y8", 0x20+0x11*half, 4+c, c)
+			g.in("VMOVUPS Y8, (DI)")
+			g.in("ADDQ SI, DI")
+		}
+	}
+	g.in("ADDQ $32, AX")
+	g.in("DECQ CX")
+	g.in("JNZ block")
+	g.ret()
+}
+
+func (g *gen) narrow(i int) string { return fmt.Sprintf("X%d", i) }

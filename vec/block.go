@@ -1,0 +1,119 @@
+package vec
+
+import "sync"
+
+// Block sizes, after Goto and van de Geijn 2008, "Anatomy of High-Performance
+// Matrix Multiplication": a panel of B (blockK x 32) stays in the first-level
+// cache, a block of A (blockM x blockK) in the second, packed B (blockK x blockN)
+// in the third.
+const (
+	blockK = 256 // part of the result: it sets the order of the sums
+	blockM = 192 // a multiple of every tile's rows
+	blockN = 2048
+	// directB is the number of rows of C up to which packing B does not pay.
+	directB = 32
+)
+
+// A product is one call of Gemm with the transposes turned into strides: element
+// (i, p) of op(A) is a[i*ars+p*aks], element (p, j) of op(B) b[p*bks+j*bcs].
+type product struct {
+	m, n, k     int
+	alpha, beta float32
+	a           []float32
+	ars, aks    int
+	b           []float32
+	bks, bcs    int
+	c           []float32
+	ldc         int
+}
+
+// A workspace holds packed panels of A and B and one tile of C. They are pooled,
+// so that Gemm does not allocate.
+type workspace struct {
+	a, b []float32
+	edge []float32
+}
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+// grow returns buf with n elements, which hold anything.
+func grow(buf []float32, n int) []float32 {
+	if cap(buf) < n {
+		return make([]float32, n)
+	}
+	return buf[:n]
+}
+
+// run cuts k into equal parts of at most blockK. Each is summed by itself, in
+// order, and added to C; nothing else sets the order of the sums.
+func (p product) run() {
+	w := workspaces.Get().(*workspace)
+	parts := (p.k + blockK - 1) / blockK
+	for i := range parts {
+		from, to := i*p.k/parts, (i+1)*p.k/parts
+		part := p
+		part.a, part.b, part.k = p.a[from*p.aks:], p.b[from*p.bks:], to-from
+		if i > 0 {
+			part.beta = 1
+		}
+		for j := 0; j < p.n; j += blockN {
+			block := part
+			block.n, block.b, block.c = min(blockN, p.n-j), part.b[j*p.bcs:], p.c[j:]
+			w.multiply(block)
+		}
+	}
+	workspaces.Put(w)
+}
+
+// multiply does a product of up to blockK x blockN elements of op(B): for each
+// block of rows, for each panel of B, every panel of A.
+func (w *workspace) multiply(p product) {
+	mr, nr := tileSize()
+	b := side{x: p.b, across: p.bcs, along: p.bks, n: p.n, k: p.k, width: nr, once: p.m <= blockM}
+	if level != portable && p.bcs == 1 && p.m <= directB {
+		b.placed = p.n / nr
+	}
+	w.b = b.room(w.b)
+	for i0 := 0; i0 < p.m; i0 += blockM {
+		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, width: mr}
+		if level != portable && !packsA(&p) {
+			a.placed = a.n / mr
+		}
+		w.a = a.room(w.a)
+		for q := range a.panels() {
+			a.pack(q)
+		}
+		for q := range b.panels() {
+			if i0 == 0 {
+				b.pack(q)
+			}
+			bx, _, bks := b.panel(q)
+			for r := range a.panels() {
+				ax, ars, aks := a.panel(r)
+				w.tile(&p, ax, ars, aks, bx, bks, p.c[(i0+r*mr)*p.ldc+q*nr:], min(mr, a.n-r*mr), min(nr, p.n-q*nr))
+			}
+		}
+	}
+}
+
+// packsA says whether A is better copied into panels than read where it lies.
+func packsA(p *product) bool { return false }
+
+// tile adds a panel of A times a panel of B to rows x cols elements of C. At the
+// edges of C it goes by way of a whole tile, so that those elements get the
+// same arithmetic as all others.
+func (w *workspace) tile(p *product, a []float32, ars, aks int, b []float32, bks int, c []float32, rows, cols int) {
+	mr, nr := tileSize()
+	if rows == mr && cols == nr {
+		tile(p.k, a, ars, aks, b, bks, c, p.ldc, p.alpha, p.beta)
+		return
+	}
+	w.edge = grow(w.edge, mr*nr)
+	for i := 0; i < rows && p.beta != 0; i++ {
+		copy(w.edge[i*nr:][:cols], c[i*p.ldc:])
+	}
+	tile(p.k, a, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta)
+	for i := range rows {
+		copy(c[i*p.ldc:][:cols], w.edge[i*nr:])
+	}
+}

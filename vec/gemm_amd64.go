@@ -1,0 +1,42 @@
+//go:build amd64 && !purego
+
+package vec
+
+// tileSize is the size of the block of C that one call of tile does.
+func tileSize() (mr, nr int) {
+	switch level {
+	case avx512:
+		return 8, 32
+	case avx2:
+		return 6, 16
+	}
+	return 4, 4
+}
+
+// tile does C = alpha*A*B + beta*C for one tile: element (i, p) of A is
+// a[i*ars+p*aks] and element (p, j) of B is b[p*bks+j]. Portable Go takes packed
+// panels only.
+func tile(k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+	mr, nr := tileSize()
+	_, _, _ = a[(mr-1)*ars+(k-1)*aks], b[(k-1)*bks+nr-1], c[(mr-1)*ldc+nr-1]
+	switch level {
+	case avx512:
+		tileAVX512(k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+	case avx2:
+		tileAVX2(k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+	default:
+		tileGo(k, a, b, c, ldc, alpha, beta)
+	}
+}
+
+// transpose8 sets dst[p*dstStride+i] = src[i*srcStride+p] for i < 8 and p < done,
+// which is k rounded down to the size of the kernel's blocks.
+func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (done int) {
+	if level == portable || k < 8 {
+		return 0
+	}
+	done = k &^ 7
+	_, _ = dst[(done-1)*dstStride+7], src[7*srcStride+done-1]
+	transpose8AVX2(&dst[0], dstStride, &src[0], srcStride, done/8)
+	return done
+}

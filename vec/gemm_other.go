@@ -1,0 +1,14 @@
+//go:build !amd64 || purego
+
+package vec
+
+const level = portable
+
+func tileSize() (mr, nr int) { return 4, 4 }
+
+func tile(k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+	tileGo(k, a, b, c, ldc, alpha, beta)
+}
+
+// transpose8 handles no columns: all are left to the caller.
+func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (done int) { return 0 }

@@ -1,0 +1,77 @@
+package vec
+
+// A side is op(A) or op(B) cut into panels of width rows of op(A), or columns of
+// op(B), by all of k. Element (i, p) is x[i*across+p*along]. The first placed
+// panels are used where they lie; the others are packed: element (i, p) of panel
+// q at buf[(q-placed)*width*k + p*width + i], zeros beyond the edge. With once
+// set, all packed panels take turns in the place of the first.
+type side struct {
+	x             []float32
+	across, along int
+	n, k, width   int
+	placed        int
+	once          bool
+	buf           []float32
+}
+
+func (s *side) panels() int { return (s.n + s.width - 1) / s.width }
+
+// room makes buf large enough for the packed panels and uses it.
+func (s *side) room(buf []float32) []float32 {
+	packed := s.panels() - s.placed
+	if s.once {
+		packed = min(packed, 1)
+	}
+	if need := packed * s.width * s.k; cap(buf) < need {
+		buf = make([]float32, need)
+	}
+	s.buf = buf[:cap(buf)]
+	return buf
+}
+
+func (s *side) slot(q int) []float32 {
+	if s.once {
+		return s.buf
+	}
+	return s.buf[(q-s.placed)*s.width*s.k:]
+}
+
+// panel returns panel q with the strides of its elements.
+func (s *side) panel(q int) (x []float32, across, along int) {
+	if q < s.placed {
+		return s.x[q*s.width*s.across:], s.across, s.along
+	}
+	return s.slot(q), 1, s.width
+}
+
+// pack packs panel q unless it is used where it lies. x has stride 1 across or
+// along: rows are copied or turned.
+func (s *side) pack(q int) {
+	if q < s.placed {
+		return
+	}
+	width, dst, src := s.width, s.slot(q)[:s.width*s.k], s.x[q*s.width*s.across:]
+	n := min(width, s.n-q*width)
+	if n < width {
+		clear(dst)
+	}
+	if s.across == 1 {
+		for p := range s.k {
+			copy(dst[p*width:][:n], src[p*s.along:])
+		}
+		return
+	}
+	for i := 0; i < n; {
+		columns, from := min(8, n-i), 0
+		if columns == 8 {
+			from = transpose8(dst[i:], width, src[i*s.across:], s.across, s.k)
+		}
+		for ; columns > 0; columns-- {
+			row := src[i*s.across:]
+			for p := from; p < s.k; p++ {
+				dst[p*width+i] = row[p]
+			}
+			i++
+		}
+	}
+}
