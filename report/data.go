@@ -1,0 +1,205 @@
+// Package report explains a run: one HTML page that needs no network and no other file, and the same numbers as JSON.
+package report
+
+import "time"
+
+// Data is what a report tells. The zero value is a run that has done nothing yet; every part may be missing, and its section then
+// says so. Shares are of tokens, from 0 to 1. Scores are oriented so that higher is better. A float that is NaN counts as unknown.
+type Data struct {
+	Run             Run          `json:"run"`
+	Corpus          Corpus       `json:"corpus"`
+	Domains         []Domain     `json:"domains"` // the order of every Mixture below
+	PrunedClusters  []Cluster    `json:"pruned_clusters"`
+	PrunedDocuments []Reason     `json:"pruned_documents"`
+	Collapse        string       `json:"collapse"`  // alarm when one domain has most of the tokens, as a sentence; "" is none
+	Objective       string       `json:"objective"` // what a score is, as a sentence
+	Trials          []Trial      `json:"trials"`    // proxies of the search, in the order they were proposed
+	Predictor       Predictor    `json:"predictor"`
+	Confirmed       Confirmation `json:"confirmed"`
+	Map             []Point      `json:"map"`
+	Dataset         Dataset      `json:"dataset"`
+	Cost            []Stage      `json:"cost"`
+	Notes           []Note       `json:"notes"`
+}
+
+// Run says what was run.
+type Run struct {
+	Title   string    `json:"title"`
+	Command string    `json:"command"` // makes the same numbers again
+	Preset  string    `json:"preset"`
+	Seed    uint64    `json:"seed"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Machine string    `json:"machine"` // class of machine: "2 cores, avx512, linux/amd64"
+}
+
+// Corpus counts what was read.
+type Corpus struct {
+	Files      int64     `json:"files"`
+	Documents  int64     `json:"documents"` // accepted
+	Tokens     int64     `json:"tokens"`
+	Bytes      int64     `json:"bytes"`
+	Duplicates int64     `json:"duplicates"` // documents dropped as copies
+	BadLines   []Reason  `json:"bad_lines"`
+	BadSamples []BadLine `json:"bad_samples"`
+}
+
+// Reason counts what was dropped for one reason.
+type Reason struct {
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`  // documents or lines
+	Tokens int64  `json:"tokens"` // 0 where tokens were not counted
+}
+
+// BadLine is an example of a line that could not be used.
+type BadLine struct {
+	Path    string `json:"path"`
+	Line    int64  `json:"line"` // 1-based; 0 is unknown
+	Reason  string `json:"reason"`
+	Excerpt string `json:"excerpt"`
+}
+
+// Domain is a group of documents that gets one weight.
+type Domain struct {
+	Name      string    `json:"name"`
+	Terms     []string  `json:"terms"` // what sets its texts apart, best first
+	Clusters  int       `json:"clusters"`
+	Documents int64     `json:"documents"`
+	Tokens    int64     `json:"tokens"`
+	Bytes     int64     `json:"bytes"`
+	Quality   []Score   `json:"quality"` // means over its documents, the same names in every domain
+	Natural   float64   `json:"natural"` // share of the tokens that were read
+	Chosen    float64   `json:"chosen"`  // share in the mixture that the run recommends
+	Epochs    float64   `json:"epochs"`  // how often the dataset repeats its tokens
+	Examples  []Snippet `json:"examples"`
+}
+
+// Score is a named number.
+type Score struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+}
+
+// Snippet is the beginning of a document.
+type Snippet struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
+// Cluster is a group of documents that pruning removed.
+type Cluster struct {
+	ID        int      `json:"id"`
+	Documents int64    `json:"documents"`
+	Tokens    int64    `json:"tokens"`
+	Scores    []Score  `json:"scores"`
+	Reasons   []string `json:"reasons"`
+	Terms     []string `json:"terms"`
+}
+
+// Trial is one proxy of the search.
+type Trial struct {
+	Round     int       `json:"round"` // 1-based
+	Hash      string    `json:"hash"`
+	Seed      uint64    `json:"seed"`
+	Mixture   []float64 `json:"mixture"`
+	Score     float64   `json:"score"`
+	Predicted *float64  `json:"predicted,omitempty"` // by the predictor that proposed it; nil in the first round
+	Failed    string    `json:"failed,omitempty"`    // why it has no score
+	Seconds   float64   `json:"seconds"`
+}
+
+// Predictor says how well mixtures predict scores. Measured and Predicted are out of fold, one pair per mixture.
+type Predictor struct {
+	Name      string    `json:"name"`
+	Folds     int       `json:"folds"`
+	Spearman  float64   `json:"spearman"`
+	RMSE      float64   `json:"rmse"` // in units of the score
+	Measured  []float64 `json:"measured"`
+	Predicted []float64 `json:"predicted"`
+}
+
+// Confirmation compares the recommended mixture with others in fresh runs with the same seeds and budget.
+type Confirmation struct {
+	Verdict    string      `json:"verdict"` // one sentence
+	Chosen     string      `json:"chosen"`  // name of the recommended candidate
+	Level      float64     `json:"level"`   // of the intervals; 0 is 0.95
+	Tokens     int64       `json:"tokens"`  // budget of one run
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is a mixture that was confirmed.
+type Candidate struct {
+	Name        string       `json:"name"`
+	Baseline    bool         `json:"baseline"` // natural, uniform, random: what the recommendation has to beat
+	Mixture     []float64    `json:"mixture"`
+	Seeds       []uint64     `json:"seeds"`
+	Scores      []float64    `json:"scores"` // one per seed
+	Mean        float64      `json:"mean"`
+	Interval    [2]float64   `json:"interval"`
+	Differences []Difference `json:"differences"`
+	Metrics     []Metric     `json:"metrics"`
+}
+
+// Difference is that of a candidate's score to another's, paired by seed.
+type Difference struct {
+	To          string     `json:"to"` // name of the other candidate
+	Mean        float64    `json:"mean"`
+	Interval    [2]float64 `json:"interval"`
+	Significant bool       `json:"significant"`
+}
+
+// Metric is one measure of one evaluation task.
+type Metric struct {
+	Task  string  `json:"task"`
+	Name  string  `json:"name"`  // "bpb", "acc_norm"
+	Split string  `json:"split"` // "validation" (what the search saw) or "test" (what it did not)
+	Mean  float64 `json:"mean"`  // over the seeds, as the metric is usually written
+	Error float64 `json:"error"` // standard error; 0 is unknown
+}
+
+// Point is a cluster on the map.
+type Point struct {
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	Size   float64 `json:"size"`   // tokens
+	Domain string  `json:"domain"` // "" if pruned
+	Name   string  `json:"name"`
+	Pruned bool    `json:"pruned"`
+}
+
+// Dataset is what was written.
+type Dataset struct {
+	Path      string  `json:"path"`
+	Format    string  `json:"format"`
+	Documents int64   `json:"documents"`
+	Tokens    int64   `json:"tokens"`
+	Bytes     int64   `json:"bytes"`
+	Shards    int     `json:"shards"`
+	Parts     []Share `json:"parts"`
+}
+
+// Share is a domain's part in the dataset.
+type Share struct {
+	Domain    string  `json:"domain"`
+	Asked     float64 `json:"asked"`
+	Achieved  float64 `json:"achieved"`
+	Documents int64   `json:"documents"`
+	Tokens    int64   `json:"tokens"`
+	Repeated  int64   `json:"repeated"` // documents written more than once
+	Epochs    float64 `json:"epochs"`
+}
+
+// Stage is what a part of the pipeline took.
+type Stage struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"` // of work, summed over the tasks
+	Wall    float64 `json:"wall"`    // seconds from the first task's start to the last one's end; 0 is unknown
+	Tasks   int     `json:"tasks"`
+	Bytes   int64   `json:"bytes"` // written
+}
+
+// Note is something the reader has to know.
+type Note struct {
+	Warning bool   `json:"warning"`
+	Text    string `json:"text"`
+}

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"math"
+	"slices"
+)
+
+// round sums up one iteration of the search.
+type round struct {
+	Round  int     `json:"round"`
+	Trials int     `json:"trials"`
+	Failed int     `json:"failed"`
+	Mean   float64 `json:"mean"`
+	Best   float64 `json:"best"`
+	SoFar  float64 `json:"best_so_far"` // best of this round and those before
+}
+
+// rounds sums up the iterations of a search, in order. Trials that failed or have no score count as failed.
+func rounds(trials []Trial) []round {
+	byRound := map[int]*round{}
+	var order []int
+	for _, t := range trials {
+		r := byRound[t.Round]
+		if r == nil {
+			r = &round{Round: t.Round, Best: math.NaN()}
+			byRound[t.Round] = r
+			order = append(order, t.Round)
+		}
+		r.Trials++
+		if !t.scored() {
+			r.Failed++
+			continue
+		}
+		r.Mean += t.Score
+		r.Best = better(r.Best, t.Score)
+	}
+	slices.Sort(order)
+	var out []round
+	soFar := math.NaN()
+	for _, n := range order {
+		r := byRound[n]
+		r.Mean /= float64(r.Trials - r.Failed) // NaN if all failed
+		soFar = better(soFar, r.Best)
+		r.SoFar = soFar
+		out = append(out, *r)
+	}
+	return out
+}
+
+// better is the larger of two scores, the known one if only one is.
+func better(a, b float64) float64 {
+	if math.IsNaN(a) || b > a {
+		return b
+	}
+	return a
+}
+
+func (t Trial) scored() bool { return t.Failed == "" && finite(t.Score) }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// chosen is the recommended candidate, or nil.
+func (c *Confirmation) chosen() *Candidate {
+	for i := range c.Candidates {
+		if c.Candidates[i].Name == c.Chosen {
+			return &c.Candidates[i]
+		}
+	}
+	return nil
+}
+
+// level is the level of the intervals.
+func (c *Confirmation) level() float64 {
+	if c.Level == 0 {
+		return 0.95
+	}
+	return c.Level
+}
+
+// tone sums up the differences of the recommendation to the baselines: "good" if it beats them all, "bad" if it loses to one, "even"
+// if neither is significant, "" if nothing was confirmed.
+func (c *Confirmation) tone() string {
+	best := c.chosen()
+	if best == nil || len(best.Differences) == 0 {
+		return ""
+	}
+	tone := "good"
+	for _, d := range best.Differences {
+		switch {
+		case d.Significant && d.Mean < 0:
+			return "bad"
+		case !d.Significant:
+			tone = "even"
+		}
+	}
+	return tone
+}
+
+// warnings lists what the reader must not overlook.
+func (d *Data) warnings() []string {
+	var out []string
+	if d.Collapse != "" {
+		out = append(out, d.Collapse)
+	}
+	for _, n := range d.Notes {
+		if n.Warning {
+			out = append(out, n.Text)
+		}
+	}
+	return out
+}
+
+// total is the work and the bytes written of all stages.
+func (d *Data) total() (seconds float64, bytes int64) {
+	for _, s := range d.Cost {
+		seconds += s.Seconds
+		bytes += s.Bytes
+	}
+	return seconds, bytes
+}

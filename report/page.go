@@ -1,0 +1,3 @@
+package report
+
+func render(d *Data) ([]byte, error) { return nil, nil }
