@@ -26,6 +26,7 @@ func (m *Model) batch(ws *Workspace, tokens []uint32, grad bool) float64 {
 	if len(tokens) == 0 || len(tokens)%row != 0 {
 		panic(fmt.Sprintf("lm: batch of %d tokens is not made of rows of %d + 1", len(tokens), ws.seqlen))
 	}
+	ws.check(tokens)
 	count := len(tokens) / row * ws.seqlen
 	sum := 0.0
 	for len(tokens) > 0 {

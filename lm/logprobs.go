@@ -93,6 +93,7 @@ func checkRows(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, 
 		if n < 0 || n > t || n > ws.seqlen+1 {
 			panic(fmt.Sprintf("lm: row %d has length %d in a batch %d wide and a workspace for %d", i, n, t, ws.seqlen))
 		}
+		ws.check(tokens[i*t : i*t+n])
 	}
 	return t
 }

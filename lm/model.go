@@ -107,8 +107,8 @@ func (m *Model) Clone() *Model {
 // view points w at the parts of arena, which has c.NumParams() elements. It
 // allocates only the first time.
 func (w *weights) view(c Config, arena []float32) {
-	if len(arena) != c.NumParams() {
-		panic(fmt.Sprintf("lm: arena of %d elements for a model of %d parameters", len(arena), c.NumParams()))
+	if n := int(c.count()); len(arena) != n {
+		panic(fmt.Sprintf("lm: arena of %d elements for a model of %d parameters", len(arena), n))
 	}
 	cut := func(n int) []float32 {
 		x := arena[:n:n]

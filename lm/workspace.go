@@ -111,18 +111,22 @@ func (ws *Workspace) begin(m *Model) {
 	ws.seqs = ws.seqs[:0]
 }
 
+// check panics on a token outside the vocabulary.
+func (ws *Workspace) check(tokens []uint32) {
+	for _, t := range tokens {
+		if int(t) >= ws.config.Vocab {
+			panic(fmt.Sprintf("lm: token %d in a model with a vocabulary of %d", t, ws.config.Vocab))
+		}
+	}
+}
+
 // add appends a sequence to the pass.
 func (ws *Workspace) add(tokens []uint32) span {
 	s := span{0, len(tokens)}
 	if k := len(ws.seqs); k > 0 {
 		s.start = ws.seqs[k-1].start + ws.seqs[k-1].n
 	}
-	for i, t := range tokens {
-		if int(t) >= ws.config.Vocab {
-			panic(fmt.Sprintf("lm: token %d in a model with a vocabulary of %d", t, ws.config.Vocab))
-		}
-		ws.tokens[s.start+i] = t
-	}
+	copy(ws.tokens[s.start:], tokens)
 	ws.seqs = append(ws.seqs, s)
 	return s
 }
