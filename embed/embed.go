@@ -1,0 +1,26 @@
+// Package embed turns texts into unit vectors, so that texts about the same
+// thing lie close together. It knows nothing of files or clusters.
+package embed
+
+import (
+	"context"
+
+	"github.com/climb-go/climb/option"
+)
+
+// An Embedder maps texts to points on the unit sphere. It is safe for
+// concurrent use, and the vector of a text does not depend on the texts
+// that share its batch.
+type Embedder interface {
+	// Dim is the length of every vector.
+	Dim() int
+	// Embed writes the vector of texts[i] to dst[i*Dim:(i+1)*Dim].
+	// dst is len(texts) x Dim, row-major.
+	Embed(ctx context.Context, dst []float32, texts []string) error
+}
+
+// Methods lists the embedders.
+var Methods = []option.Method{
+	{Name: "lexical", Summary: "hashed word and character n-grams, TF-IDF, reduced by a randomized SVD fitted on a sample of the corpus",
+		Paper: "Halko, Martinsson, Tropp 2011, arXiv 0909.4061; Deerwester et al. 1990", Options: Lexical{}},
+}
