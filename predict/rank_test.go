@@ -1,0 +1,95 @@
+package predict
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files of testdata")
+
+// TestRankStats keeps the quality of the predictors on RegMix's public table
+// in a file, so that a change of theirs shows in the diff: fitted to n of the
+// 512 training runs, judged on the 256 test runs, mean over random subsets.
+func TestRankStats(t *testing.T) {
+	x, y := regmix(t, "train")
+	vx, vy := regmix(t, "test")
+	var out strings.Builder
+	out.WriteString("RegMix 1M, Pile-CC loss of 256 unseen mixtures. regret: loss of the mixture picked less the least;\n" +
+		"in80, in95: share of losses within the 80 % and 95 % intervals.\n\n" +
+		"predictor     runs  spearman  regret  in80  in95\n")
+	for _, m := range []struct {
+		name string
+		make func() Predictor
+	}{
+		{"ridge", func() Predictor { return &Ridge{} }},
+		{"ridge log", func() Predictor { return &Ridge{Features: "log"} }},
+		{"ridge both", func() Predictor { return &Ridge{Features: "both"} }},
+		{"gbdt", func() Predictor { return &GBDT{} }},
+		{"gbdt raw", func() Predictor { return &GBDT{RawTarget: true} }},
+	} {
+		for _, n := range []int{32, 64, 112, 512} {
+			subsets := 4
+			if n == len(x) {
+				subsets = 1
+			}
+			var s stats
+			for k := range subsets {
+				var sx [][]float64
+				var sy []float64
+				for _, i := range rand.New(rand.NewPCG(1, uint64(k))).Perm(len(x))[:n] {
+					sx, sy = append(sx, x[i]), append(sy, y[i])
+				}
+				s.add(t, m.make(), sx, sy, vx, vy, 1/float64(subsets))
+			}
+			fmt.Fprintf(&out, "%-12s  %4d  %8.1f  %6.3f  %4.0f  %4.0f\n", m.name, n, 100*s.spearman, s.regret, 100*s.in80, 100*s.in95)
+		}
+	}
+	golden := filepath.Join("testdata", "rank_stats.txt")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), out.String()); d != "" {
+		t.Errorf("rank statistics changed; if for the better, run go test ./predict -run RankStats -update:\n%s", d)
+	}
+}
+
+type stats struct{ spearman, regret, in80, in95 float64 }
+
+func (s *stats) add(t *testing.T, p Predictor, x [][]float64, y []float64, vx [][]float64, vy []float64, weight float64) {
+	if err := p.Fit(x, y); err != nil {
+		t.Fatal(err)
+	}
+	predicted, picked, least := predictAll(p, vx), 0, math.Inf(1)
+	for i, v := range predicted {
+		if v < predicted[picked] {
+			picked = i
+		}
+		least = min(least, vy[i])
+		z := math.Abs(v-vy[i]) / p.(Uncertain).Std(vx[i])
+		if z < 1.2816 {
+			s.in80 += weight / float64(len(vx))
+		}
+		if z < 1.96 {
+			s.in95 += weight / float64(len(vx))
+		}
+	}
+	s.spearman += weight * Spearman(predicted, vy)
+	s.regret += weight * (vy[picked] - least)
+}
