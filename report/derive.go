@@ -5,6 +5,8 @@ import (
 	"slices"
 )
 
+var nan = math.NaN()
+
 // round sums up one iteration of the search.
 type round struct {
 	Round  int     `json:"round"`
@@ -22,7 +24,7 @@ func rounds(trials []Trial) []round {
 	for _, t := range trials {
 		r := byRound[t.Round]
 		if r == nil {
-			r = &round{Round: t.Round, Best: math.NaN()}
+			r = &round{Round: t.Round, Best: nan}
 			byRound[t.Round] = r
 			order = append(order, t.Round)
 		}
@@ -36,7 +38,7 @@ func rounds(trials []Trial) []round {
 	}
 	slices.Sort(order)
 	var out []round
-	soFar := math.NaN()
+	soFar := nan
 	for _, n := range order {
 		r := byRound[n]
 		r.Mean /= float64(r.Trials - r.Failed) // NaN if all failed
@@ -77,20 +79,29 @@ func (c *Confirmation) level() float64 {
 	return c.Level
 }
 
-// tone sums up the differences of the recommendation to the baselines: "good" if it beats them all, "bad" if it loses to one, "even"
-// if neither is significant, "" if nothing was confirmed.
-func (c *Confirmation) tone() string {
+// baselines are the differences of the recommendation to what it has to beat.
+func (c *Confirmation) baselines() []Difference {
 	best := c.chosen()
-	if best == nil || len(best.Differences) == 0 {
-		return ""
+	if best == nil {
+		return nil
 	}
-	tone := "good"
-	for _, d := range best.Differences {
+	return slices.DeleteFunc(slices.Clone(best.Differences), func(d Difference) bool {
+		return slices.ContainsFunc(c.Candidates, func(x Candidate) bool { return x.Name == d.To && !x.Baseline })
+	})
+}
+
+// tone sums up the differences to the baselines: "good" if all are beaten, "bad" if one is better, "even" if neither is certain, ""
+// if nothing was confirmed.
+func (c *Confirmation) tone() string {
+	tone := ""
+	for _, d := range c.baselines() {
 		switch {
 		case d.Significant && d.Mean < 0:
 			return "bad"
 		case !d.Significant:
 			tone = "even"
+		case tone == "":
+			tone = "good"
 		}
 	}
 	return tone

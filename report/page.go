@@ -1,3 +1,215 @@
 package report
 
-func render(d *Data) ([]byte, error) { return nil, nil }
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"count": count, "short": short, "size": size, "percent": percent, "score": score, "signed": signed, "interval": interval,
+	"signedInterval": signedInterval, "duration": duration, "day": day, "fixed": fixed, "times": times, "plural": plural,
+	"join": strings.Join, "byShare": byShare, "add": func(a, b int) int { return a + b },
+}).Parse(pageHTML))
+
+// view is what the template sees: the data and what is derived from it.
+type view struct {
+	*Data
+	CSS      template.CSS
+	JS       template.JS
+	Tone     string
+	Headline string
+	Tiles    []tile
+	Rounds   []round
+	Best     []Trial // best trials of the search
+	Quality  []string
+	Pruning  []string // names of the scores of pruned clusters
+	Pruned   []Cluster
+	Metrics  []metricRow
+	Hues     map[string]int
+	Level    float64 // of the intervals, in percent
+	Work     float64
+	Written  int64
+
+	MixtureChart, SearchChart, PredictorChart, IntervalChart, GainChart, MapChart template.HTML
+}
+
+// tile is a key figure.
+type tile struct{ Label, Value, Note string }
+
+// metricRow is a measure and its value for each candidate; nil where it has none.
+type metricRow struct {
+	Task, Name, Split string
+	Values            []*Metric
+}
+
+const (
+	shownTrials   = 200 // rows of the table of trials
+	shownClusters = 100 // rows of the table of pruned clusters
+)
+
+// render makes the page.
+func render(d *Data) ([]byte, error) {
+	v := &view{Data: d, CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Tone: d.Confirmed.tone(), Headline: headline(d), Tiles: tiles(d),
+		Rounds: rounds(d.Trials), Metrics: metricRows(d.Confirmed.Candidates), Hues: hues(d.Domains), Level: 100 * d.Confirmed.level()}
+	v.Work, v.Written = d.total()
+	v.Best = slices.Clone(d.Trials)
+	slices.SortStableFunc(v.Best, func(a, b Trial) int { return descending(a.known(), b.known()) })
+	v.Best = v.Best[:min(len(v.Best), shownTrials)]
+	for _, x := range d.Domains {
+		v.Quality = union(v.Quality, x.Quality)
+	}
+	v.Pruned = slices.Clone(d.PrunedClusters)
+	slices.SortStableFunc(v.Pruned, func(a, b Cluster) int { return descending(float64(a.Tokens), float64(b.Tokens)) })
+	v.Pruned = v.Pruned[:min(len(v.Pruned), shownClusters)]
+	for _, c := range v.Pruned {
+		v.Pruning = union(v.Pruning, c.Scores)
+	}
+	v.MixtureChart, v.SearchChart, v.PredictorChart = mixtureChart(d.Domains), searchChart(d.Trials), predictorChart(d.Predictor)
+	v.IntervalChart, v.GainChart, v.MapChart = intervalChart(d.Confirmed), gainChart(d.Confirmed), mapChart(d.Map, v.Hues)
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, v); err != nil {
+		return nil, err
+	}
+	return bytes.ToValidUTF8(b.Bytes(), []byte("\uFFFD")), nil
+}
+
+// headline is the verdict in a few words.
+func headline(d *Data) string {
+	if d.Confirmed.chosen() == nil {
+		return "Not confirmed yet"
+	}
+	var lost, even []string
+	for _, x := range d.Confirmed.baselines() {
+		switch {
+		case x.Significant && x.Mean < 0:
+			lost = append(lost, x.To)
+		case !x.Significant:
+			even = append(even, x.To)
+		}
+	}
+	switch {
+	case len(lost) > 0:
+		return "Worse than " + strings.Join(lost, " and ")
+	case len(even) > 0:
+		return "No significant gain over " + strings.Join(even, " and ")
+	case d.Confirmed.tone() == "good":
+		return "Better than every baseline"
+	}
+	return "Confirmed"
+}
+
+// tiles are the key figures of the run.
+func tiles(d *Data) []tile {
+	var out []tile
+	if best := d.Confirmed.chosen(); best != nil {
+		out = append(out, tile{"Score of the mixture", score(best.Mean), fmt.Sprintf("%s, %s", interval(best.Interval), plural(len(best.Seeds), "seed"))})
+		for _, x := range d.Confirmed.baselines() {
+			if x.To == "natural" {
+				out = append(out, tile{"Gain over natural", signed(x.Mean), signedInterval(x.Interval)})
+			}
+		}
+	}
+	if n := len(d.Trials); n > 0 {
+		note := "in " + plural(len(rounds(d.Trials)), "round")
+		if drawable(d.Predictor.Spearman) && len(d.Predictor.Measured) > 0 {
+			note += ", rank correlation " + fixed(d.Predictor.Spearman, 2)
+		}
+		out = append(out, tile{"Proxy runs", count(int64(n)), note})
+	}
+	if d.Corpus.Documents > 0 {
+		out = append(out, tile{"Corpus", short(d.Corpus.Documents) + " documents", fmt.Sprintf("%s, %s", size(d.Corpus.Bytes), plural(len(d.Domains), "domain"))})
+	}
+	if d.Dataset.Tokens > 0 {
+		out = append(out, tile{"Dataset", short(d.Dataset.Tokens) + " tokens", plural(d.Dataset.Shards, "shard")})
+	}
+	return out
+}
+
+// known is the score of a trial, NaN if it has none.
+func (t Trial) known() float64 {
+	if !t.scored() {
+		return nan
+	}
+	return t.Score
+}
+
+// Top lists the largest shares of a mixture.
+func (v *view) Top(mixture []float64) string {
+	order := make([]int, min(len(mixture), len(v.Domains)))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return descending(mixture[a], mixture[b]) })
+	var parts []string
+	for _, i := range order[:min(len(order), 3)] {
+		parts = append(parts, v.Domains[i].Name+" "+percent(mixture[i]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Value finds the score with a name.
+func (v *view) Value(scores []Score, name string) float64 {
+	for _, s := range scores {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return nan
+}
+
+// Portion is part of a whole in percent, for the width of a bar.
+func (v *view) Portion(part, whole float64) float64 {
+	if p := 100 * part / whole; finite(p) {
+		return min(max(p, 0), 100)
+	}
+	return 0
+}
+
+// union appends the names of scores that names lacks.
+func union(names []string, scores []Score) []string {
+	for _, s := range scores {
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// hues gives every domain an angle on the colour wheel; the golden angle keeps neighbours in the list apart.
+func hues(domains []Domain) map[string]int {
+	out := map[string]int{}
+	for i, d := range domains {
+		out[d.Name] = (205 + i*13751/100) % 360
+	}
+	return out
+}
+
+// metricRows lists the measures of all candidates, those of the search first.
+func metricRows(candidates []Candidate) []metricRow {
+	var rows []metricRow
+	for i, c := range candidates {
+		for j, m := range c.Metrics {
+			k := slices.IndexFunc(rows, func(r metricRow) bool { return r.Task == m.Task && r.Name == m.Name && r.Split == m.Split })
+			if k < 0 {
+				k = len(rows)
+				rows = append(rows, metricRow{m.Task, m.Name, m.Split, make([]*Metric, len(candidates))})
+			}
+			rows[k].Values[i] = &c.Metrics[j]
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b metricRow) int { return strings.Compare(b.Split, a.Split) }) // validation before test
+	return rows
+}

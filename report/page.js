@@ -1,0 +1,52 @@
+"use strict";
+// Theme: the system's, until the reader chooses.
+const root = document.documentElement, toggle = document.getElementById("theme");
+const stored = { get: () => { try { return localStorage.climbTheme } catch { return "" } }, set: t => { try { localStorage.climbTheme = t } catch { } } };
+const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+if (stored.get()) root.dataset.theme = stored.get();
+toggle.hidden = false;
+toggle.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; stored.set(root.dataset.theme); });
+
+// What a mark stands for.
+const tip = document.getElementById("tip");
+document.addEventListener("pointermove", e => {
+  const text = e.target.closest?.("[data-tip]")?.dataset.tip;
+  tip.hidden = !text;
+  if (!text) return;
+  tip.textContent = text;
+  tip.style.left = Math.max(4, Math.min(e.clientX + 14, innerWidth - tip.offsetWidth - 8)) + "px";
+  tip.style.top = (e.clientY + tip.offsetHeight + 26 > innerHeight ? e.clientY - tip.offsetHeight - 10 : e.clientY + 18) + "px";
+});
+
+// Tables sort by the column whose head is pressed: by data-v where a cell has it, else by its text.
+for (const th of document.querySelectorAll("table.sort th")) {
+  const button = document.createElement("button");
+  button.append(...th.childNodes);
+  th.append(button);
+  button.addEventListener("click", () => {
+    const body = th.closest("table").tBodies[0], i = th.cellIndex, down = th.ariaSort !== "descending";
+    for (const other of th.parentNode.cells) other.removeAttribute("aria-sort");
+    th.ariaSort = down ? "descending" : "ascending";
+    const key = row => { const c = row.cells[i]; return c.dataset.v === undefined ? c.textContent.trim() : parseFloat(c.dataset.v); };
+    const order = (a, b) => a !== a ? 1 : b !== b ? -1 : (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1);
+    body.append(...[...body.rows].map(r => [key(r), r]).sort((x, y) => order(x[0], y[0])).map(x => x[1]));
+  });
+}
+
+// Paper shows everything.
+let closed = [];
+addEventListener("beforeprint", () => { closed = [...document.querySelectorAll("details:not([open])")]; closed.forEach(d => d.open = true); });
+addEventListener("afterprint", () => closed.forEach(d => d.open = false));
+
+// Copy the command.
+for (const b of document.querySelectorAll("button.copy")) {
+  b.hidden = !navigator.clipboard;
+  b.addEventListener("click", () => navigator.clipboard.writeText(b.previousElementSibling.textContent).then(() => { b.textContent = "copied"; }));
+}
+
+// The contents show where the reader is.
+const links = new Map([...document.querySelectorAll("nav a")].map(a => [a.hash.slice(1), a]));
+const seen = new IntersectionObserver(entries => {
+  for (const e of entries) if (e.isIntersecting) { links.forEach(a => a.removeAttribute("aria-current")); links.get(e.target.id)?.setAttribute("aria-current", "true"); }
+}, { rootMargin: "-10% 0px -80% 0px" });
+document.querySelectorAll("main > section[id]").forEach(s => seen.observe(s));
