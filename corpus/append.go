@@ -1,0 +1,108 @@
+package corpus
+
+import (
+	"bytes"
+	"iter"
+	"unicode/utf8"
+)
+
+// AppendDocument appends d as one JSON line with the fields id, text, source
+// (if not empty) and those of d.Fields, in this order, and a newline. A field
+// of d.Fields that has one of the three names is written with an underscore
+// before it. d.Fields must be nil or as Read gives it.
+func AppendDocument(dst []byte, d Document) []byte {
+	dst = append(dst, `{"id":`...)
+	dst = AppendString(dst, d.ID)
+	dst = append(dst, `,"text":`...)
+	dst = AppendString(dst, d.Text)
+	if d.Source != "" {
+		dst = append(dst, `,"source":`...)
+		dst = AppendString(dst, d.Source)
+	}
+	if len(d.Fields) > 0 {
+		for key, member := range members(d.Fields[1 : len(d.Fields)-1]) {
+			dst = append(dst, ',')
+			if bytes.IndexByte(key, '\\') >= 0 {
+				key, _ = unescape(nil, key)
+			}
+			switch string(key) {
+			case "id", "text", "source":
+				dst = append(dst, `"_`...)
+				member = member[1:]
+			}
+			dst = append(dst, member...)
+		}
+	}
+	return append(dst, "}\n"...)
+}
+
+// members yields the keys, as written, and the members of an object without
+// its braces. It panics if that is not one.
+func members(b []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, member []byte) bool) {
+		var stack []byte
+		for i := skipSpace(b, 0); i < len(b); {
+			key, _, value, err := skipKey(b, i)
+			if err != nil {
+				panic("corpus: Fields are not a JSON object")
+			}
+			end, err := skipValue(b, value, 1, &stack)
+			if err != nil {
+				panic("corpus: Fields are not a JSON object")
+			}
+			if !yield(key, b[i:end]) {
+				return
+			}
+			if i = skipSpace(b, end); i < len(b) { // at a comma
+				i = skipSpace(b, i+1)
+			}
+		}
+	}
+}
+
+const hexDigits = "0123456789abcdef"
+
+// escapes[c] is 0 for a byte that stands for itself in a JSON string, 'u' for
+// a control character without a short form, and otherwise the short form;
+// 'x' marks bytes that are not ASCII.
+var escapes = func() (t [256]byte) {
+	for c := range 0x20 {
+		t[c] = 'u'
+	}
+	t['"'], t['\\'], t['\n'], t['\r'], t['\t'], t['\b'], t['\f'] = '"', '\\', 'n', 'r', 't', 'b', 'f'
+	for c := 0x80; c < 0x100; c++ {
+		t[c] = 'x'
+	}
+	return t
+}()
+
+// AppendString appends s as a JSON string, quotes included. What is not valid
+// UTF-8 becomes U+FFFD; only what must be escaped is.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := escapes[s[i]]
+		if c == 0 {
+			i++
+			continue
+		}
+		if c == 'x' {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				dst = append(dst, s[start:i]...)
+				dst = append(dst, "\ufffd"...)
+				start = i + n
+			}
+			i += n
+			continue
+		}
+		dst = append(append(dst, s[start:i]...), '\\', c)
+		if c == 'u' {
+			dst = append(dst, '0', '0', hexDigits[s[i]>>4], hexDigits[s[i]&15])
+		}
+		i++
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}

@@ -1,0 +1,114 @@
+package corpus
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// data is a path under the shared test data; the test is skipped without it.
+func data(tb testing.TB, elem ...string) string {
+	tb.Helper()
+	dir := os.Getenv("CLIMB_TEST_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "data")
+	}
+	path := filepath.Join(append([]string{dir}, elem...)...)
+	if _, err := os.Stat(path); err != nil {
+		tb.Skipf("no test data: %v (set CLIMB_TEST_DATA)", err)
+	}
+	return path
+}
+
+// MB/s are of text, on one core.
+func benchmarkRead(b *testing.B, o Options) {
+	shards, _, err := Split(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var bytes, docs int64
+	b.ReportAllocs()
+	for b.Loop() {
+		bytes, docs = 0, 0
+		for _, s := range shards {
+			for d, err := range Read(context.Background(), s, o, nil) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				bytes += int64(len(d.Text))
+				docs++
+			}
+		}
+	}
+	b.SetBytes(bytes)
+	b.ReportMetric(float64(docs), "docs")
+}
+
+func BenchmarkReadPlain(b *testing.B) {
+	benchmarkRead(b, Options{Inputs: []string{data(b, "mini", "corpus")}})
+}
+
+func BenchmarkReadZstd(b *testing.B) {
+	benchmarkRead(b, Options{Inputs: []string{data(b, "corpus", "wikipedia.jsonl.zst")}})
+}
+
+// BenchmarkZstdAlone is the bound of BenchmarkReadZstd: decompression only, in
+// MB/s of decompressed bytes.
+func BenchmarkZstdAlone(b *testing.B) {
+	path := data(b, "corpus", "wikipedia.jsonl.zst")
+	buf := make([]byte, 256<<10)
+	var n int64
+	for b.Loop() {
+		src, err := openRange(path, "zstd", 0, -1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for err == nil {
+			_, err = src.Read(buf)
+		}
+		n = src.read
+		src.Close()
+	}
+	b.SetBytes(n)
+}
+
+func BenchmarkScan(b *testing.B) {
+	o := Options{Inputs: []string{data(b, "mini", "corpus")}}
+	shards, _, err := Split(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var n int64
+	for b.Loop() {
+		n = 0
+		for _, s := range shards {
+			var w bytes.Buffer
+			res, err := Scan(context.Background(), s, o, &w)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += res.TextBytes
+		}
+	}
+	b.SetBytes(n)
+}
+
+func BenchmarkHash(b *testing.B) {
+	s := strings.Repeat("0123456789abcdef", 256)
+	b.SetBytes(int64(len(s)))
+	for b.Loop() {
+		Hash(s, 0)
+	}
+}
+
+func BenchmarkAppendString(b *testing.B) {
+	s := strings.Repeat("A line of prose, as they are, about this long, \"quoted\".\n", 80)
+	b.SetBytes(int64(len(s)))
+	var dst []byte
+	for b.Loop() {
+		dst = AppendString(dst[:0], s)
+	}
+}

@@ -1,0 +1,69 @@
+// Package corpus brings documents in: JSON lines, gzip and zstd, folders of
+// text files. Split cuts the inputs into shards, Read streams the documents of
+// one shard, Scan and Duplicates find the rows to drop, Skip leaves them out,
+// Sample draws documents, AppendDocument writes them back.
+//
+// What Read yields depends on the shard and the options alone, so a document
+// is named by (shard, row) in every later stage. Memory is bounded by
+// Options.MaxLineBytes, whatever the inputs hold.
+package corpus
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// A Document is one text of the corpus.
+type Document struct {
+	ID     string // of the id field; otherwise the first 32 hex digits of SHA-256 of Text
+	Text   string // valid UTF-8
+	Source string // of the source field, "" if absent; of a text file, the name of its folder
+
+	// Fields is a JSON object of the line's other fields as they were written
+	// (valid UTF-8), nil if there are none.
+	Fields json.RawMessage
+
+	Path   string // file the document was read from
+	Line   int64  // 1-based line of the file; of a shard that starts inside a file, counted from its first line
+	Offset int64  // byte of the line's start: in a plain file from its beginning, otherwise in the decompressed bytes from Shard.Start
+	Row    int    // 0-based among the shard's accepted documents
+}
+
+// Options is the section `corpus` of the configuration.
+type Options struct {
+	Inputs       []string `json:"inputs" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line"`
+	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text" doc:"one JSON object a line, or one document a file; auto looks at the name and the first bytes"`
+	TextField    string   `json:"text_field" default:"text" doc:"field that holds the text; a dotted path reaches into objects"`
+	IDField      string   `json:"id_field" default:"id" doc:"field that holds the id, a string or a number; where absent the id is a hash of the text"`
+	SourceField  string   `json:"source_field" default:"source" doc:"field that says where the document came from; carried along, never used to decide"`
+	ShardBytes   int64    `json:"shard_bytes" default:"67108864" min:"1" doc:"most bytes of input files in one task; a small corpus is cut finer"`
+	MaxLineBytes int64    `json:"max_line_bytes" default:"16777216" min:"16" max:"2147483647" doc:"longer lines and text files are skipped and counted as too_long; bounds the memory of a reader"`
+	MinTextBytes int64    `json:"min_text_bytes" default:"1" min:"1" doc:"shorter texts are skipped and counted as too_short"`
+	BadLineLimit float64  `json:"bad_line_limit" default:"0.05" min:"1e-12" max:"1" doc:"share of bad lines past which the run stops; 1 never stops, 1e-12 stops at the first"`
+	InvalidUTF8  string   `json:"invalid_utf8" default:"replace" choices:"replace,skip" doc:"bytes that are not UTF-8: put U+FFFD in their place, or skip the document; counted either way"`
+	Truncated    string   `json:"truncated" default:"error" choices:"error,skip" doc:"a truncated or corrupt compressed file: stop with an error, or count it and go on with the next file"`
+	Dedup        string   `json:"dedup" default:"id" choices:"none,id,text" doc:"drop later documents with the same id and text, or with the same text under any id"`
+}
+
+// A Shard is what one task reads: a byte range of a file, or a pack of small
+// files.
+type Shard struct {
+	Path        string   `json:"path"` // the first file of a pack
+	Format      string   `json:"format"`
+	Compression string   `json:"compression,omitempty"` // "", "gzip", "zstd"; of a pack, found again for each file
+	Start       int64    `json:"start"`                 // bytes of the file as stored; a zstd shard starts at a frame
+	End         int64    `json:"end"`                   // -1: to the end
+	Files       []string `json:"files,omitempty"`       // a pack of whole files, Path included
+	Bytes       int64    `json:"bytes"`                 // of the files, as stored
+}
+
+// String names the shard in errors.
+func (s Shard) String() string {
+	switch {
+	case len(s.Files) > 1:
+		return fmt.Sprintf("%s and %d more files", s.Path, len(s.Files)-1)
+	case s.Start > 0 || s.End >= 0:
+		return fmt.Sprintf("%s[%d:%d]", s.Path, s.Start, s.End)
+	}
+	return s.Path
+}

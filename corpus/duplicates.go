@@ -1,0 +1,131 @@
+package corpus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Counts are the totals of Duplicates: Documents = Kept + Duplicates.
+type Counts struct {
+	Documents      int64 `json:"documents"`
+	Kept           int64 `json:"kept"`
+	Duplicates     int64 `json:"duplicates"`
+	DuplicateBytes int64 `json:"duplicate_bytes"` // of text
+	IDReused       int64 `json:"id_reused"`       // kept documents whose id an earlier one with another text has; not counted with dedup "text"
+}
+
+// Duplicates merges the part files of Scan, parts[i] being that of shard i,
+// and calls write once for each shard, in order, with the rows to drop: of the
+// documents with one id and text, or with one text, as Options.Dedup was in
+// Scan, the first by shard and row is kept. Two documents are taken for the
+// same if the 128 bits of their keys agree; with dedup "text" these are 64
+// bits of hash and the length.
+//
+// It sorts in external memory: about 50 MiB, whatever the number of documents,
+// with up to 256 open files, and temporary files in the system's folder for
+// them (TMPDIR).
+func Duplicates(ctx context.Context, parts []string, write func(shard int, drop *Rows) error) (Counts, error) {
+	s := &sorter{ctx: ctx, fanIn: 256, chunk: 1 << 20}
+	counts, err := duplicates(s, parts, write)
+	if err = errors.Join(err, s.close()); err != nil {
+		err = fmt.Errorf("find duplicates: %w", err)
+	}
+	return counts, err
+}
+
+func duplicates(s *sorter, parts []string, write func(shard int, drop *Rows) error) (Counts, error) {
+	var runs []run
+	mode := ""
+	for i, path := range parts {
+		found, m, err := readPart(path, i)
+		if err != nil {
+			return Counts{}, err
+		}
+		if i > 0 && m != mode {
+			return Counts{}, fmt.Errorf("%s was scanned with dedup %q, %s with %q: scan them alike", parts[0], mode, path, m)
+		}
+		runs, mode = append(runs, found...), m
+	}
+	f := dropFinder{sorter: s, mode: mode}
+	for e, err := range s.merge(runs) {
+		if err == nil {
+			err = f.add(e)
+		}
+		if err != nil {
+			return f.Counts, err
+		}
+	}
+	f.Kept = f.Documents - f.Duplicates
+	return f.Counts, f.write(len(parts), write)
+}
+
+// A dropFinder takes the entries in order of their keys and collects which
+// rows to drop, in sorted runs.
+type dropFinder struct {
+	Counts
+	*sorter
+	mode  string
+	last  entry
+	drops []entry // a is the shard, b the row
+	runs  []run
+}
+
+func (f *dropFinder) add(e entry) error {
+	first := f.Documents == 0
+	f.Documents++
+	same := !first && e.a == f.last.a
+	switch {
+	case f.mode == "none":
+	case same && e.b == f.last.b:
+		f.Duplicates++
+		f.DuplicateBytes += int64(e.bytes)
+		f.drops = append(f.drops, entry{a: uint64(e.shard), b: uint64(e.row)})
+	case same && f.mode == "id":
+		f.IDReused++
+	}
+	f.last = e
+	if len(f.drops) < f.chunk {
+		return nil
+	}
+	return f.spill()
+}
+
+// spill writes the collected drops as a run.
+func (f *dropFinder) spill() error {
+	n := len(f.drops)
+	path, err := f.create(func(w io.Writer) error { return writeRun(w, f.drops) })
+	f.runs = append(f.runs, run{path: path, count: int64(n), shard: -1})
+	f.drops = f.drops[:0]
+	return err
+}
+
+// write gives each shard its drops.
+func (f *dropFinder) write(shards int, write func(shard int, drop *Rows) error) error {
+	if len(f.drops) > 0 {
+		if err := f.spill(); err != nil {
+			return err
+		}
+	}
+	shard, rows := 0, &Rows{}
+	advance := func(to int) error {
+		for ; shard < to; shard++ {
+			if err := write(shard, rows); err != nil {
+				return err
+			}
+			rows = &Rows{}
+		}
+		return nil
+	}
+	for e, err := range f.merge(f.runs) {
+		if err == nil {
+			err = advance(int(e.a))
+		}
+		if err != nil {
+			return err
+		}
+		rows.Add(int(e.b))
+	}
+	return advance(shards)
+}

@@ -1,0 +1,191 @@
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxWindow is the largest zstd window that is read, as in the zstd program:
+// it bounds the memory of a decoder.
+const maxWindow = 128 << 20
+
+const readAhead = 128 << 10 // bytes of a compressed file
+
+// magics are the first bytes of the files that are told by them. Those with a
+// remedy are not read.
+var magics = []struct{ magic, name, remedy string }{
+	{"\x1f\x8b", "gzip", ""},
+	{"\x28\xb5\x2f\xfd", "zstd", ""},
+	{"PAR1", "Parquet", "write it as JSON lines"},
+	{"PK\x03\x04", "zip", "unpack it"},
+	{"BZh", "bzip2", "pack it with zstd"},
+	{"\xfd7zXZ\x00", "xz", "pack it with zstd"},
+	{"\x04\x22\x4d\x18", "lz4", "pack it with zstd"},
+}
+
+// sniff tells the compression of a file by its first bytes.
+func sniff(head []byte) (compression string, err error) {
+	for _, m := range magics {
+		if bytes.HasPrefix(head, []byte(m.magic)) {
+			if m.remedy != "" {
+				return "", fmt.Errorf("is a %s file, which is not read: %s", m.name, m.remedy)
+			}
+			return m.name, nil
+		}
+	}
+	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" { // a skippable frame
+		return "zstd", nil
+	}
+	return "", nil
+}
+
+// A source is the decompressed bytes of a range of a file, and after them
+// those of the rest of the file, so that the last line can be completed.
+type source struct {
+	file  *os.File
+	input io.Reader // decompressed
+
+	compression string
+	base        int64 // offset of the first byte that Read gives
+	read        int64 // bytes given
+	skip        bool  // the first line belongs to the range before
+	end         int64 // the range owns lines that start before this offset; -1: not known yet, or none
+	rest        int64 // where the rest of a zstd file starts, 0 if the range is the last
+	stop        func()
+}
+
+// openRange opens the bytes [start, end) of a file; end -1 is its end.
+// compression "auto" is found out; then the range must be the whole file.
+//
+// In a plain file the range owns the lines that start in [start, end). In a
+// zstd file start and end are frames. Whether the bytes before a frame end in
+// a newline cannot be seen without decompressing them, so there the range
+// owns the lines that start in (start, end], and in [0, end] if it is the
+// first.
+func openRange(path, compression string, start, end int64) (*source, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{file: file, end: -1, skip: start > 0, stop: func() {}}
+	if err := s.open(compression, start, end); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+func (s *source) open(compression string, start, end int64) (err error) {
+	if compression == "auto" {
+		head := make([]byte, 8)
+		n, err := s.file.ReadAt(head, 0)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if compression, err = sniff(head[:n]); err != nil {
+			return err
+		}
+	}
+	switch s.compression = compression; compression {
+	case "zstd":
+		if end >= 0 {
+			s.rest = end
+		}
+		return s.zstd(start, end)
+	case "gzip":
+		s.input = &gzipReader{file: s.file}
+		return nil
+	}
+	s.input, s.end = s.file, end
+	if st, err := s.file.Stat(); err != nil {
+		return err
+	} else if st.Size() < end {
+		return fmt.Errorf("holds %d bytes, fewer than when it was cut into shards: begin a new run", st.Size())
+	}
+	if start > 0 { // a newline just before start makes its line ours
+		s.base = start - 1
+		_, err = s.file.Seek(s.base, io.SeekStart)
+	}
+	return err
+}
+
+// zstd makes the frames of [start, end) the input.
+func (s *source) zstd(start, end int64) error {
+	s.stop()
+	var in io.Reader = bufio.NewReaderSize(s.file, readAhead)
+	if end >= 0 {
+		in = io.LimitReader(in, end-start)
+	}
+	if _, err := s.file.Seek(start, io.SeekStart); err != nil {
+		return err
+	}
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return err
+	}
+	s.input, s.stop = d, d.Close
+	return nil
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.input.Read(p)
+	s.read += int64(n)
+	if err == io.EOF && s.rest > 0 {
+		s.end = s.read + 1
+		start := s.rest
+		s.rest = 0
+		err = s.zstd(start, -1)
+	}
+	return n, err
+}
+
+// owns says whether the line that starts at offset belongs to the range.
+func (s *source) owns(offset int64) bool { return s.end < 0 || offset < s.end }
+
+func (s *source) Close() error {
+	s.stop()
+	return s.file.Close()
+}
+
+// gzipReader opens the stream at the first Read, so that a damaged header
+// is met where damaged data is.
+type gzipReader struct {
+	file *os.File
+	z    *gzip.Reader
+}
+
+func (g *gzipReader) Read(p []byte) (n int, err error) {
+	if g.z == nil {
+		if g.z, err = gzip.NewReader(bufio.NewReaderSize(g.file, readAhead)); err != nil {
+			return 0, noEOF(err)
+		}
+	}
+	return g.z.Read(p)
+}
+
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// damage is the reason of an error of decompression, "" for other errors.
+func damage(err error) string {
+	var fromOS *fs.PathError
+	switch {
+	case errors.As(err, &fromOS) || errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return ""
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return Truncated
+	}
+	return Corrupt
+}

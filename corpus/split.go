@@ -1,0 +1,109 @@
+package corpus
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/climb-go/climb/option"
+)
+
+const (
+	fewShards = 64      // a small corpus is cut in about this many,
+	leastPack = 1 << 20 // but not in shards of fewer bytes
+	mostFiles = 1 << 14 // in one pack
+	mostTasks = 1 << 22
+)
+
+// Split finds the input files and cuts them into shards of at most
+// o.ShardBytes, fewer in a small corpus so that there is work for many cores.
+// Plain JSONL is cut at any byte, zstd between frames; gzip files, and zstd
+// files of one frame, stay whole. Smaller files are packed together. Shards
+// and files are in the order of the paths.
+func Split(o Options) ([]Shard, []FileInfo, error) {
+	option.Fill(&o)
+	l, err := List(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	shards, err := cut(l.Files, o.ShardBytes)
+	return shards, l.Files, err
+}
+
+func cut(files []FileInfo, most int64) ([]Shard, error) {
+	total := int64(0)
+	for _, f := range files {
+		total += f.Bytes
+	}
+	most = min(most, max(leastPack, total/fewShards))
+	if total/most > mostTasks {
+		return nil, fmt.Errorf("corpus.shard_bytes %d cuts %d bytes into more than %d shards: raise it", most, total, mostTasks)
+	}
+	var shards []Shard
+	var pack []FileInfo
+	packed := int64(0)
+	flush := func() {
+		if len(pack) > 0 {
+			shards = append(shards, packShard(pack, packed))
+		}
+		pack, packed = nil, 0
+	}
+	for _, f := range files {
+		if len(pack) > 0 && (packed+f.Bytes > most || len(pack) == mostFiles || pack[0].Format != f.Format) {
+			flush()
+		}
+		if f.Bytes <= most || f.Format == "text" || f.Compression == "gzip" {
+			pack = append(pack, f)
+			packed += f.Bytes
+			continue
+		}
+		ranges, err := cutFile(f, most)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Path, err)
+		}
+		shards = append(shards, ranges...)
+	}
+	flush()
+	return shards, nil
+}
+
+func packShard(files []FileInfo, bytes int64) Shard {
+	f := files[0]
+	s := Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, End: -1, Bytes: bytes}
+	if len(files) > 1 {
+		s.Compression = ""
+		for _, f := range files {
+			s.Files = append(s.Files, f.Path)
+		}
+	}
+	return s
+}
+
+// cutFile cuts one large JSONL file.
+func cutFile(f FileInfo, most int64) ([]Shard, error) {
+	var cuts []int64
+	if f.Compression == "zstd" {
+		file, err := os.Open(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		if cuts, err = frameCuts(file, f.Bytes, most); err != nil {
+			return nil, err
+		}
+	} else {
+		n := (f.Bytes + most - 1) / most
+		for i := range n - 1 {
+			cuts = append(cuts, (i+1)*f.Bytes/n)
+		}
+	}
+	var shards []Shard
+	start := int64(0)
+	for _, end := range append(cuts, f.Bytes) {
+		shards = append(shards, Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, Start: start, End: end, Bytes: end - start})
+		start = end
+	}
+	if f.Compression == "zstd" {
+		shards[len(shards)-1].End = -1
+	}
+	return shards, nil
+}
