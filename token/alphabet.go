@@ -1,0 +1,45 @@
+package token
+
+import "strings"
+
+// The byte-level alphabet of GPT-2 (Radford et al. 2019, bytes_to_unicode):
+// every byte is written in tokenizer.json as one printable rune. The bytes
+// '!'..'~', 0xA1..0xAC and 0xAE..0xFF stand for themselves; the other 68 are
+// U+0100, U+0101, ... in order of the byte, so that a space is U+0120 'Ġ'.
+var alphabet, alphabetBytes = makeAlphabet()
+
+func makeAlphabet() (runes [256]rune, bytes map[rune]byte) {
+	bytes = make(map[rune]byte, 256)
+	shifted := rune(0x100)
+	for b := range 256 {
+		r := rune(b)
+		if !('!' <= r && r <= '~' || 0xA1 <= r && r <= 0xAC || 0xAE <= r) {
+			r, shifted = shifted, shifted+1
+		}
+		runes[b], bytes[r] = r, byte(b)
+	}
+	return runes, bytes
+}
+
+// spell writes bytes in the alphabet.
+func spell(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteRune(alphabet[s[i]])
+	}
+	return b.String()
+}
+
+// unspell is the inverse of spell. A name with a rune outside the alphabet is
+// taken as it is, as Hugging Face's ByteLevel decoder does.
+func unspell(name string) string {
+	b := make([]byte, 0, len(name))
+	for _, r := range name {
+		c, ok := alphabetBytes[r]
+		if !ok {
+			return name
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}

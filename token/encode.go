@@ -1,0 +1,261 @@
+package token
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+const (
+	cacheSlots = 1 << 16 // words remembered
+	cachedWord = 48      // longest word remembered, bytes: the cache stays below 20 MB
+	shortWord  = 32      // longest word merged by scanning, bytes
+	// longestWord is where a word is cut, whatever the pattern says, so that a
+	// line of 100 MB without a space needs 20 MB and not 2 GB. Hugging Face's
+	// library does not cut; a token across such a cut is all that differs.
+	longestWord = 1 << 20
+)
+
+// Encode appends the tokens of text to dst and returns it. Special tokens are
+// never found in text: a document that quotes "<|endoftext|>" is encoded as
+// any other text, so that nothing but the caller ends a document. (Hugging
+// Face's encode does find them.) Added tokens that are not special are found,
+// leftmost and longest first.
+func (t *Tokenizer) Encode(dst []uint32, text string) []uint32 {
+	for len(text) > 0 {
+		plain, after, id := t.cutLiteral(text)
+		for len(plain) > 0 {
+			n := min(t.pattern.next(plain), longestWord)
+			dst = t.appendWord(dst, plain[:n])
+			plain = plain[n:]
+		}
+		if len(after) < len(text) && id != noToken {
+			dst = append(dst, id)
+		}
+		text = after
+	}
+	return dst
+}
+
+const noToken = ^uint32(0)
+
+// cutLiteral splits text around the first added token that is not special:
+// what is before it, what is after it, and its id, or noToken if there is none.
+func (t *Tokenizer) cutLiteral(text string) (before, after string, id uint32) {
+	if len(t.literal) > 0 {
+		for i := range len(text) {
+			if !t.starts[text[i]] {
+				continue
+			}
+			for _, a := range t.literal {
+				if strings.HasPrefix(text[i:], a.Content) {
+					return text[:i], text[i+len(a.Content):], a.ID
+				}
+			}
+		}
+	}
+	return text, "", noToken
+}
+
+// A cached word; immutable, so that readers need no lock.
+type cached struct {
+	word string
+	ids  []uint32
+}
+
+// appendWord encodes one word. The cache is direct-mapped: a word replaces the
+// one in its slot. What is in it changes the speed, never the result.
+func (t *Tokenizer) appendWord(dst []uint32, w string) []uint32 {
+	if len(w) == 1 {
+		return append(dst, t.bytes[w[0]])
+	}
+	if len(w) > cachedWord {
+		return t.appendMerged(dst, w)
+	}
+	slot := &t.cache[maphash.String(t.seed, w)%cacheSlots]
+	if c := slot.Load(); c != nil && c.word == w {
+		return append(dst, c.ids...)
+	}
+	start := len(dst)
+	dst = t.appendMerged(dst, w)
+	slot.Store(&cached{strings.Clone(w), slices.Clone(dst[start:])})
+	return dst
+}
+
+// appendMerged starts from the bytes of w and applies the merge of lowest rank,
+// leftmost first, until none applies.
+func (t *Tokenizer) appendMerged(dst []uint32, w string) []uint32 {
+	if t.ignoreMerges {
+		if id, ok := t.whole[w]; ok {
+			return append(dst, id)
+		}
+	}
+	if len(w) <= shortWord {
+		return t.mergeShort(dst, w)
+	}
+	l := t.scratch.Get().(*longWord)
+	dst = l.merge(dst, t, w)
+	t.scratch.Put(l)
+	return dst
+}
+
+// mergeShort keeps the rank of every adjacent pair and scans for the lowest:
+// quadratic, and the faster way for a word of a few bytes.
+func (t *Tokenizer) mergeShort(dst []uint32, w string) []uint32 {
+	var ids, ranks [shortWord]uint32
+	n := len(w)
+	for i := range n {
+		ids[i] = t.bytes[w[i]]
+	}
+	rank := func(i int) {
+		if ranks[i] = noToken; i+1 < n {
+			ranks[i], _ = t.table.find(ids[i], ids[i+1])
+		}
+	}
+	for i := range n {
+		rank(i)
+	}
+	for {
+		best := 0
+		for i := 1; i < n; i++ {
+			if ranks[i] < ranks[best] {
+				best = i
+			}
+		}
+		if ranks[best] == noToken {
+			return append(dst, ids[:n]...)
+		}
+		ids[best] = t.merges[ranks[best]][2]
+		copy(ids[best+1:n], ids[best+2:n])
+		copy(ranks[best+1:n], ranks[best+2:n])
+		n--
+		rank(best)
+		if best > 0 {
+			rank(best - 1)
+		}
+	}
+}
+
+// A longWord is the memory to merge a long word: its symbols as a linked list,
+// and a heap of the pairs that have a merge. n bytes take O(n log n).
+type longWord struct {
+	ids        []uint32 // noToken: merged into the symbol at its left
+	prev, next []int32  // positions; -1 and len(ids) at the ends
+	heap       []uint64 // rank<<32 | position of the left symbol
+}
+
+func (l *longWord) merge(dst []uint32, t *Tokenizer, w string) []uint32 {
+	n := len(w)
+	l.ids, l.prev, l.next = slices.Grow(l.ids[:0], n)[:n], slices.Grow(l.prev[:0], n)[:n], slices.Grow(l.next[:0], n)[:n]
+	for i := range n {
+		l.ids[i], l.prev[i], l.next[i] = t.bytes[w[i]], int32(i-1), int32(i+1)
+	}
+	l.heap = l.heap[:0]
+	for i := range n {
+		l.offer(t, int32(i))
+	}
+	for len(l.heap) > 0 {
+		top := l.pop()
+		i := int32(uint32(top))
+		if l.rank(t, i) != uint32(top>>32) {
+			continue // the pair has changed since
+		}
+		j := l.next[i]
+		l.ids[i], l.ids[j] = t.merges[top>>32][2], noToken
+		if l.next[i] = l.next[j]; int(l.next[i]) < n {
+			l.prev[l.next[i]] = i
+		}
+		l.offer(t, i)
+		if l.prev[i] >= 0 {
+			l.offer(t, l.prev[i])
+		}
+	}
+	for i := int32(0); int(i) < n; i = l.next[i] {
+		dst = append(dst, l.ids[i])
+	}
+	return dst
+}
+
+// rank is the rank of the merge of symbol i with the one after it, or noToken.
+func (l *longWord) rank(t *Tokenizer, i int32) uint32 {
+	if j := l.next[i]; l.ids[i] != noToken && int(j) < len(l.ids) {
+		r, _ := t.table.find(l.ids[i], l.ids[j])
+		return r
+	}
+	return noToken
+}
+
+func (l *longWord) offer(t *Tokenizer, i int32) {
+	r := l.rank(t, i)
+	if r == noToken {
+		return
+	}
+	h := append(l.heap, 0)
+	k, x := len(h)-1, uint64(r)<<32|uint64(i)
+	for ; k > 0 && h[(k-1)/2] > x; k = (k - 1) / 2 {
+		h[k] = h[(k-1)/2]
+	}
+	h[k], l.heap = x, h
+}
+
+func (l *longWord) pop() uint64 {
+	h := l.heap
+	top, x := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	for k, c := 0, 1; len(h) > 0; c = 2*k + 1 {
+		if c+1 < len(h) && h[c+1] < h[c] {
+			c++
+		}
+		if c >= len(h) || h[c] >= x {
+			h[k] = x
+			break
+		}
+		h[k], k = h[c], c
+	}
+	l.heap = h
+	return top
+}
+
+// A mergeTable finds the merge of two tokens: open addressing over a power of
+// two, at most half full.
+type mergeTable struct {
+	slots []mergeSlot
+	shift int
+}
+
+type mergeSlot struct {
+	left, right uint32
+	rank, id    uint32
+}
+
+func newMergeTable(merges [][3]uint32) mergeTable {
+	log := bits.Len(uint(2*len(merges) + 1))
+	m := mergeTable{make([]mergeSlot, 1<<log), 64 - log}
+	for i := range m.slots {
+		m.slots[i] = mergeSlot{noToken, noToken, noToken, noToken}
+	}
+	for rank, e := range merges {
+		*m.slot(e[0], e[1]) = mergeSlot{e[0], e[1], uint32(rank), e[2]} // a pair listed twice has its last rank, as in Hugging Face's library
+	}
+	return m
+}
+
+// slot is where the pair is, or the free slot where it would be.
+func (m *mergeTable) slot(left, right uint32) *mergeSlot {
+	mask := len(m.slots) - 1
+	i := int((uint64(left)<<32 | uint64(right)) * 0x9E3779B97F4A7C15 >> m.shift)
+	for {
+		s := &m.slots[i&mask]
+		if s.left == left && s.right == right || s.left == noToken {
+			return s
+		}
+		i++
+	}
+}
+
+// find gives the rank of the merge and the id of its result, or noToken twice.
+func (m *mergeTable) find(left, right uint32) (rank, id uint32) {
+	s := m.slot(left, right)
+	return s.rank, s.id
+}
