@@ -1,0 +1,333 @@
+package label
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// scores returns one text's columns by name.
+func scores(t testing.TB, r Rules, text string) map[string]float64 {
+	t.Helper()
+	dst := make([]float32, len(r.Names()))
+	if err := r.Label(t.Context(), dst, []string{text}); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for i, name := range r.Names() {
+		out[name] = float64(dst[i])
+	}
+	return out
+}
+
+func TestSoftThresholds(t *testing.T) {
+	for _, test := range []struct{ got, want float64 }{
+		{atMost(10, 10), 0.5}, {atLeast(50, 50), 0.5}, {shareAtMost(0.3, 0.3), 0.5}, {shareAtLeast(0.8, 0.8), 0.5},
+		{atMost(0, 10), 1}, {atLeast(0, 10), 0}, {shareAtMost(0, 0.3), 1}, {shareAtMost(1, 0.3), 0}, {shareAtLeast(1, 0.8), 1},
+		{atMost(20, 10), 1. / 17}, {atLeast(20, 10), 16. / 17},
+		{shareAtMost(0.5, 0.2), 1. / 17}, {shareAtLeast(0.5, 0.2), 16. / 17},
+	} {
+		if math.Abs(test.got-test.want) > 1e-12 {
+			t.Errorf("got %v, want %v", test.got, test.want)
+		}
+	}
+}
+
+// TestColumnsByHand works a small text through the formulas of Rules.
+func TestColumnsByHand(t *testing.T) {
+	text := "The cat sat on the mat.\n- #1 The DOG, and 12 cats…\n\nThe cat sat on the mat!\nSubscribe to our newsletter, buy now"
+	var d doc
+	d.scan(text)
+	want := doc{letters: 77, digits: 3, chars: 87, words: 25, alpha: 22, hashes: 1, ellipses: 1, newlines: 4,
+		lines: 4, terminal: 3, short: 3, bullets: 1, trailing: 1, dupLines: 1, dupLineChars: 18, paragraphs: 2}
+	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram")}
+	if diff := cmp.Diff(want, d, opts); diff != "" {
+		t.Fatal(diff)
+	}
+	got := scores(t, Rules{}, text)
+	w := 25.0
+	odds := func(x float64) float64 { return x / (1 - x) }
+	pow := func(x, p float64) float64 { return math.Pow(x, p) }
+	for name, want := range map[string]float64{
+		"length":    1 / (1 + pow(50/w, 4)),
+		"words":     1 / (1 + pow(3/((87+100)/(w+20)), 4)),
+		"symbols":   1 / (1 + pow(odds((7.+5)/187)/odds(0.3), 2)),
+		"alpha":     1 / (1 + pow(odds((22+19.)/45)/odds(0.8), -2)),
+		"stopwords": 1 / (1 + pow(odds((7+3.)/45)/odds(0.04), -2)),
+		"lines":     1 / (1 + pow(odds((3+1.)/9)/odds(0.67), 2)),
+		// the top 4-gram is "sat on the mat", twice 12 characters
+		"repetition":  1 / (1 + pow(odds(24./187)/odds(0.16), 2)),
+		"boilerplate": 1 / (1 + pow(2/(w+50)/0.01, 4)),
+		"advert":      1 / (1 + pow(1/(w+50)/0.01, 4)),
+	} {
+		if math.Abs(got[name]-want) > 1e-6 {
+			t.Errorf("%s: got %v, want %v", name, got[name], want)
+		}
+	}
+	product := 1.0
+	for _, name := range (Rules{}).Names()[1:9] {
+		product *= got[name]
+	}
+	if want := pow(product, 1./8); math.Abs(got["quality"]-want) > 1e-6 {
+		t.Errorf("quality %v, want %v", got["quality"], want)
+	}
+}
+
+// TestEachColumnFalls spoils a sound text in one way at a time: that column
+// must fall below its threshold's 1/2, and the others stay above it.
+func TestEachColumnFalls(t *testing.T) {
+	sound := prose(400, 1)
+	before := scores(t, Rules{}, sound)
+	for name, x := range before {
+		if x < 0.8 {
+			t.Errorf("sound text: %s %.3f", name, x)
+		}
+	}
+	spoil := map[string]func(words []string) string{
+		"length": func(w []string) string { return strings.Join(w[:20], " ") + "." },
+		"words": func(w []string) string {
+			return strings.ReplaceAll(strings.Join(w, " "), " the ", " "+strings.Repeat("verylong", 30)+" ")
+		},
+		"symbols":   func(w []string) string { return every(w, 2, func(s string) string { return "#" + s }) },
+		"alpha":     func(w []string) string { return every(w, 2, func(s string) string { return s + " =" }) },
+		"stopwords": func(w []string) string { return every(w, 1, func(s string) string { return s + "x" }) },
+		"lines":     func(w []string) string { return every(w, 3, func(s string) string { return s + "\n" }) },
+		// the top 4-gram is "sat on the mat", twice 12 characters
+		"repetition": func(w []string) string {
+			return every(w, 100, func(s string) string { return s + ".\n" + strings.Join(w[:60], " ") })
+		},
+		"boilerplate": func(w []string) string { return every(w, 30, func(s string) string { return s + " privacy policy" }) },
+		"advert":      func(w []string) string { return every(w, 30, func(s string) string { return s + " click here" }) },
+	}
+	for name, f := range spoil {
+		got := scores(t, Rules{}, f(strings.Fields(sound)))
+		for other, x := range got {
+			if other == name && x > 0.5 || other != name && other != "quality" && x < 0.5 {
+				t.Errorf("spoilt %s: %s is %.3f", name, other, x)
+			}
+		}
+		if name != "length" && got["quality"] >= before["quality"] {
+			t.Errorf("spoilt %s: quality rose from %.3f to %.3f", name, before["quality"], got["quality"])
+		}
+	}
+}
+
+func every(words []string, n int, f func(string) string) string {
+	out := slices.Clone(words)
+	for i := n - 1; i < len(out); i += n {
+		out[i] = f(out[i])
+	}
+	return strings.Join(out, " ")
+}
+
+// prose makes sentences of random words, a third of them stop words.
+func prose(n int, seed uint64) string {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	stops := strings.Split("the,be,to,of,and,that,have,with", ",")
+	var b strings.Builder
+	for i := range n {
+		switch {
+		case i%3 == 1:
+			b.WriteString(stops[rng.IntN(8)])
+		default:
+			for range 4 + rng.IntN(5) {
+				b.WriteByte(byte('a' + rng.IntN(26)))
+			}
+		}
+		if i%12 == 11 {
+			b.WriteString(".\n")
+		} else {
+			b.WriteByte(' ')
+		}
+	}
+	return strings.TrimSpace(b.String()) + "."
+}
+
+// TestSoundKindsPass: markup, code, dialogue, arithmetic and short messages
+// are unlike prose, and yet must clear the advised floors.
+func TestSoundKindsPass(t *testing.T) {
+	floors := Rules{}.Floors()
+	for name, text := range map[string]string{
+		"latex": `\begin{lemma}
+\label{lemma-sum}
+Let $(a_n)$ be a sequence of positive real numbers such that
+$\sum a_n$ converges. Then for every bounded sequence $(b_n)$
+the series $\sum a_n b_n$ converges absolutely.
+\end{lemma}
+
+\begin{proof}
+Suppose that $|b_n| \leq M$ for all $n$. The partial sums of
+$\sum |a_n b_n|$ are increasing, and each of them is at most
+$M \sum a_n$. An increasing and bounded sequence has a limit.
+\end{proof}`,
+		"code": `// Mean returns the arithmetic mean of x, or NaN if x is empty.
+func Mean(x []float64) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
+
+// Median returns the middle of the sorted values.
+func Median(x []float64) float64 {
+	y := slices.Clone(x)
+	slices.Sort(y)
+	if len(y)%2 == 1 {
+		return y[len(y)/2]
+	}
+	return (y[len(y)/2-1] + y[len(y)/2]) / 2
+}`,
+		"dialogue":   "User: Hi, I need a table for two tonight.\nAssistant: At what time would you like to come?\nUser: Half past seven, please.\nAssistant: It is booked for half past seven. See you then!",
+		"arithmetic": "Question: Ann has 3 boxes of 12 pens and gives away 7. How many are left?\nAnswer: She starts with 3 * 12 = 36 pens. 36 - 7 = 29 are left. The answer is 29.",
+		"tweet":      "can't believe the match last night #football",
+		"recipe":     "Pancakes\n\nIngredients:\n- 2 eggs\n- 1 cup of milk\n- 1 1/2 cups of flour\n- a pinch of salt\n\nDirections:\n1. Beat the eggs with the milk.\n2. Stir in the flour and the salt.\n3. Fry in butter until golden on both sides.",
+	} {
+		got := scores(t, Rules{}, text)
+		for column, floor := range floors {
+			if got[column] < floor {
+				t.Errorf("%s: %s %.3f is below the floor %.2f", name, column, got[column], floor)
+			}
+		}
+	}
+}
+
+func TestJunkFails(t *testing.T) {
+	repeat := func(n int, lines ...string) string { return strings.Repeat(strings.Join(lines, "\n")+"\n", n) }
+	for name, text := range map[string]string{
+		"log":   repeat(10, "[2024-01-05 10:22:31] INFO worker-17 pid=2231 state=0x00ff12 ok", "[2024-01-05 10:22:32] WARN worker-03 pid=2241 state=0x00aa17 retry=3"),
+		"table": repeat(6, "| 1996 | 12 | 3 | 0.25 | -- |", "|------|----|---|------|----|", "| 1997 | 11 | 4 | 0.36 | -- |"),
+		"menu":  repeat(2, "Home", "News", "Sign in", "Subscribe", "About us", "Contact us", "Terms of service", "Privacy policy", "Facebook", "More", "All rights reserved"),
+		"spam":  "Dear friend, earn up to $5000 from home! No risk, money back guarantee. Call now, toll free, or click here. This is a limited time special offer. To be removed from our list, unsubscribe.",
+	} {
+		got, fails := scores(t, Rules{}, text), false
+		for column, floor := range (Rules{}).Floors() {
+			fails = fails || got[column] < floor
+		}
+		if !fails {
+			t.Errorf("%s clears every floor: %v", name, got)
+		}
+	}
+}
+
+func TestUnicode(t *testing.T) {
+	var d doc
+	d.scan("Ünï\u00a0ÇA e\u0301\u2003٣٤ ‹›\u0085\xff。")
+	want := doc{letters: 7, digits: 2, chars: 13, words: 6, alpha: 3, lines: 1, terminal: 1, short: 1, paragraphs: 1}
+	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram")}
+	if diff := cmp.Diff(want, d, opts); diff != "" {
+		t.Error(diff)
+	}
+	var upper, lower doc
+	upper.scan("ÄRGER, (Straße) N0 12:30 --")
+	lower.scan("ärger straße! n7 1:999 --")
+	if !slices.Equal(upper.hash, lower.hash) {
+		t.Error("words differ by case, marks or digits")
+	}
+	var other doc
+	other.scan("arger straße! n 1.9 ---")
+	for i := range other.hash {
+		if same := other.hash[i] == lower.hash[i]; same != (i == 1 || i == 3) {
+			t.Errorf("word %d: same %v", i, same)
+		}
+	}
+}
+
+func TestMaxBytes(t *testing.T) {
+	long := strings.Repeat("é", 600) + strings.Repeat("1 = 2\n", 17<<20) // over 100 MB
+	got := scores(t, Rules{MaxBytes: 1025}, long)
+	if want := scores(t, Rules{}, strings.Repeat("é", 512)); !cmp.Equal(want, got) {
+		t.Errorf("got %v, want those of the first 1024 bytes %v", got, want)
+	}
+	if scores(t, Rules{}, long)["alpha"] > 0.01 {
+		t.Error("the default must see beyond the first KiB")
+	}
+}
+
+func TestStopWords(t *testing.T) {
+	text := strings.Repeat("der Hund und die Katze sind in dem Haus bei der alten Frau. ", 10)
+	if en, de := scores(t, Rules{}, text), scores(t, Rules{StopWords: []string{"der", "die", "und"}}, text); en["stopwords"] > 0.5 || de["stopwords"] < 0.9 {
+		t.Errorf("stop words: English %.3f, German %.3f", en["stopwords"], de["stopwords"])
+	}
+}
+
+// TestRepeatsMatchesMaps compares with the definition written out: n-grams as
+// joined strings in maps.
+func TestRepeatsMatchesMaps(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for round := range 200 {
+		words := make([]string, 1+rng.IntN(120))
+		for i := range words {
+			words[i] = strings.Repeat(string(rune('a'+rng.IntN(1+round%7))), 1+rng.IntN(2))
+			if i > 12 && rng.IntN(3) == 0 {
+				copy(words[i-5:i], words[:5])
+			}
+		}
+		var d doc
+		d.scan(strings.Join(words, " "))
+		if diff := cmp.Diff(repeatsByMaps(words), d.repeats()); diff != "" {
+			t.Fatalf("%q: %s", words, diff)
+		}
+	}
+}
+
+func repeatsByMaps(words []string) (out [9]int) {
+	total := len(strings.Join(words, ""))
+	for n := 2; n <= 10; n++ {
+		count := map[string]int{}
+		covered := make([]bool, len(words))
+		for i := 0; i+n <= len(words); i++ {
+			gram := strings.Join(words[i:i+n], " ")
+			if count[gram]++; count[gram] > 1 {
+				for k := range n {
+					covered[i+k] = true
+				}
+				if n <= 4 {
+					out[n-2] = min(total, max(out[n-2], count[gram]*(len(gram)-n+1)))
+				}
+			}
+		}
+		for i, word := range words {
+			if covered[i] && n > 4 {
+				out[n-2] += len(word)
+			}
+		}
+	}
+	return out
+}
+
+func FuzzRules(f *testing.F) {
+	f.Add("")
+	f.Add(" \n\t")
+	f.Add("…")
+	f.Add("a\xff\x00b\u2028.\r\n\r\n- •\n...")
+	f.Add(strings.Repeat("the cat 1 ", 30))
+	f.Fuzz(func(t *testing.T, text string) {
+		for name, x := range scores(t, Rules{MaxBytes: 2048}, text) {
+			if !(x >= 0 && x <= 1) {
+				t.Fatalf("%s = %v for %q", name, x, text)
+			}
+		}
+	})
+}
+
+func BenchmarkRules(b *testing.B) {
+	texts := make([]string, 32)
+	size := 0
+	for i := range texts {
+		texts[i] = prose(700, uint64(i))
+		size += len(texts[i])
+	}
+	dst := make([]float32, len(texts)*len(ruleNames))
+	b.SetBytes(int64(size))
+	for b.Loop() {
+		if err := (Rules{}).Label(b.Context(), dst, texts); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
