@@ -30,7 +30,7 @@ type GBDT struct {
 	Trees     int     `json:"trees" default:"1000" min:"1" doc:"most trees"`
 	Rate      float64 `json:"rate" default:"0.01" min:"1e-6" max:"1" doc:"learning rate: share of a tree's correction that is kept"`
 	MaxDepth  int     `json:"max_depth" default:"4" min:"1" max:"30" doc:"most splits between the root and a leaf"`
-	Leaves    int     `json:"leaves" default:"31" min:"2" doc:"most leaves of a tree"`
+	Leaves    int     `json:"leaves" default:"31" min:"2" max:"64" doc:"most leaves of a tree"`
 	MinLeaf   int     `json:"min_leaf" default:"5" min:"1" doc:"fewest runs in a leaf"`
 	Bins      int     `json:"bins" default:"255" min:"4" max:"255" doc:"most histogram bins of a feature"`
 	L1        float64 `json:"l1" default:"1" min:"0" doc:"L1 penalty on leaf values"`
@@ -46,14 +46,15 @@ type GBDT struct {
 // gbdtFit is what Fit learned. Trees predict standardised targets.
 type gbdtFit struct {
 	mean, scale float64
-	trees       []tree
-	folds       [][]tree // the models of the cross-validation
+	chosen      int // trees
+	trees       forest
+	folds       []forest // the models of the cross-validation
 	foldMean    []float64
 	noise       float64 // variance that the spread of the folds does not explain
 }
 
 // Chosen returns the number of trees of the last Fit.
-func (g *GBDT) Chosen() int { return len(g.fit.trees) }
+func (g *GBDT) Chosen() int { return g.fit.chosen }
 
 // Fit implements Predictor.
 func (g *GBDT) Fit(x [][]float64, y []float64) error {
@@ -109,10 +110,11 @@ func (g *GBDT) boost(f *gbdtFit, b *binned, target []float64) float64 {
 		}
 	}
 	for _, gr := range growers[1:] {
-		f.folds = append(f.folds, gr.trees[:min(best, len(gr.trees))])
+		f.folds = append(f.folds, compile(gr.trees[:min(best, len(gr.trees))], b.features))
 		f.foldMean = append(f.foldMean, gr.start)
 	}
-	f.trees = growers[0].trees[:min(best, len(growers[0].trees))]
+	f.chosen = min(best, len(growers[0].trees))
+	f.trees = compile(growers[0].trees[:f.chosen], b.features)
 	return least / float64(b.rows)
 }
 
@@ -142,7 +144,7 @@ func (f *gbdtFit) jackknife(x []float64) float64 {
 	k := float64(len(f.folds))
 	sum, squares := 0.0, 0.0
 	for i, trees := range f.folds {
-		v := f.foldMean[i] + boosted(trees, x)
+		v := f.foldMean[i] + trees.at(x)
 		sum += v
 		squares += v * v
 	}
@@ -151,7 +153,7 @@ func (f *gbdtFit) jackknife(x []float64) float64 {
 
 // Predict implements Predictor.
 func (g *GBDT) Predict(x []float64) float64 {
-	return g.fit.mean + g.fit.scale*boosted(g.fit.trees, x)
+	return g.fit.mean + g.fit.scale*g.fit.trees.at(x)
 }
 
 // Std implements Uncertain: the jackknife over the inner folds, plus the part

@@ -128,7 +128,7 @@ func TestXGBoost(t *testing.T) {
 	g := grown(&o, x, y, 200)
 	far, total := 0, 0.0
 	for i, row := range v {
-		d := math.Abs(g.start + boosted(g.trees, row) - want[i])
+		d := math.Abs(g.start + walk(g.trees, row) - want[i])
 		total += d / float64(len(v))
 		if d > 1e-3 {
 			far++
@@ -137,6 +137,50 @@ func TestXGBoost(t *testing.T) {
 	// xgboost sums in float32, so a split between equals may go another way.
 	if far > 3 || total > 1e-3 {
 		t.Errorf("%d of %d predictions differ by more than 1e-3, %v on average", far, len(v), total)
+	}
+}
+
+// walk returns the sum of the trees at x, from node to node.
+func walk(trees []tree, x []float64) float64 {
+	sum := 0.0
+	for _, t := range trees {
+		n := t[0]
+		for n.feature >= 0 {
+			if x[n.feature] <= n.edge {
+				n = t[n.left]
+			} else {
+				n = t[n.right]
+			}
+		}
+		sum += n.edge
+	}
+	return sum
+}
+
+func TestForestIsItsTrees(t *testing.T) {
+	for _, o := range []GBDT{{}, {MaxDepth: 30, Leaves: 64, MinLeaf: 1, L1: 1e-9}, {MaxDepth: 1}} {
+		option.Fill(&o)
+		x, y := world(130, 7, 0.1, 1)
+		g := grown(&o, x, y, 600)
+		f, v := compile(g.trees, 7), clone(x)
+		more, _ := world(200, 7, 0, 2)
+		v = append(v, more...)
+		v = append(v, make([]float64, 7), []float64{2, 2, 2, 2, 2, 2, 2})
+		for j := range g.b.upper {
+			for _, edge := range g.b.upper[j] { // on the edge itself
+				row := slices.Clone(x[0])
+				row[j] = edge
+				v = append(v, row)
+			}
+		}
+		for _, row := range v {
+			if got, want := f.at(row), walk(g.trees, row); got != want {
+				t.Fatalf("%+v: forest %v, trees %v", o, got, want)
+			}
+		}
+	}
+	if got := compile(nil, 3).at([]float64{1, 0, 0}); got != 0 {
+		t.Errorf("an empty forest is %v", got)
 	}
 }
 

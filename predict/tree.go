@@ -16,23 +16,6 @@ type node struct {
 	bin         int32 // the last bin that goes left
 }
 
-// boosted returns the sum of the trees at x.
-func boosted(trees []tree, x []float64) float64 {
-	sum := 0.0
-	for _, t := range trees {
-		n := &t[0]
-		for n.feature >= 0 {
-			if x[n.feature] <= n.edge {
-				n = &t[n.left]
-			} else {
-				n = &t[n.right]
-			}
-		}
-		sum += n.edge
-	}
-	return sum
-}
-
 // A grower adds trees to a model, one after the other. Instead of building a
 // histogram per leaf it keeps the rows of each leaf sorted by bin, feature by
 // feature: the same splits, and with a few hundred rows, where most bins of a
