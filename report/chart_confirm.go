@@ -96,7 +96,7 @@ func gainChart(c Confirmation) template.HTML {
 		}
 		s.rect(x.at(d.Mean)-1.75, y-10, 3.5, 20, 1.5, "mean"+class, "")
 		s.text(width-right+24, y+4, "strong", signed(d.Mean))
-		s.text(width-right+92, y+4, "muted", signedInterval(d.Interval))
+		s.text(width-right+88, y+4, "muted", signedInterval(d.Interval))
 		s.text(width, y+4, "end small word"+class, word)
 	}
 	return s.html("Differences between the recommended mixture and the others, with intervals. The table below has the numbers.")

@@ -20,7 +20,7 @@ func searchChart(trials []Trial) template.HTML {
 	if len(scores) == 0 {
 		return ""
 	}
-	const width, height, left, top, bottom = 960.0, 360.0, 64.0, 30.0, 34.0
+	const width, height, left, top, bottom = 960.0, 380.0, 64.0, 50.0, 34.0
 	s := &svg{w: width, h: height}
 	slices.Sort(scores)
 	best, median := scores[len(scores)-1], scores[len(scores)/2]
@@ -32,7 +32,7 @@ func searchChart(trials []Trial) template.HTML {
 		s.line(left, at, width, at, "grid")
 		s.text(left-10, at+4, "end small", label)
 	})
-	s.text(0, 16, "small", "score")
+	s.text(0, 20, "small", "score")
 	s.text(width, height-8, "end small", "proxies in the order they ran")
 
 	var line strings.Builder
@@ -78,10 +78,10 @@ func bands(s *svg, trials []Trial, left, top, bottom, slot float64) {
 		}
 		x, w := left+slot*float64(lo), slot*float64(hi-lo)
 		if n%2 == 1 {
-			s.rect(x, top-22, w, bottom-top+22, 0, "band", "")
+			s.rect(x, top-46, w, bottom-top+46, 0, "band", "")
 		}
 		if label := fmt.Sprintf("round %d · %d", trials[lo].Round, hi-lo); w > 7*float64(wide(label)) {
-			s.text(x+8, top-8, "small", label)
+			s.text(x+8, top-30, "small", label)
 		}
 		lo = hi
 	}

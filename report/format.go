@@ -48,17 +48,17 @@ func signed(x float64) string {
 }
 
 // interval writes the ends of an interval.
-func interval(x [2]float64) string { return score(x[0]) + " … " + score(x[1]) }
+func interval(x [2]float64) string { return score(x[0]) + " to " + score(x[1]) }
 
 // signedInterval writes the ends of an interval of a difference.
-func signedInterval(x [2]float64) string { return signed(x[0]) + " … " + signed(x[1]) }
+func signedInterval(x [2]float64) string { return signed(x[0]) + " to " + signed(x[1]) }
 
 // percent writes a share.
 func percent(x float64) string {
 	if x > 0 && x < 0.0005 {
 		return "<0.1" + thin + "%"
 	}
-	if !finite(x) {
+	if !finite(100 * x) {
 		return dash
 	}
 	return fixed(100*x, 1) + thin + "%"
@@ -74,6 +74,8 @@ func times(x, natural float64) string {
 		return "×" + fixed(f, 0)
 	case f >= 0.995 || f == 0:
 		return "×" + fixed(f, 1)
+	case f < 0.005:
+		return "×<0.01"
 	}
 	return "×" + fixed(f, 2)
 }

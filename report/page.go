@@ -130,10 +130,10 @@ func tiles(d *Data) []tile {
 		out = append(out, tile{"Proxy runs", count(int64(n)), note})
 	}
 	if d.Corpus.Documents > 0 {
-		out = append(out, tile{"Corpus", short(d.Corpus.Documents) + " documents", fmt.Sprintf("%s, %s", size(d.Corpus.Bytes), plural(len(d.Domains), "domain"))})
+		out = append(out, tile{"Documents read", short(d.Corpus.Documents), fmt.Sprintf("%s, %s", size(d.Corpus.Bytes), plural(len(d.Domains), "domain"))})
 	}
 	if d.Dataset.Tokens > 0 {
-		out = append(out, tile{"Dataset", short(d.Dataset.Tokens) + " tokens", plural(d.Dataset.Shards, "shard")})
+		out = append(out, tile{"Tokens written", short(d.Dataset.Tokens), plural(d.Dataset.Shards, "shard")})
 	}
 	return out
 }

@@ -47,7 +47,7 @@ func summarize(d *Data) ([]byte, error) {
 			maps.Copy(confirmed, o)
 		}
 	}
-	maps.Copy(confirmed, object{"name": d.Confirmed.Chosen, "verdict": d.Confirmed.Verdict, "level": d.Confirmed.level(),
+	maps.Copy(confirmed, object{"name": d.Confirmed.Chosen, "verdict": d.Confirmed.Verdict, "level": plain(d.Confirmed.level()),
 		"tokens": d.Confirmed.Tokens, "candidates": plain(candidates)})
 	var trials []any
 	for _, t := range d.Trials {

@@ -63,7 +63,7 @@ type axis struct {
 	step     float64 // between ticks
 }
 
-// newAxis spans the known values among x with a margin, and about n ticks.
+// newAxis spans the known values among x with a margin, and at most n ticks or so.
 func newAxis(from, to float64, n int, x ...float64) axis {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, v := range x {
@@ -74,7 +74,7 @@ func newAxis(from, to float64, n int, x ...float64) axis {
 	if lo > hi {
 		lo, hi = 0, 1
 	}
-	if margin := 0.06 * (hi - lo); margin > 1e-12*max(math.Abs(lo), math.Abs(hi)) {
+	if margin := 0.06 * (hi - lo); margin > max(1e-9, 1e-12*max(math.Abs(lo), math.Abs(hi))) {
 		lo, hi = lo-margin, hi+margin
 	} else {
 		margin = max(0.05*math.Abs(lo), 1e-6)
@@ -82,8 +82,8 @@ func newAxis(from, to float64, n int, x ...float64) axis {
 	}
 	rough := (hi - lo) / float64(n)
 	step := math.Pow(10, math.Floor(math.Log10(rough)))
-	for _, f := range []float64{5, 2} {
-		if step*f <= rough {
+	for _, f := range []float64{1, 2, 5, 10} {
+		if step*f >= rough {
 			step *= f
 			break
 		}
