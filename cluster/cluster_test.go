@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -57,6 +58,7 @@ func python(t *testing.T, script string, in, out any) {
 	}
 	cmd := exec.Command(pythonExe, "testdata/"+script)
 	cmd.Stdin = strings.NewReader(string(data))
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	var errOut strings.Builder
 	cmd.Stderr = &errOut
 	answer, err := cmd.Output()

@@ -84,11 +84,15 @@ func TestQualityAgainstSklearn(t *testing.T) {
 		t.Errorf("NMI %.3f, purity %.3f; measured when written: 0.72, 0.82", nmi, purity)
 	}
 	const python = "/usr/bin/python3"
+	if testing.Short() {
+		t.Skip("scikit-learn takes some seconds")
+	}
 	if exec.Command(python, "-c", "import sklearn").Run() != nil {
 		t.Skipf("no %s with sklearn to compare with", python)
 	}
 	cmd := exec.Command(python, "testdata/sklearn_lsa.py", "24")
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(raw), os.Stderr
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
