@@ -76,7 +76,7 @@ func (w *workspace) multiply(p product) {
 	w.b = b.room(w.b)
 	for i0 := 0; i0 < p.m; i0 += blockM {
 		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, width: mr}
-		if level != portable && !packsA(&p) {
+		if level != portable {
 			a.placed = a.n / mr
 		}
 		w.a = a.room(w.a)
@@ -95,9 +95,6 @@ func (w *workspace) multiply(p product) {
 		}
 	}
 }
-
-// packsA says whether A is better copied into panels than read where it lies.
-func packsA(p *product) bool { return false }
 
 // tile adds a panel of A times a panel of B to rows x cols elements of C. At the
 // edges of C it goes by way of a whole tile, so that those elements get the

@@ -117,19 +117,3 @@ func TestGemmSmall(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkGemm(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for _, s := range [][3]int{{1024, 1024, 1024}, {2048, 128, 128}, {2048, 256, 256}, {2048, 1024, 256}, {256, 256, 2048}, {256, 256, 64}, {256, 64, 256}, {512, 8192, 256}, {64, 64, 64}, {2048, 1000, 256}} {
-		for trans := range 4 {
-			g := newGemmCase(rng, trans&1 != 0, trans&2 != 0, s[0], s[1], s[2], 1, 0)
-			c := make([]float32, len(g.c))
-			b.Run(fmt.Sprintf("%dx%dx%d/%c%c", s[0], s[1], s[2], "NT"[trans&1], "NT"[trans>>1]), func(b *testing.B) {
-				for b.Loop() {
-					g.run(c)
-				}
-				b.ReportMetric(2*float64(s[0])*float64(s[1])*float64(s[2])*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			})
-		}
-	}
-}

@@ -4,11 +4,340 @@
 
 package vec
 
+func dot(a, b []float32) float32 {
+	switch level {
+	case avx512:
+		return dotAVX512(a, b)
+	case avx2:
+		return dotAVX2(a, b)
+	}
+	return dotGo(a, b)
+}
+
+func dot3(a, b, c []float32) float32 {
+	switch level {
+	case avx512:
+		return dot3AVX512(a, b, c)
+	case avx2:
+		return dot3AVX2(a, b, c)
+	}
+	return dot3Go(a, b, c)
+}
+
+func squaredDistance(a, b []float32) float32 {
+	switch level {
+	case avx512:
+		return squaredDistanceAVX512(a, b)
+	case avx2:
+		return squaredDistanceAVX2(a, b)
+	}
+	return squaredDistanceGo(a, b)
+}
+
+func maximum(x []float32) float32 {
+	switch level {
+	case avx512:
+		return maximumAVX512(x)
+	case avx2:
+		return maximumAVX2(x)
+	}
+	return maximumGo(x)
+}
+
+func sumExp(x []float32, shift float32) float32 {
+	switch level {
+	case avx512:
+		return sumExpAVX512(x, shift)
+	case avx2:
+		return sumExpAVX2(x, shift)
+	}
+	return sumExpGo(x, shift)
+}
+
+func expSum(dst, x []float32, shift float32) float32 {
+	switch level {
+	case avx512:
+		return expSumAVX512(dst, x, shift)
+	case avx2:
+		return expSumAVX2(dst, x, shift)
+	}
+	return expSumGo(dst, x, shift)
+}
+
+func axpy(alpha float32, x, y []float32) {
+	switch level {
+	case avx512:
+		axpyAVX512(alpha, x, y)
+	case avx2:
+		axpyAVX2(alpha, x, y)
+	default:
+		axpyGo(alpha, x, y)
+	}
+}
+
+func scale(alpha float32, x []float32) {
+	switch level {
+	case avx512:
+		scaleAVX512(alpha, x)
+	case avx2:
+		scaleAVX2(alpha, x)
+	default:
+		scaleGo(alpha, x)
+	}
+}
+
+func add(dst, a, b []float32) {
+	switch level {
+	case avx512:
+		addAVX512(dst, a, b)
+	case avx2:
+		addAVX2(dst, a, b)
+	default:
+		addGo(dst, a, b)
+	}
+}
+
+func mul(dst, a, b []float32) {
+	switch level {
+	case avx512:
+		mulAVX512(dst, a, b)
+	case avx2:
+		mulAVX2(dst, a, b)
+	default:
+		mulGo(dst, a, b)
+	}
+}
+
+func mulScale(dst, x, w []float32, alpha float32) {
+	switch level {
+	case avx512:
+		mulScaleAVX512(dst, x, w, alpha)
+	case avx2:
+		mulScaleAVX2(dst, x, w, alpha)
+	default:
+		mulScaleGo(dst, x, w, alpha)
+	}
+}
+
+func exp(dst, x []float32) {
+	switch level {
+	case avx512:
+		expAVX512(dst, x)
+	case avx2:
+		expAVX2(dst, x)
+	default:
+		expGo(dst, x)
+	}
+}
+
+func silu(dst, x []float32) {
+	switch level {
+	case avx512:
+		siluAVX512(dst, x)
+	case avx2:
+		siluAVX2(dst, x)
+	default:
+		siluGo(dst, x)
+	}
+}
+
+func swiglu(dst, gate, up []float32) {
+	switch level {
+	case avx512:
+		swigluAVX512(dst, gate, up)
+	case avx2:
+		swigluAVX2(dst, gate, up)
+	default:
+		swigluGo(dst, gate, up)
+	}
+}
+
+func swigluGrad(dgate, dup, gate, up, dy []float32) {
+	switch level {
+	case avx512:
+		swigluGradAVX512(dgate, dup, gate, up, dy)
+	case avx2:
+		swigluGradAVX2(dgate, dup, gate, up, dy)
+	default:
+		swigluGradGo(dgate, dup, gate, up, dy)
+	}
+}
+
+func softmaxGrad(dst, p, dp []float32, alpha, mean float32) {
+	switch level {
+	case avx512:
+		softmaxGradAVX512(dst, p, dp, alpha, mean)
+	case avx2:
+		softmaxGradAVX2(dst, p, dp, alpha, mean)
+	default:
+		softmaxGradGo(dst, p, dp, alpha, mean)
+	}
+}
+
+func rotate(x, y, cos, sin []float32) {
+	switch level {
+	case avx512:
+		rotateAVX512(x, y, cos, sin)
+	case avx2:
+		rotateAVX2(x, y, cos, sin)
+	default:
+		rotateGo(x, y, cos, sin)
+	}
+}
+
+func rmsGrad(dx, dw, dy, x, w []float32, r, beta float32) {
+	switch level {
+	case avx512:
+		rmsGradAVX512(dx, dw, dy, x, w, r, beta)
+	case avx2:
+		rmsGradAVX2(dx, dw, dy, x, w, r, beta)
+	default:
+		rmsGradGo(dx, dw, dy, x, w, r, beta)
+	}
+}
+
+func adamw(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps float32) {
+	switch level {
+	case avx512:
+		adamwAVX512(p, g, m, v, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps)
+	case avx2:
+		adamwAVX2(p, g, m, v, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps)
+	default:
+		adamwGo(p, g, m, v, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps)
+	}
+}
+
 //go:noescape
 func tileAVX512(k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+
+//go:noescape
+func nearestAVX512(dots, norms []float32, best *[32]float32, index *[32]int32)
+
+//go:noescape
+func dotAVX512(a, b []float32) float32
+
+//go:noescape
+func dot3AVX512(a, b, c []float32) float32
+
+//go:noescape
+func squaredDistanceAVX512(a, b []float32) float32
+
+//go:noescape
+func maximumAVX512(x []float32) float32
+
+//go:noescape
+func sumExpAVX512(x []float32, shift float32) float32
+
+//go:noescape
+func expSumAVX512(dst, x []float32, shift float32) float32
+
+//go:noescape
+func axpyAVX512(alpha float32, x, y []float32)
+
+//go:noescape
+func scaleAVX512(alpha float32, x []float32)
+
+//go:noescape
+func addAVX512(dst, a, b []float32)
+
+//go:noescape
+func mulAVX512(dst, a, b []float32)
+
+//go:noescape
+func mulScaleAVX512(dst, x, w []float32, alpha float32)
+
+//go:noescape
+func expAVX512(dst, x []float32)
+
+//go:noescape
+func siluAVX512(dst, x []float32)
+
+//go:noescape
+func swigluAVX512(dst, gate, up []float32)
+
+//go:noescape
+func swigluGradAVX512(dgate, dup, gate, up, dy []float32)
+
+//go:noescape
+func softmaxGradAVX512(dst, p, dp []float32, alpha, mean float32)
+
+//go:noescape
+func rotateAVX512(x, y, cos, sin []float32)
+
+//go:noescape
+func rmsGradAVX512(dx, dw, dy, x, w []float32, r, beta float32)
+
+//go:noescape
+func adamwAVX512(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps float32)
 
 //go:noescape
 func tileAVX2(k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
 
 //go:noescape
 func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride int, blocks int)
+
+//go:noescape
+func halfFromFloatAVX2(dst []uint16, src []float32)
+
+//go:noescape
+func floatFromHalfAVX2(dst []float32, src []uint16)
+
+//go:noescape
+func nearestAVX2(dots, norms []float32, best *[32]float32, index *[32]int32)
+
+//go:noescape
+func dotAVX2(a, b []float32) float32
+
+//go:noescape
+func dot3AVX2(a, b, c []float32) float32
+
+//go:noescape
+func squaredDistanceAVX2(a, b []float32) float32
+
+//go:noescape
+func maximumAVX2(x []float32) float32
+
+//go:noescape
+func sumExpAVX2(x []float32, shift float32) float32
+
+//go:noescape
+func expSumAVX2(dst, x []float32, shift float32) float32
+
+//go:noescape
+func axpyAVX2(alpha float32, x, y []float32)
+
+//go:noescape
+func scaleAVX2(alpha float32, x []float32)
+
+//go:noescape
+func addAVX2(dst, a, b []float32)
+
+//go:noescape
+func mulAVX2(dst, a, b []float32)
+
+//go:noescape
+func mulScaleAVX2(dst, x, w []float32, alpha float32)
+
+//go:noescape
+func expAVX2(dst, x []float32)
+
+//go:noescape
+func siluAVX2(dst, x []float32)
+
+//go:noescape
+func swigluAVX2(dst, gate, up []float32)
+
+//go:noescape
+func swigluGradAVX2(dgate, dup, gate, up, dy []float32)
+
+//go:noescape
+func softmaxGradAVX2(dst, p, dp []float32, alpha, mean float32)
+
+//go:noescape
+func rotateAVX2(x, y, cos, sin []float32)
+
+//go:noescape
+func rmsGradAVX2(dx, dw, dy, x, w []float32, r, beta float32)
+
+//go:noescape
+func adamwAVX2(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps float32)

@@ -35,13 +35,6 @@ func squaredDistanceGo(a, b []float32) (s float32) {
 	return s
 }
 
-func sumSquaresGo(x []float32) (s float64) {
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	return s
-}
-
 func maximumGo(x []float32) float32 {
 	m := float32(math.Inf(-1))
 	for _, v := range x {

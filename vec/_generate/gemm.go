@@ -14,7 +14,7 @@ func (g *gen) tile(rows int) {
 	b0, b1 := g.reg(2*rows), g.reg(2*rows+1)
 	address := []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)", "(AX)(R9*2)", "(AX)(R11*1)"}
 
-	g.text("tile", "k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32")
+	g.text("tile", "k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)")
 	g.in("MOVQ k+0(FP), CX")
 	g.in("MOVQ a+8(FP), AX")
 	g.in("MOVQ ars+16(FP), R8")
@@ -102,7 +102,7 @@ func (g *gen) tile(rows int) {
 // transpose8 writes the kernel that turns 8 rows of src into 8 columns of dst,
 // in blocks of 8 x 8: unpack pairs, shuffle fours, exchange halves.
 func (g *gen) transpose8() {
-	g.text("transpose8", "dst *float32, dstStride int, src *float32, srcStride int, blocks int")
+	g.text("transpose8", "dst *float32, dstStride int, src *float32, srcStride int, blocks int)")
 	g.in("MOVQ dst+0(FP), DI")
 	g.in("MOVQ dstStride+8(FP), SI")
 	g.in("MOVQ src+16(FP), AX")

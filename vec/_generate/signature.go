@@ -11,16 +11,16 @@ type param struct {
 // A signature is a function's parameters laid out as the assembler's calling
 // convention (ABI0) has them.
 type signature struct {
-	args, result string // as written
-	params       []param
-	size         int
+	result string
+	params []param
+	size   int
 }
 
-var sizes = map[string]int{"float32": 4, "float64": 8, "int": 8}
+var sizes = map[string]int{"float32": 4, "int": 8}
 
-// parse reads "a, b []float32, n int" and the type of the result, "" for none.
-func parse(args, result string) signature {
-	s := signature{args: args, result: result}
+// parse reads "a, b []float32, n int) float32".
+func parse(sig string) (s signature) {
+	args, result, _ := strings.Cut(sig, ")")
 	var untyped []string
 	for f := range strings.SplitSeq(args, ",") {
 		name, typ, typed := strings.Cut(strings.TrimSpace(f), " ")
@@ -32,9 +32,9 @@ func parse(args, result string) signature {
 			untyped = nil
 		}
 	}
-	s.size = (s.size + 7) &^ 7
-	if result != "" {
-		s.add("ret", result)
+	if s.result = strings.TrimSpace(result); s.result != "" {
+		s.size = (s.size + 7) &^ 7
+		s.add("ret", s.result)
 	}
 	return s
 }
@@ -52,20 +52,12 @@ func (s *signature) add(name, typ string) {
 	s.size += size
 }
 
-func (s signature) String() string {
-	if s.result == "" {
-		return "(" + s.args + ")"
-	}
-	return "(" + s.args + ") " + s.result
-}
-
 // names lists the arguments for a call.
-func (s signature) names() string {
-	var names []string
+func (s signature) names() (names []string) {
 	for _, p := range s.params {
 		if p.name != "ret" {
 			names = append(names, p.name)
 		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -40,3 +40,41 @@ func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (
 	transpose8AVX2(&dst[0], dstStride, &src[0], srcStride, done/8)
 	return done
 }
+
+func nearest(dots, norms []float32) (int, float32) {
+	if level == portable {
+		return nearestGo(dots, norms)
+	}
+	var best [32]float32
+	var index [32]int32
+	if level == avx512 {
+		nearestAVX512(dots, norms, &best, &index)
+	} else {
+		nearestAVX2(dots, norms, &best, &index)
+	}
+	b := 0
+	for l := range best {
+		if best[l] < best[b] || best[l] == best[b] && uint32(index[l]) < uint32(index[b]) {
+			b = l
+		}
+	}
+	return int(index[b]), best[b]
+}
+
+func halfFromFloat(dst []uint16, src []float32) {
+	done := 0
+	if level != portable {
+		halfFromFloatAVX2(dst, src)
+		done = len(dst) &^ 7
+	}
+	halfFromFloatGo(dst[done:], src[done:])
+}
+
+func floatFromHalf(dst []float32, src []uint16) {
+	done := 0
+	if level != portable {
+		floatFromHalfAVX2(dst, src)
+		done = len(dst) &^ 7
+	}
+	floatFromHalfGo(dst[done:], src[done:])
+}

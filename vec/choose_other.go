@@ -12,3 +12,7 @@ func tile(k int, a []float32, ars, aks int, b []float32, bks int, c []float32, l
 
 // transpose8 handles no columns: all are left to the caller.
 func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (done int) { return 0 }
+
+func nearest(dots, norms []float32) (int, float32) { return nearestGo(dots, norms) }
+func halfFromFloat(dst []uint16, src []float32)    { halfFromFloatGo(dst, src) }
+func floatFromHalf(dst []float32, src []uint16)    { floatFromHalfGo(dst, src) }
