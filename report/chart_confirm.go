@@ -22,7 +22,7 @@ func intervalChart(c Confirmation) template.HTML {
 	for _, r := range rows {
 		all = append(append(all, r.Mean, r.Interval[0], r.Interval[1]), r.Scores...)
 	}
-	x := newAxis(left, width-right, 6, all...)
+	x := newAxis(left, width-right, 9, all...)
 	end := s.h - bottom
 	x.ticks(func(at float64, label string) {
 		s.line(at, top, at, end, "grid")
@@ -67,14 +67,14 @@ func gainChart(c Confirmation) template.HTML {
 	if len(rows) == 0 {
 		return ""
 	}
-	const width, rowH, top, bottom, right = 960.0, 40.0, 10.0, 34.0, 330.0
+	const width, rowH, top, bottom, right = 960.0, 40.0, 10.0, 34.0, 350.0
 	left := labelWidth(rows, func(d Difference) string { return "over " + d.To })
 	s := &svg{w: width, h: top + rowH*float64(len(rows)) + bottom}
 	all := []float64{0}
 	for _, d := range rows {
 		all = append(all, d.Mean, d.Interval[0], d.Interval[1])
 	}
-	x := newAxis(left, width-right, 4, all...)
+	x := newAxis(left, width-right, 7, all...)
 	end := s.h - bottom
 	x.ticks(func(at float64, label string) {
 		s.line(at, top, at, end, "grid")
@@ -96,7 +96,7 @@ func gainChart(c Confirmation) template.HTML {
 		}
 		s.rect(x.at(d.Mean)-1.75, y-10, 3.5, 20, 1.5, "mean"+class, "")
 		s.text(width-right+24, y+4, "strong", signed(d.Mean))
-		s.text(width-right+88, y+4, "muted", signedInterval(d.Interval))
+		s.text(width-right+98, y+4, "muted", signedInterval(d.Interval))
 		s.text(width, y+4, "end small word"+class, word)
 	}
 	return s.html("Differences between the recommended mixture and the others, with intervals. The table below has the numbers.")

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 //go:embed page.html
@@ -83,7 +84,15 @@ func render(d *Data) ([]byte, error) {
 	if err := pageTemplate.Execute(&b, v); err != nil {
 		return nil, err
 	}
-	return bytes.ToValidUTF8(b.Bytes(), []byte("\uFFFD")), nil
+	return bytes.Map(legible, b.Bytes()), nil
+}
+
+// legible drops the control characters that texts bring along, and those that turn the writing direction of what follows them.
+func legible(r rune) rune {
+	if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return -1
+	}
+	return r
 }
 
 // headline is the verdict in a few words.
@@ -115,7 +124,7 @@ func headline(d *Data) string {
 func tiles(d *Data) []tile {
 	var out []tile
 	if best := d.Confirmed.chosen(); best != nil {
-		out = append(out, tile{"Score of the mixture", score(best.Mean), fmt.Sprintf("%s, %s", interval(best.Interval), plural(len(best.Seeds), "seed"))})
+		out = append(out, tile{"Score, " + plural(len(best.Seeds), "seed"), score(best.Mean), interval(best.Interval)})
 		for _, x := range d.Confirmed.baselines() {
 			if x.To == "natural" {
 				out = append(out, tile{"Gain over natural", signed(x.Mean), signedInterval(x.Interval)})

@@ -151,8 +151,8 @@ func checkPage(t *testing.T, page string) {
 	if len(open) > 0 {
 		t.Errorf("not closed: %v", open)
 	}
-	if left := strings.TrimPrefix(strings.TrimSpace(rest), "<!DOCTYPE html>"); strings.ContainsAny(left, "<>") || strings.Contains(left, "\x00") {
-		i := strings.IndexAny(left, "<>\x00")
+	if left := strings.TrimPrefix(strings.TrimSpace(rest), "<!DOCTYPE html>"); strings.ContainsAny(left, "<>\x00\u202e") {
+		i := strings.IndexAny(left, "<>\x00\u202e")
 		t.Errorf("stray markup: %q", left[max(0, i-80):min(len(left), i+80)])
 	}
 	for _, id := range append(targets, "verdict", "mixture", "confirmation", "search", "domains", "map", "pruned", "corpus", "dataset", "cost", "reproduce") {
