@@ -56,14 +56,13 @@ func (c Climb) Propose(ctx context.Context, p Problem, history []Trial, n int) (
 	if err != nil {
 		return nil, err
 	}
-	ranked = slices.DeleteFunc(ranked, func(m mix.Mixture) bool { return k.hashes[m.Hash()] })
-	pool := c.Pool
-	if pool == 0 {
-		pool = max(n*n, 128)
+	size := c.Pool
+	if size == 0 {
+		size = max(n*n, 128)
 	}
-	pool = min(max(pool, n), len(ranked))
-	k.draw(rng, ranked[:pool], n)
-	for _, m := range ranked[pool:] {
+	pool, rest := k.top(ranked, max(size, n))
+	k.draw(rng, pool, n)
+	for _, m := range rest { // if the pool was full of duplicates
 		if len(k.picked) == n {
 			break
 		}
@@ -122,18 +121,23 @@ func (c Climb) candidates(ctx context.Context, p Problem) ([]mix.Mixture, error)
 	return around(ctx, p, concentration, c.Candidates)
 }
 
-// ranked returns the candidates and the measured mixtures within the bounds
-// in the order of their predicted scores, best first; ties go to the earlier.
+// ranked returns the measured mixtures within the bounds and the candidates in
+// the order of their predicted scores, best first. Ties go to what was
+// measured, the best of these first: a predictor that found no signal and
+// says the same of all mixtures must not recommend an arbitrary one.
 func (c Climb) ranked(ctx context.Context, p Problem, runs []Trial) ([]mix.Mixture, error) {
 	all, err := c.candidates(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range runs {
-		if p.limits().Contains(r.Mixture) {
-			all = append(all, r.Mixture)
+	var measured []mix.Mixture
+	limits := p.limits()
+	for _, r := range TopMeasured(runs, len(runs)) {
+		if limits.Contains(r.Mixture) {
+			measured = append(measured, r.Mixture)
 		}
 	}
+	all = append(measured, all...)
 	f, err := fit(c.Predictor, c.Predict, runs)
 	if err != nil {
 		return nil, err
@@ -166,6 +170,20 @@ func rank(ctx context.Context, f predict.Predictor, all []mix.Mixture) ([]mix.Mi
 		out[i] = all[from]
 	}
 	return out, nil
+}
+
+// top returns the first n mixtures of the ranking that are not in the history,
+// and what comes after them.
+func (k *picker) top(ranked []mix.Mixture, n int) (pool, rest []mix.Mixture) {
+	for i, m := range ranked {
+		if len(pool) == n {
+			return pool, ranked[i:]
+		}
+		if k.fresh(m) {
+			pool = append(pool, m)
+		}
+	}
+	return pool, nil
 }
 
 // draw picks fresh mixtures from the set in random order until there are n.

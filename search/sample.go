@@ -27,9 +27,8 @@ type Recipe struct {
 	Oversample  int     `json:"oversample" default:"100" min:"1" doc:"draws per mixture wanted; the wanted ones are picked among them at random"`
 }
 
-// draw returns one mixture of the recipe within the limits, which must
-// include the recipe's own ratio cap only if project is set; otherwise a
-// draw beyond the cap gives nil.
+// draw returns one mixture of the recipe within the limits. A draw beyond the
+// ratio cap is projected onto it if project is set and nil if it is not.
 func (r Recipe) draw(rng *rand.Rand, tempered []float64, ratio, limits mix.Bounds, project bool) mix.Mixture {
 	step := 0.0
 	if r.Strengths > 1 {

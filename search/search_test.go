@@ -1,0 +1,467 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/predict"
+)
+
+// small settings: the tests below are about rules, not about quality.
+var small = Options{
+	Climb:  Climb{Candidates: 2000, Predict: predict.Options{GBDT: predict.GBDT{Trees: 40, Rate: 0.1}}},
+	RegMix: RegMix{Candidates: 2000, Recipe: Recipe{Oversample: 20}, Predict: predict.Options{GBDT: predict.GBDT{Trees: 40, Rate: 0.1}}},
+}
+
+// each runs f for every strategy of the table and for climb's other sampler.
+func each(t *testing.T, f func(t *testing.T, s Strategy)) {
+	for _, m := range Methods {
+		t.Run(m.Name, func(t *testing.T) {
+			s, err := New(m.Name, small)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, s)
+		})
+	}
+	other := small.Climb
+	other.Sampler, other.Predictor, other.Recipe.Oversample = "recipe", "ridge", 20
+	t.Run("climb-recipe", func(t *testing.T) { f(t, other) })
+}
+
+var rounds = []int{12, 6, 3}
+
+func capped(w world) Problem {
+	p := w.problem(rounds, 5)
+	p.Bounds = mix.Bounds{Upper: slices.Repeat([]float64{0.3}, len(p.Domains)), Lower: make([]float64, len(p.Domains))}
+	p.Bounds.Lower[2] = 0.07
+	return p
+}
+
+func run(t *testing.T, p Problem, s Strategy, eval Evaluator) []Trial {
+	t.Helper()
+	history, err := Run(context.Background(), p, s, eval, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return history
+}
+
+// Every proposal keeps the bounds and is new, failed trials are not tried
+// again, the budget is kept, and so is the answer within the bounds.
+func TestProposals(t *testing.T) {
+	w := newWorld(8, 4, 0.01, 1)
+	each(t, func(t *testing.T, s Strategy) {
+		for name, p := range map[string]Problem{"free": w.problem(rounds, 5), "capped": capped(w)} {
+			history, budget := run(t, p, s, w.eval(4)), 0
+			for _, n := range Rounds(p, s) {
+				budget += n
+			}
+			if len(history) != budget {
+				t.Errorf("%s: %d trials for a budget of %d", name, len(history), budget)
+			}
+			for i, a := range history {
+				if err := a.Mixture.Check(); err != nil || !p.Bounds.Contains(a.Mixture) || a.Hash != a.Mixture.Hash() {
+					t.Errorf("%s: trial %d is %+v, %v", name, i, a, err)
+				}
+				for j, b := range history[:i] {
+					if mix.L1(a.Mixture, b.Mixture) < 1e-5 {
+						t.Errorf("%s: trials %d and %d are of one mixture", name, j, i)
+					}
+				}
+			}
+			best, err := s.Best(p, history)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := best.Check(); err != nil || !p.Bounds.Contains(best) {
+				t.Errorf("%s: the answer %v, %v", name, best, err)
+			}
+		}
+	})
+}
+
+// Propose and Best depend on nothing but their arguments: not on earlier
+// calls, the order of the history or the number of cores.
+func TestReplay(t *testing.T) {
+	w := newWorld(8, 4, 0.01, 1)
+	each(t, func(t *testing.T, s Strategy) {
+		p := capped(w)
+		history := run(t, p, s, w.eval(0))
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+		var want []mix.Mixture
+		var wantBest mix.Mixture
+		for i, procs := range []int{1, 3, 2} {
+			runtime.GOMAXPROCS(procs)
+			shuffled := slices.Clone(history)
+			rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			was := slices.Clone(shuffled)
+			got, err := s.Propose(context.Background(), p, shuffled, 9)
+			if err != nil {
+				t.Fatal(err)
+			}
+			best, err := s.Best(p, shuffled)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				want, wantBest = got, best
+			}
+			if d := cmp.Diff(want, got) + cmp.Diff(wantBest, best); d != "" {
+				t.Errorf("replayed on %d cores: %s", procs, d)
+			}
+			if d := cmp.Diff(was, shuffled); d != "" {
+				t.Errorf("the history was changed: %s", d)
+			}
+		}
+		if other := p; len(want) > 1 {
+			other.Seed++
+			got, err := s.Propose(context.Background(), other, history, 9)
+			if err != nil || cmp.Equal(want, got) {
+				t.Errorf("another seed proposes the same: %v", err)
+			}
+		}
+	})
+}
+
+// A search that dies in the middle of any round ends as if it had not.
+func TestRunResumes(t *testing.T) {
+	w := newWorld(6, 4, 0.01, 1)
+	s, p := small.Climb, w.problem(rounds, 5)
+	whole := run(t, p, s, w.eval(5))
+	for keep := range len(whole) + 1 {
+		asked := 0
+		history, err := Run(context.Background(), p, s, func(ctx context.Context, m []mix.Mixture, round int) ([]Trial, error) {
+			asked += len(m)
+			return w.eval(5)(ctx, m, round)
+		}, whole[:keep], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(whole, history); d != "" {
+			t.Fatalf("resumed after %d trials: %s", keep, d)
+		}
+		if asked != len(whole)-keep {
+			t.Errorf("resumed after %d trials, %d were run", keep, asked)
+		}
+	}
+	other := p
+	other.Seed++
+	if _, err := Run(context.Background(), other, s, w.eval(5), whole[:3], nil); err == nil || !strings.Contains(err.Error(), "does not propose") {
+		t.Errorf("resumed with another seed: %v", err)
+	}
+	// As knowledge from elsewhere the same trials are welcome.
+	elsewhere := slices.Clone(whole[:3])
+	for i := range elsewhere {
+		elsewhere[i].Round = -1
+	}
+	var shown []int
+	history, err := Run(context.Background(), other, s, w.eval(5), elsewhere, func(round int, m []mix.Mixture) { shown = append(shown, round, len(m)) })
+	if err != nil || len(history) != len(whole)+3 {
+		t.Errorf("%d trials, %v", len(history), err)
+	}
+	if d := cmp.Diff([]int{0, 12, 1, 6, 2, 3}, shown); d != "" {
+		t.Error("watch:", d)
+	}
+}
+
+func TestRunErrors(t *testing.T) {
+	w := newWorld(4, 2, 0.01, 1)
+	p, s := w.problem([]int{3}, 1), small.Climb
+	good := w.eval(0)
+	for want, eval := range map[string]Evaluator{
+		"disk is full": func(context.Context, []mix.Mixture, int) ([]Trial, error) { return nil, errors.New("disk is full") },
+		"no trial for": func(ctx context.Context, m []mix.Mixture, r int) ([]Trial, error) { return good(ctx, m[1:], r) },
+		"was not asked for": func(ctx context.Context, m []mix.Mixture, r int) ([]Trial, error) {
+			return good(ctx, append(slices.Clone(m), mix.Uniform(4)), r)
+		},
+		"with the hash": func(ctx context.Context, m []mix.Mixture, r int) ([]Trial, error) {
+			trials, err := good(ctx, m, r)
+			trials[0].Hash = trials[1].Mixture.Hash()
+			return trials, err
+		},
+	} {
+		if _, err := Run(context.Background(), p, s, eval, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for _, rounds := range [][]int{nil, {}, {3, 0}} {
+		p.Rounds = rounds
+		if _, err := Run(context.Background(), p, s, good, nil, nil); err == nil {
+			t.Errorf("rounds %v: no error", rounds)
+		}
+	}
+	p.Rounds = []int{3}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Run(ctx, p, s, good, nil, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := s.Propose(ctx, p, nil, 3); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled proposal: %v", err)
+	}
+}
+
+func TestOneDomain(t *testing.T) {
+	w := newWorld(1, 1, 0, 1)
+	each(t, func(t *testing.T, s Strategy) {
+		p := w.problem(rounds, 1)
+		if history := run(t, p, s, w.eval(0)); len(history) != 1 {
+			t.Errorf("%d trials of the only mixture", len(history))
+		} else if best, err := s.Best(p, history); err != nil || len(best) != 1 || best[0] != 1 {
+			t.Errorf("%v, %v", best, err)
+		}
+	})
+}
+
+func TestDomainWithoutTokens(t *testing.T) {
+	w := newWorld(5, 3, 0.01, 1)
+	each(t, func(t *testing.T, s Strategy) {
+		p := w.problem(rounds, 1)
+		p.Prior = mix.Mixture{0.9, 0, 0.05, 0.03, 0.02}
+		p.Bounds.Upper = []float64{0.1, 1, 1, 1, 1} // mass must move, but not to domain 1
+		history := run(t, p, s, w.eval(0))
+		best, err := s.Best(p, history)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range append([]mix.Mixture{best}, mixtures(history)...) {
+			if m[1] != 0 || m[0] > 0.1+1e-9 {
+				t.Errorf("%v uses domains that it must not", m)
+			}
+		}
+	})
+}
+
+func mixtures(history []Trial) (out []mix.Mixture) {
+	for _, t := range history {
+		out = append(out, t.Mixture)
+	}
+	return out
+}
+
+func TestTooFewScores(t *testing.T) {
+	w := newWorld(5, 3, 0.01, 1)
+	each(t, func(t *testing.T, s Strategy) {
+		p := w.problem(rounds, 1)
+		if _, ok := s.(Climb); ok {
+			_, err := Run(context.Background(), p, s, w.eval(1), nil, nil)
+			if err == nil || !strings.Contains(err.Error(), "loss is not finite") {
+				t.Errorf("all trials failed: %v", err)
+			}
+		}
+		first, err := s.Propose(context.Background(), p, nil, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var history []Trial
+		for i, m := range first {
+			history = append(history, Trial{Mixture: m, Score: 1, Failed: "quarantined"})
+			if i == 2 {
+				history[i].Failed = ""
+			}
+		}
+		switch s.(type) {
+		case Natural, Uniform:
+		default:
+			for name, h := range map[string][]Trial{"none": nil, "failures": history[:2]} {
+				if _, err := s.Best(p, h); err == nil {
+					t.Errorf("%s: Best has no error", name)
+				}
+			}
+			if best, err := s.Best(p, history); err != nil || !cmp.Equal(best, first[2]) {
+				t.Errorf("one score: %v, %v, want %v", best, err, first[2])
+			}
+		}
+		next, err := s.Propose(context.Background(), p, history, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range next {
+			for _, f := range first {
+				if mix.L1(m, f) < 1e-5 {
+					t.Errorf("%v is proposed again", m)
+				}
+			}
+		}
+	})
+}
+
+func TestBadProblems(t *testing.T) {
+	good := newWorld(3, 2, 0, 1).problem([]int{2}, 1)
+	cases := map[string]func(*Problem){
+		"no domains":          func(p *Problem) { p.Domains, p.Prior = nil, nil },
+		"2 prior shares":      func(p *Problem) { p.Prior = mix.Uniform(2) },
+		"prior: shares sum":   func(p *Problem) { p.Prior = mix.Mixture{1, 1, 1} },
+		"upper bounds sum to": func(p *Problem) { p.Bounds.Upper = []float64{0.1, 0.1, 0.1} },
+		"3 domains":           func(p *Problem) { p.Bounds.Upper = []float64{1} },
+		"d01 has a lower bou": func(p *Problem) { p.Prior, p.Bounds.Lower = mix.Mixture{0.5, 0, 0.5}, []float64{0, 0.1, 0} },
+		"that have tokens":    func(p *Problem) { p.Prior, p.Bounds.Upper = mix.Mixture{0.5, 0, 0.5}, []float64{0.4, 1, 0.4} },
+	}
+	each(t, func(t *testing.T, s Strategy) {
+		for want, spoil := range cases {
+			p := good
+			spoil(&p)
+			if _, err := s.Propose(context.Background(), p, nil, 2); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Propose: %v, want %q", err, want)
+			}
+			if _, err := s.Best(p, nil); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("Best: %v, want %q", err, want)
+			}
+		}
+	})
+	if _, err := (Climb{Sampler: "guess"}).Propose(context.Background(), good, nil, 2); err == nil || !strings.Contains(err.Error(), "climb.sampler") {
+		t.Errorf("unknown sampler: %v", err)
+	}
+	if _, err := New("oracle", Options{}); err == nil {
+		t.Error("New made an unknown strategy")
+	}
+}
+
+func TestMeasured(t *testing.T) {
+	a, b, c := mix.Mixture{1, 0}, mix.Mixture{0.5, 0.5}, mix.Mixture{0, 1}
+	history := []Trial{
+		{Mixture: a, Seed: 2, Score: 3, Scores: map[string]float64{"x": 1}},
+		{Mixture: b, Seed: 1, Score: 2.5},
+		{Mixture: a, Seed: 1, Score: 1, Scores: map[string]float64{"x": 3, "y": 4}},
+		{Mixture: a, Seed: 3, Score: 99, Failed: "no score"},
+		{Mixture: c, Seed: 1, Score: 99, Failed: "no score"},
+	}
+	top := TopMeasured(history, 5)
+	want := []Trial{
+		{Mixture: b, Seed: 1, Score: 2.5},
+		{Mixture: a, Seed: 1, Score: 2, Scores: map[string]float64{"x": 2, "y": 4}},
+	}
+	if d := cmp.Diff(want, top); d != "" {
+		t.Error(d)
+	}
+	if one := TopMeasured(history, 1); len(one) != 1 || !cmp.Equal(one[0], want[0]) {
+		t.Errorf("top one: %+v", one)
+	}
+	if history[0].Scores["x"] != 1 || history[2].Scores["x"] != 3 {
+		t.Error("the history was changed")
+	}
+}
+
+// A predictor that says the same of all mixtures must not pick any of them.
+func TestNoSignalFallsBackToMeasured(t *testing.T) {
+	p := newWorld(4, 2, 0, 1).problem([]int{6}, 1)
+	first, err := small.Climb.Propose(context.Background(), p, nil, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var history []Trial // too few runs for a tree to split
+	for i, m := range first {
+		history = append(history, Trial{Mixture: m, Score: float64(i % 5)})
+	}
+	best, err := small.Climb.Best(p, history)
+	if err != nil || !cmp.Equal(best, first[4]) {
+		t.Errorf("%v, %v, want the best measured %v", best, err, first[4])
+	}
+}
+
+// The recipe's sampler: RegMix's cap, its zeros, and strengths on both sides.
+func TestRecipe(t *testing.T) {
+	r := RegMix{}
+	if err := prepare("regmix", &r, newWorld(3, 2, 0, 1).problem([]int{1}, 1)); err != nil {
+		t.Fatal(err)
+	}
+	p := newWorld(20, 2, 0, 1).problem([]int{1}, 1)
+	drawn, err := r.Recipe.sample(context.Background(), p, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zero, spread, sum := 0.0, 0.0, 0.0
+	for _, m := range drawn {
+		for i, w := range m {
+			if w > 0 && w < 2e-4 {
+				t.Fatalf("share %v below the least", w)
+			}
+			// Clearing small shares scales the others up a little.
+			if w > 15*p.Prior[i]*1.005 {
+				t.Fatalf("share %v of a domain with %v", w, p.Prior[i])
+			}
+			if w == 0 {
+				zero++
+			}
+			sum++
+		}
+		spread += m.Entropy() / float64(len(drawn))
+	}
+	if share := zero / sum; share < 0.2 || share > 0.8 {
+		t.Errorf("%.2f of the shares are 0", share)
+	}
+	if spread < 0.5 || spread > 2 {
+		t.Errorf("mean entropy %.2f nats", spread)
+	}
+	// A cap that rejects everything still gives the mixtures asked for.
+	r.Recipe.MaxRatio = 1.01
+	drawn, err = r.Recipe.sample(context.Background(), p, 40)
+	if err != nil || len(drawn) < 40 {
+		t.Errorf("%d mixtures of 40, %v", len(drawn), err)
+	}
+	for _, m := range drawn {
+		for i, w := range m {
+			if w > 1.01*p.Prior[i]+1e-9 {
+				t.Fatalf("share %v of a domain with %v", w, p.Prior[i])
+			}
+		}
+	}
+}
+
+func TestBaselines(t *testing.T) {
+	p := newWorld(4, 2, 0, 1).problem([]int{1}, 1)
+	p.Prior = mix.Mixture{0.7, 0.3, 0, 0}
+	check := func(name string, got mix.Mixture, err error, want mix.Mixture) {
+		t.Helper()
+		if err != nil || mix.L1(got, want) > 1e-12 {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
+	m, err := NaturalMixture(p)
+	check("natural", m, err, p.Prior)
+	m, err = UniformMixture(p)
+	check("uniform", m, err, mix.Mixture{0.5, 0.5, 0, 0})
+	p.Bounds.Upper = []float64{0.6, 1, 1, 1}
+	m, err = NaturalMixture(p)
+	check("capped", m, err, mix.Mixture{0.6, 0.4, 0, 0})
+	a, err := RandomMixture(p, 1)
+	if err != nil || a.Check() != nil || !p.Bounds.Contains(a) || a[2] != 0 {
+		t.Errorf("random: %v, %v", a, err)
+	}
+	b, _ := RandomMixture(p, 2)
+	again, _ := RandomMixture(p, 1)
+	if mix.L1(a, b) == 0 || mix.L1(a, again) != 0 {
+		t.Errorf("random: %v for seed 1, then %v, and %v for seed 2", a, again, b)
+	}
+}
+
+// A score that is no number is a failure, not a score.
+func TestNaNScore(t *testing.T) {
+	w := newWorld(4, 2, 0, 1)
+	p := w.problem([]int{6}, 1)
+	history := run(t, p, small.Climb, func(ctx context.Context, m []mix.Mixture, r int) ([]Trial, error) {
+		trials, err := w.eval(0)(ctx, m, r)
+		trials[0].Score = math.NaN()
+		trials[1].Score = math.Inf(1)
+		return trials, err
+	})
+	failed := 0
+	for _, trial := range history {
+		if trial.Failed != "" {
+			failed++
+		}
+	}
+	if failed != 2 || len(Measured(history)) != 4 {
+		t.Errorf("%d of %d trials failed, want 2", failed, len(history))
+	}
+}
