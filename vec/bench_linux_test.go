@@ -50,3 +50,21 @@ func BenchmarkGemm(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkOps(b *testing.B) {
+	for _, o := range ops {
+		for _, n := range []int{64, 256, 8192} {
+			x := make([][]float32, o.slices)
+			for k := range x {
+				x[k] = random(rand.New(rand.NewPCG(1, uint64(k))), n)
+			}
+			b.Run(fmt.Sprintf("%s/%d", o.name, n), func(b *testing.B) {
+				rate(b, float64(n), "Gelem/s", func() { o.run(x) })
+			})
+		}
+	}
+	dots, norms := random(rand.New(rand.NewPCG(1, 1)), 1000), random(rand.New(rand.NewPCG(1, 2)), 1000)
+	b.Run("Nearest/1000", func(b *testing.B) {
+		rate(b, 1000, "Gelem/s", func() { Nearest(dots, norms) })
+	})
+}

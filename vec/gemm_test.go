@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync/atomic"
 	"testing"
 )
 
@@ -116,4 +118,131 @@ func TestGemmSmall(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestGemmLarge crosses the block sizes of every dimension, and k = 0.
+func TestGemmLarge(t *testing.T) {
+	sizes := [][3]int{{blockM + 7, 33, 2*blockK + 3}, {9, blockN + 37, 21}, {2*blockM + 1, 65, blockK}, {directB, 96, blockK + 1}, {directB + 1, 96, 40}, {3, 5, 0}}
+	eachLevel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(5, 6))
+		for i, s := range sizes {
+			for trans := range 4 {
+				g := newGemmCase(rng, trans&1 != 0, trans&2 != 0, s[0], s[1], s[2], 0.5, []float32{0, 1, -2}[i%3])
+				got := slices.Clone(g.c)
+				g.run(got)
+				g.check(t, got)
+			}
+		}
+	})
+}
+
+// TestGemmBits holds an element's bits to depend on k alone: not on the number of
+// workers, the transposes, the strides, or the block of C that is asked for.
+func TestGemmBits(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, s := range [][3]int{{301, 230, 300}, {40, 1500, 64}, {1500, 40, 64}, {7, 9, 600}, {1, 1, 1}} {
+			m, n, k := s[0], s[1], s[2]
+			g := newGemmCase(rng, false, false, m, n, k, 0.75, 0.5)
+			want := slices.Clone(g.c)
+			g.run(want)
+			for _, workers := range []int{0, 1, 2, 3, 5, 16} {
+				got := slices.Clone(g.c)
+				GemmParallel(workers, g.transA, g.transB, m, n, k, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, got, g.ldc)
+				equalBits(t, fmt.Sprintf("%v on %d workers", g, workers), got, want)
+			}
+			for trans := range 4 {
+				h := g.transposed(trans&1 != 0, trans&2 != 0)
+				got := slices.Clone(g.c)
+				GemmParallel(1+trans, h.transA, h.transB, m, n, k, h.alpha, h.a, h.lda, h.b, h.ldb, h.beta, got, h.ldc)
+				equalBits(t, h.String(), got, want)
+			}
+			for range 8 {
+				i, j := rng.IntN(m), rng.IntN(n)
+				rows, cols := 1+rng.IntN(m-i), 1+rng.IntN(n-j)
+				got := slices.Clone(want)
+				for r := range rows {
+					copy(got[(i+r)*g.ldc+j:][:cols], g.c[(i+r)*g.ldc+j:])
+				}
+				Gemm(false, false, rows, cols, k, g.alpha, g.a[i*g.lda:], g.lda, g.b[j:], g.ldb, g.beta, got[i*g.ldc+j:], g.ldc)
+				equalBits(t, fmt.Sprintf("%v, rows %d+%d, columns %d+%d", g, i, rows, j, cols), got, want)
+			}
+		}
+	})
+}
+
+// TestGemmSameBitsInAssembly holds AVX2 and AVX-512 to the same bits.
+func TestGemmSameBitsInAssembly(t *testing.T) {
+	want := map[int][]float32{}
+	eachLevel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(9, 10))
+		for i := range 40 {
+			g := newGemmCase(rng, rng.IntN(2) == 0, rng.IntN(2) == 0, 1+rng.IntN(90), 1+rng.IntN(90), 1+rng.IntN(700), 1.5, float32(rng.IntN(2)))
+			g.run(g.c)
+			if level == avx512 {
+				equalBits(t, g.String(), g.c, want[i])
+			}
+			want[i] = g.c
+		}
+	})
+}
+
+// transposed is the same product with A or B stored the other way round.
+func (g gemmCase) transposed(a, b bool) gemmCase {
+	turn := func(x []float32, rows, cols, ld int) ([]float32, int) {
+		y := make([]float32, cols*rows)
+		for i := range rows {
+			for j := range cols {
+				y[j*rows+i] = x[i*ld+j]
+			}
+		}
+		return y, rows
+	}
+	if a {
+		g.transA = true
+		g.a, g.lda = turn(g.a, g.m, g.k, g.lda)
+	}
+	if b {
+		g.transB = true
+		g.b, g.ldb = turn(g.b, g.k, g.n, g.ldb)
+	}
+	return g
+}
+
+func equalBits(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i := range got {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+			t.Fatalf("%s: element %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+func TestGemmDoesNotAllocate(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 1))
+		g := newGemmCase(rng, true, true, 50, 70, 300, 1, 0)
+		if n := testing.AllocsPerRun(50, func() { g.run(g.c) }); n >= 1 {
+			t.Fatalf("%v allocations per call", n)
+		}
+	})
+}
+
+func TestForEach(t *testing.T) {
+	for _, workers := range []int{-1, 0, 1, 2, 7, 100} {
+		for _, n := range []int{0, 1, 5, 64} {
+			var runs [64]atomic.Int32
+			ForEach(workers, n, func(worker, i int) {
+				if worker < 0 || worker >= max(workers, 1) {
+					t.Errorf("worker %d of %d", worker, workers)
+				}
+				runs[i].Add(1)
+			})
+			for i := range runs {
+				if want := int32(min(1, max(0, n-i))); runs[i].Load() != want {
+					t.Fatalf("%d workers, n=%d: %d ran %d times", workers, n, i, runs[i].Load())
+				}
+			}
+		}
+	}
 }

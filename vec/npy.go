@@ -332,10 +332,11 @@ func (n *NPYReader) read(room int, kind, what string, decode func(at int, b []by
 	start := n.data + int64(n.row)*int64(h.width()*size)
 	for at := 0; at < items; {
 		b := n.buf[:min(len(n.buf), (items-at)*size)]
-		if _, err := n.r.ReadAt(b, start+int64(at*size)); err != nil && err != io.EOF {
+		if got, err := n.r.ReadAt(b, start+int64(at*size)); got < len(b) {
+			if err == io.EOF {
+				err = fmt.Errorf("%w: the file was cut short after it was opened", io.ErrUnexpectedEOF)
+			}
 			return 0, fmt.Errorf("read npy %s: %w", n.path, err)
-		} else if err == io.EOF && start+int64(at*size+len(b)) < n.data+int64(h.Rows)*int64(h.width()*size) {
-			return 0, fmt.Errorf("read npy %s: %w", n.path, io.ErrUnexpectedEOF)
 		}
 		decode(at, b)
 		at += len(b) / size
