@@ -211,7 +211,11 @@ func (l *lister) stat(name string) (FileInfo, error) {
 	}
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(src, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF && damage(err) == "" {
+	switch {
+	case n == 0 && err != io.EOF: // Read will meet the damage and account for it
+		f.Format = "jsonl"
+		return f, nil
+	case err != nil && err != io.EOF && damage(err) == "":
 		return f, fmt.Errorf("%s: %w", name, err)
 	}
 	if f.Format, err = guess(name, head[:n]); err != nil {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/climb-go/climb/option"
 )
 
@@ -194,6 +196,8 @@ func (r *reader) broken(err error, at BadLine) error {
 	}
 	reason := damage(err)
 	switch {
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return fmt.Errorf("%s: %w: it needs more than %d MiB of memory to decompress; pack it again without zstd --long", at.Path, err, maxWindow>>20)
 	case reason == "":
 		return fmt.Errorf("%s: after line %d, byte %d of its text: %w", at.Path, at.Line-1, at.Offset, err)
 	case r.o.Truncated == "skip":

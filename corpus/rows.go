@@ -18,8 +18,8 @@ type Rows struct {
 
 // Add adds a row.
 func (r *Rows) Add(row int) {
-	for row>>6 >= len(r.words) {
-		r.words = append(r.words, 0)
+	if more := row>>6 + 1 - len(r.words); more > 0 {
+		r.words = append(r.words, make([]uint64, more)...)
 	}
 	if bit := uint64(1) << (row & 63); r.words[row>>6]&bit == 0 {
 		r.words[row>>6] |= bit

@@ -49,11 +49,7 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 		if d.Row >= maxRows {
 			return nil, fmt.Errorf("read shard %s: more than %d documents: lower corpus.shard_bytes, or cut the file", s, int64(maxRows))
 		}
-		e := entry{a: Hash(d.ID, 0), b: Hash(d.Text, 0), row: uint32(d.Row), bytes: uint32(len(d.Text))}
-		if o.Dedup == "text" {
-			e.a, e.b = e.b, uint64(len(d.Text))
-		}
-		if p.add(e); p.err != nil {
+		if p.add(partEntry(o.Dedup, d)); p.err != nil {
 			break
 		}
 	}
@@ -61,6 +57,16 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 		return nil, fmt.Errorf("write the part file of %s: %w", s, err)
 	}
 	return res, nil
+}
+
+func partEntry(mode string, d Document) entry {
+	e := entry{row: uint32(d.Row), bytes: uint32(len(d.Text)), b: Hash(d.Text, 0)}
+	if mode == "text" {
+		e.a, e.b = e.b, uint64(len(d.Text))
+	} else {
+		e.a = Hash(d.ID, 0)
+	}
+	return e
 }
 
 type partWriter struct {
