@@ -9,12 +9,6 @@ import (
 	"github.com/climb-go/climb/lm/optim"
 )
 
-// The two shapes of proxy that speed is reported for.
-var (
-	small  = Config{Vocab: 2048, Width: 128, Layers: 3, Heads: 4, Context: 128}
-	medium = Config{Vocab: 8192, Width: 256, Layers: 4, Heads: 4, Context: 256}
-)
-
 // BenchmarkStep is one training step, optimizer included. Its rates are per
 // second of CPU time, so that a busy machine does not change them much.
 func BenchmarkStep(b *testing.B) {

@@ -14,6 +14,12 @@ import (
 
 var tiny = Config{Vocab: 13, Width: 12, Layers: 2, Heads: 2, Hidden: 20, Context: 80}
 
+// The two shapes of proxy that speed is reported for.
+var (
+	small  = Config{Vocab: 2048, Width: 128, Layers: 3, Heads: 4, Context: 128}
+	medium = Config{Vocab: 8192, Width: 256, Layers: 4, Heads: 4, Context: 256}
+)
+
 // spread is New with weights so large that every part of the model matters.
 func spread(t testing.TB, c Config, seed uint64) *Model {
 	t.Helper()
@@ -238,6 +244,27 @@ func TestFinite(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "model.layers.1.self_attn.k_proj.weight[2] is") {
 			t.Errorf("%v in k_proj[2] of layer 1: error %v", bad, err)
 		}
+	}
+}
+
+// TestNaNShows: one NaN or infinity in any tensor makes the loss NaN, never a
+// plausible number.
+func TestNaNShows(t *testing.T) {
+	m := spread(t, tiny, 1)
+	ws := NewWorkspace(m, 2, 70)
+	tokens := randomTokens(2*71, tiny.Vocab, 1)
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for _, ts := range m.Tensors() {
+			at := ts.Data[5]
+			ts.Data[5] = float32(bad)
+			if loss := m.Loss(ws, tokens); !math.IsNaN(loss) {
+				t.Errorf("%s[5] = %v gives loss %v", ts.Name, bad, loss)
+			}
+			ts.Data[5] = at
+		}
+	}
+	if loss := m.Loss(ws, tokens); math.IsNaN(loss) {
+		t.Error("the workspace remembers a NaN")
 	}
 }
 
