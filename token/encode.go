@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	cacheSlots = 1 << 16 // words remembered
-	cachedWord = 48      // longest word remembered, bytes: the cache stays below 20 MB
-	shortWord  = 32      // longest word merged by scanning, bytes
+	cacheSlots   = 1 << 17 // words remembered, 72 bytes each: 9 MB at most
+	cachedWord   = 22      // longest word remembered, bytes
+	cachedTokens = 10      // most tokens of one
+	shortWord    = 32      // longest word merged by scanning, bytes
 	// longestWord is where a word is cut, whatever the pattern says, so that a
 	// line of 100 MB without a space needs 20 MB and not 2 GB. Hugging Face's
 	// library does not cut; a token across such a cut is all that differs.
@@ -58,10 +59,11 @@ func (t *Tokenizer) cutLiteral(text string) (before, after string, id uint32) {
 	return text, "", noToken
 }
 
-// A cached word; immutable, so that readers need no lock.
+// A cached word fills a cache line. It is immutable, so readers need no lock.
 type cached struct {
-	word string
-	ids  []uint32
+	bytes, tokens uint8
+	word          [cachedWord]byte
+	ids           [cachedTokens]uint32
 }
 
 // appendWord encodes one word. The cache is direct-mapped: a word replaces the
@@ -74,12 +76,17 @@ func (t *Tokenizer) appendWord(dst []uint32, w string) []uint32 {
 		return t.appendMerged(dst, w)
 	}
 	slot := &t.cache[maphash.String(t.seed, w)%cacheSlots]
-	if c := slot.Load(); c != nil && c.word == w {
-		return append(dst, c.ids...)
+	if c := slot.Load(); c != nil && string(c.word[:c.bytes]) == w {
+		return append(dst, c.ids[:c.tokens]...)
 	}
 	start := len(dst)
 	dst = t.appendMerged(dst, w)
-	slot.Store(&cached{strings.Clone(w), slices.Clone(dst[start:])})
+	if n := len(dst) - start; n <= cachedTokens {
+		c := &cached{bytes: uint8(len(w)), tokens: uint8(n)}
+		copy(c.word[:], w)
+		copy(c.ids[:], dst[start:])
+		slot.Store(c)
+	}
 	return dst
 }
 

@@ -82,6 +82,13 @@ func classAt(s string, i int) (class, int) {
 // run is the end of the run of class c that holds s[:i] and goes on at s[i].
 func run(s string, i int, c class) int {
 	for i < len(s) {
+		if b := s[i]; b < utf8.RuneSelf { // as classAt, 2x the whole scan for English
+			if classes[b] != c {
+				break
+			}
+			i++
+			continue
+		}
 		k, n := classAt(s, i)
 		if k != c {
 			break

@@ -61,7 +61,7 @@ func (t *Tokenizer) assemble() error {
 		}
 	}
 	if b := slices.Index(seen[:], false); b >= 0 {
-		return fmt.Errorf("model.vocab: the byte 0x%02x (%q) is missing; only byte-level vocabularies that hold all 256 bytes can be used", b, alphabet[b])
+		return fmt.Errorf("model.vocab: the byte 0x%02x (%q) is missing; only byte-level vocabularies that hold all 256 bytes can be used", b, string(alphabet[b]))
 	}
 	if err := t.chooseEOD(); err != nil {
 		return err
@@ -128,6 +128,7 @@ func (t *Tokenizer) Special(name string) (id uint32, ok bool) {
 // An id that no token has gives U+FFFD.
 func (t *Tokenizer) Decode(ids []uint32) string {
 	var b strings.Builder
+	b.Grow(4 * len(ids))
 	for _, id := range ids {
 		if int(id) < len(t.tokens) && t.tokens[id] != "" {
 			b.WriteString(t.tokens[id])

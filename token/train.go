@@ -34,7 +34,7 @@ type TrainOptions struct {
 // o.Memory, whatever the size of the texts: when the table of words is full, the
 // rarest words are forgotten until half of it is free. Below the limit, about
 // two million distinct words by default, counts are exact. A word of more than
-// 1 KiB is counted in pieces of 1 KiB.
+// 4 KiB is counted in pieces of 4 KiB.
 func Train(texts iter.Seq[string], o TrainOptions) (*Tokenizer, error) {
 	option.Fill(&o)
 	if err := option.Check("tokenizer", o); err != nil {
@@ -98,7 +98,7 @@ type wordCounts struct {
 	bytes int64 // of memory, here and in the trainer, estimated
 }
 
-const trainWord = 1 << 10 // longest word counted, bytes
+const trainWord = 1 << 12 // longest word counted, bytes
 
 // wordMemory estimates what a word of n bytes takes: string, count, map entry
 // and trainWordState, then per byte the text, its tokens and where lists.
