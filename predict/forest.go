@@ -7,8 +7,7 @@ import (
 )
 
 // A forest is a sum of trees in the form of QuickScorer (Lucchese et al.,
-// SIGIR 2015), which ranks candidates some ten times faster than walking from
-// node to node. Leaves are numbered from the left, a bit each. A node that
+// SIGIR 2015), here five times as fast as walking from node to node. Leaves are numbered from the left, a bit each. A node that
 // sends x right rules the leaves on its left out; the leaf of x is the first
 // that no node rules out. The nodes of a block of trees are sorted by feature
 // and edge, so that only those that send x right are looked at.

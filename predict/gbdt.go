@@ -10,7 +10,7 @@ import (
 
 // GBDT is gradient boosting of regression trees on squared error with the
 // semantics of LightGBM (Ke et al., NeurIPS 2017) and the parameters of CLIMB
-// (arXiv 2504.13161, section 3) and its public recipe: start at the mean, and
+// (arXiv 2504.13161) and its public recipe: start at the mean, and
 // per tree split the leaf with the largest gain
 //
 //	T(G_L)^2/(n_L+L2) + T(G_R)^2/(n_R+L2) - T(G)^2/(n+L2),  T(G) = sign(G) max(0, |G|-L1)

@@ -41,6 +41,7 @@ type ridgeFit struct {
 	mean, scale []float64 // p; 0 scales a group of constants
 	coef        []float64 // p, on standardised features
 	intercept   float64
+	loo         float64
 	noise       float64    // variance of the residuals
 	n           float64    // rows
 	sing        []float64  // r singular values of the standardised features
@@ -49,6 +50,10 @@ type ridgeFit struct {
 
 // Chosen returns the penalty that the last Fit used.
 func (r *Ridge) Chosen() float64 { return r.fit.lambda }
+
+// LeaveOneOut returns the root of the mean squared leave-one-out error of the
+// last Fit, in units of the target.
+func (r *Ridge) LeaveOneOut() float64 { return r.fit.loo }
 
 // expand returns the features of shares x.
 func (f *ridgeFit) expand(x []float64) ([]float64, error) {
@@ -150,9 +155,7 @@ func (f *ridgeFit) solve(u *mat.Dense, y []float64) {
 			uy[k] += u.At(i, k) * y[i]
 		}
 	}
-	if f.lambda == 0 {
-		f.lambda = f.leaveOneOut(u, uy, y)
-	}
+	f.leaveOneOut(u, uy, y)
 	f.coef = make([]float64, len(f.mean))
 	explained := 0.0
 	for k, s := range f.sing {
@@ -170,13 +173,20 @@ func (f *ridgeFit) solve(u *mat.Dense, y []float64) {
 	f.noise = max(0, total-explained) / (f.n - 1)
 }
 
-// leaveOneOut returns the penalty of the grid with the least leave-one-out
-// error, the largest one among equals.
-func (f *ridgeFit) leaveOneOut(u *mat.Dense, uy, y []float64) float64 {
-	best, bestErr := 0.0, math.Inf(1)
+// leaveOneOut computes the leave-one-out error of f.lambda or, if that is 0,
+// sets it to the penalty of the grid with the least error, the largest one
+// among equals.
+func (f *ridgeFit) leaveOneOut(u *mat.Dense, uy, y []float64) {
+	grid := []float64{f.lambda}
+	if f.lambda == 0 {
+		grid = nil
+		for step := 90; step >= 0; step-- {
+			grid = append(grid, math.Pow(10, float64(step)/10-6))
+		}
+	}
+	f.loo = math.Inf(1)
 	shrink := make([]float64, len(f.sing))
-	for step := 90; step >= 0; step-- {
-		lambda := math.Pow(10, float64(step)/10-6)
+	for _, lambda := range grid {
 		for k, s := range f.sing {
 			shrink[k] = s * s / (s*s + f.n*lambda)
 		}
@@ -190,11 +200,10 @@ func (f *ridgeFit) leaveOneOut(u *mat.Dense, uy, y []float64) float64 {
 			e := (y[i] - fitted) / (1 - leverage)
 			sum += e * e
 		}
-		if sum < bestErr {
-			best, bestErr = lambda, sum
+		if rmse := math.Sqrt(sum / f.n); rmse < f.loo {
+			f.lambda, f.loo = lambda, rmse
 		}
 	}
-	return best
 }
 
 // row returns the standardised features of x.

@@ -23,14 +23,17 @@ func TestLeaveOneOutIsExact(t *testing.T) {
 	if math.Abs(math.Log(best/r.Chosen())) > 1e-9 {
 		t.Errorf("closed form chose %v, refits %v", r.Chosen(), best)
 	}
+	if want := math.Sqrt(bestErr / 12); math.Abs(r.LeaveOneOut()-want) > 1e-9 {
+		t.Errorf("closed form has the error %v, refits %v", r.LeaveOneOut(), want)
+	}
 	// The penalty per run is held at its sum while a run is left out.
 	if e := refitError(x, y, r.fit.scale[0], 10*best); e <= bestErr {
 		t.Errorf("error %v at ten times the best penalty, %v at the best: the test shows nothing", e, bestErr)
 	}
 }
 
-// refitError sums the squared errors of fits without each row in turn, by
-// gradient-free solution of the normal equations of (b0, b).
+// refitError sums the squared errors of fits without each row in turn, from the
+// normal equations of (b0, b).
 func refitError(x [][]float64, y []float64, scale, lambda float64) float64 {
 	sum := 0.0
 	for out := range x {

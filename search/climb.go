@@ -10,7 +10,7 @@ import (
 	"github.com/climb-go/climb/predict"
 )
 
-// Climb is the search of CLIMB (arXiv 2504.13161, section 2.2). The first
+// Climb is the search of CLIMB (arXiv 2504.13161). The first
 // round measures random mixtures. Every later round fits a predictor to all
 // scores so far, ranks the candidates that are not yet measured, keeps the
 // best Pool of them and measures n drawn from these at random. The answer is
