@@ -62,47 +62,28 @@ func members(b []byte) iter.Seq2[[]byte, []byte] {
 
 const hexDigits = "0123456789abcdef"
 
-// escapes[c] is 0 for a byte that stands for itself in a JSON string, 'u' for
-// a control character without a short form, and otherwise the short form;
-// 'x' marks bytes that are not ASCII.
-var escapes = func() (t [256]byte) {
-	for c := range 0x20 {
-		t[c] = 'u'
-	}
-	t['"'], t['\\'], t['\n'], t['\r'], t['\t'], t['\b'], t['\f'] = '"', '\\', 'n', 'r', 't', 'b', 'f'
-	for c := 0x80; c < 0x100; c++ {
-		t[c] = 'x'
-	}
-	return t
-}()
+// shortEscape[c] is the letter of c's short escape, 0 if it has none.
+var shortEscape = [256]byte{'"': '"', '\\': '\\', '\n': 'n', '\r': 'r', '\t': 't', '\b': 'b', '\f': 'f'}
 
 // AppendString appends s as a JSON string, quotes included. What is not valid
 // UTF-8 becomes U+FFFD; only what must be escaped is.
 func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := escapes[s[i]]
-		if c == 0 {
-			i++
-			continue
-		}
-		if c == 'x' {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && n == 1 {
-				dst = append(dst, s[start:i]...)
-				dst = append(dst, "\ufffd"...)
-				start = i + n
-			}
-			i += n
-			continue
-		}
-		dst = append(append(dst, s[start:i]...), '\\', c)
-		if c == 'u' {
-			dst = append(dst, '0', '0', hexDigits[s[i]>>4], hexDigits[s[i]&15])
-		}
-		i++
-		start = i
+	if !utf8.ValidString(s) {
+		s = string(repairUTF8([]byte(s)))
 	}
-	return append(append(dst, s[start:]...), '"')
+	dst = append(dst, '"')
+	for b := []byte(s); ; {
+		n := plainLen(b)
+		dst = append(dst, b[:n]...)
+		if n == len(b) {
+			return append(dst, '"')
+		}
+		c := b[n]
+		b = b[n+1:]
+		if short := shortEscape[c]; short != 0 {
+			dst = append(dst, '\\', short)
+		} else {
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
 }

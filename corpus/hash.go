@@ -16,25 +16,22 @@ const (
 // Hash is XXH64 of s with a seed (github.com/Cyan4973/xxHash,
 // doc/xxhash_spec.md): the hash of ids and texts in part files.
 func Hash(s string, seed uint64) uint64 {
-	n := uint64(len(s))
+	b := []byte(s)
 	h := seed + prime5
-	if len(s) >= 32 {
-		v := [4]uint64{seed + prime1 + prime2, seed + prime2, seed, seed - prime1}
-		for ; len(s) >= 32; s = s[32:] {
-			b := [32]byte([]byte(s[:32]))
-			v[0] = mixIn(v[0], binary.LittleEndian.Uint64(b[0:]))
-			v[1] = mixIn(v[1], binary.LittleEndian.Uint64(b[8:]))
-			v[2] = mixIn(v[2], binary.LittleEndian.Uint64(b[16:]))
-			v[3] = mixIn(v[3], binary.LittleEndian.Uint64(b[24:]))
+	if len(b) >= 32 {
+		v0, v1, v2, v3 := seed+prime1+prime2, seed+prime2, seed, seed-prime1
+		for ; len(b) >= 32; b = b[32:] {
+			v0 = mixIn(v0, binary.LittleEndian.Uint64(b[0:]))
+			v1 = mixIn(v1, binary.LittleEndian.Uint64(b[8:]))
+			v2 = mixIn(v2, binary.LittleEndian.Uint64(b[16:]))
+			v3 = mixIn(v3, binary.LittleEndian.Uint64(b[24:]))
 		}
-		h = bits.RotateLeft64(v[0], 1) + bits.RotateLeft64(v[1], 7) + bits.RotateLeft64(v[2], 12) + bits.RotateLeft64(v[3], 18)
-		for _, x := range v {
+		h = bits.RotateLeft64(v0, 1) + bits.RotateLeft64(v1, 7) + bits.RotateLeft64(v2, 12) + bits.RotateLeft64(v3, 18)
+		for _, x := range [...]uint64{v0, v1, v2, v3} {
 			h = (h^mixIn(0, x))*prime1 + prime4
 		}
 	}
-	h += n
-	var tail [32]byte
-	b := tail[:copy(tail[:], s)]
+	h += uint64(len(s))
 	for ; len(b) >= 8; b = b[8:] {
 		h = bits.RotateLeft64(h^mixIn(0, binary.LittleEndian.Uint64(b)), 27)*prime1 + prime4
 	}

@@ -131,7 +131,7 @@ func (r *reader) line(at BadLine, line []byte, long bool) error {
 func (r *reader) fill(d *Document) (repaired bool) {
 	text, repaired := r.record.got[textField].value(r.text)
 	d.Text = string(text)
-	if r.record.got[textField].flags&hasEscape != 0 {
+	if r.record.got[textField].escaped {
 		r.text = text
 	}
 	if f := r.record.got[idField]; f.usable() {

@@ -27,9 +27,9 @@ type record struct {
 // A field is the value of a wanted field; kind is its first byte, 0 if the
 // line does not have it. raw is without quotes and aliases the line.
 type field struct {
-	kind  byte
-	flags uint8
-	raw   []byte
+	kind    byte
+	escaped bool
+	raw     []byte
 }
 
 func newRecord(o Options) *record {
@@ -73,11 +73,11 @@ func (r *record) object(b []byte, i, depth int, wanted uint) (int, error) {
 	}
 	for {
 		start := skipSpace(b, i)
-		key, flags, value, err := skipKey(b, i)
+		key, escaped, value, err := skipKey(b, i)
 		if err != nil {
 			return value, err
 		}
-		if i, err = r.member(b, start, value, depth, r.match(key, flags, depth, wanted)); err != nil {
+		if i, err = r.member(b, start, value, depth, r.match(key, escaped, depth, wanted)); err != nil {
 			return i, err
 		}
 		if i = skipSpace(b, i); i >= len(b) || b[i] != ',' && b[i] != '}' {
@@ -90,8 +90,8 @@ func (r *record) object(b []byte, i, depth int, wanted uint) (int, error) {
 }
 
 // match is the subset of wanted whose path has key at depth.
-func (r *record) match(key []byte, flags uint8, depth int, wanted uint) (set uint) {
-	if flags&hasEscape != 0 {
+func (r *record) match(key []byte, escaped bool, depth int, wanted uint) (set uint) {
+	if escaped {
 		key, _ = unescape(nil, key)
 	}
 	for f, path := range r.paths {
@@ -117,9 +117,9 @@ func (r *record) member(b []byte, start, value, depth int, set uint) (end int, e
 	if deeper != 0 && value < len(b) && b[value] == '{' {
 		return r.inner(b, start, value, depth, set, deeper)
 	}
-	var flags uint8
+	escaped := false
 	if set != 0 && value < len(b) && b[value] == '"' {
-		end, flags, err = skipString(b, value)
+		end, escaped, err = skipString(b, value)
 	} else {
 		end, err = skipValue(b, value, depth+1, &r.stack)
 	}
@@ -128,7 +128,7 @@ func (r *record) member(b []byte, start, value, depth int, set uint) (end int, e
 	}
 	for f := range r.paths {
 		if (set&^deeper)&(1<<f) != 0 {
-			r.got[f] = newField(b[value:end], flags)
+			r.got[f] = newField(b[value:end], escaped)
 			taken = taken || f == textField || r.got[f].usable() || b[value] == 'n'
 		}
 	}
@@ -164,9 +164,9 @@ func (r *record) addRest(member []byte) {
 	r.rest = append(r.rest, member...)
 }
 
-func newField(token []byte, flags uint8) field {
+func newField(token []byte, escaped bool) field {
 	if token[0] == '"' {
-		return field{kind: '"', flags: flags, raw: token[1 : len(token)-1]}
+		return field{kind: '"', escaped: escaped, raw: token[1 : len(token)-1]}
 	}
 	return field{kind: token[0], raw: token}
 }
@@ -194,10 +194,10 @@ func (f field) String() string {
 // U+FFFD stands in it for bytes or surrogates that are not Unicode text.
 func (f field) value(dst []byte) (text []byte, repaired bool) {
 	text = f.raw
-	if f.flags&hasHigh != 0 && !utf8.Valid(text) {
+	if !utf8.Valid(text) {
 		text, repaired = repairUTF8(text), true
 	}
-	if f.flags&hasEscape != 0 {
+	if f.escaped {
 		var lone bool
 		text, lone = unescape(dst[:0], text)
 		repaired = repaired || lone

@@ -24,54 +24,53 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// What a string token holds.
-const (
-	hasEscape = 1 << iota
-	hasHigh   // bytes from 0x80 on may be there
-)
-
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// skipString passes the string token that starts at b[i], a quote. It looks
-// at eight bytes at a time for a quote, a backslash or a control character.
-func skipString(b []byte, i int) (end int, flags uint8, err error) {
-	var seen uint64
+// special has the high bit set of each of the eight bytes of x that is a
+// quote, a backslash or a control character, and perhaps of bytes above the
+// lowest of these.
+func special(x uint64) uint64 {
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return ((x-ones*0x20)&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+}
+
+// plainLen is the number of bytes before the first special one.
+func plainLen(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if stop := special(binary.LittleEndian.Uint64(b[i:])); stop != 0 {
+			return i + bits.TrailingZeros64(stop)/8
+		}
+	}
+	for i < len(b) && b[i] >= 0x20 && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// skipString passes the string token that starts at b[i], a quote, and says
+// whether it holds escapes.
+func skipString(b []byte, i int) (end int, escaped bool, err error) {
 	for i++; ; {
-		for i+8 <= len(b) {
-			x := binary.LittleEndian.Uint64(b[i:])
-			quote, slash := x^(ones*'"'), x^(ones*'\\')
-			stop := ((x-ones*0x20)&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs
-			seen |= x
-			if stop != 0 {
-				i += bits.TrailingZeros64(stop) / 8
-				break
-			}
-			i += 8
-		}
+		i += plainLen(b[i:])
 		if i >= len(b) {
-			return len(b), 0, errSyntax
+			return len(b), false, errSyntax
 		}
-		switch c := b[i]; {
-		case c == '"':
-			if seen&highs != 0 {
-				flags |= hasHigh
-			}
-			return i + 1, flags, nil
-		case c == '\\':
-			flags |= hasEscape
+		switch b[i] {
+		case '"':
+			return i + 1, escaped, nil
+		case '\\':
+			escaped = true
 			n := escapeLen(b[i:])
 			if n == 0 {
-				return i, 0, errSyntax
+				return i, false, errSyntax
 			}
 			i += n
-		case c < 0x20:
-			return i, 0, errSyntax
-		default: // among the last seven bytes of b
-			seen |= uint64(c)
-			i++
+		default:
+			return i, false, errSyntax
 		}
 	}
 }
@@ -174,20 +173,20 @@ func skipDigits(b []byte, i int) int {
 }
 
 // skipKey passes the key of a member, its colon and the space around both.
-func skipKey(b []byte, i int) (key []byte, flags uint8, value int, err error) {
+func skipKey(b []byte, i int) (key []byte, escaped bool, value int, err error) {
 	i = skipSpace(b, i)
 	if i >= len(b) || b[i] != '"' {
-		return nil, 0, i, errSyntax
+		return nil, false, i, errSyntax
 	}
-	end, flags, err := skipString(b, i)
+	end, escaped, err := skipString(b, i)
 	if err != nil {
-		return nil, 0, end, err
+		return nil, false, end, err
 	}
 	key = b[i+1 : end-1]
 	if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
-		return nil, 0, i, errSyntax
+		return nil, false, i, errSyntax
 	}
-	return key, flags, skipSpace(b, i+1), nil
+	return key, escaped, skipSpace(b, i+1), nil
 }
 
 // skipValue passes the value at b[i], which is nested in depth arrays and

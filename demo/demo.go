@@ -1,7 +1,7 @@
 // Package demo makes a small real corpus out of what every Go installation
 // carries: several clearly different kinds of text (program code, tests,
-// assembly, prose from comments, manuals, a novel and a physics book, licences, API lists,
-// tables of digits and checksums), cut into documents with a source tag, and
+// assembly, prose from comments, manuals, books, licences, API lists,
+// scripts, tables of digits and checksums), cut into documents with a source tag, and
 // held-out prose as the target. Nothing is downloaded.
 package demo
 
@@ -15,6 +15,7 @@ import (
 	"hash/fnv"
 	"html"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -31,13 +32,22 @@ type Document struct {
 	Source string `json:"source"`
 }
 
-// Corpus says what Write left behind.
+// A Corpus is where the demo's files are.
 type Corpus struct {
-	Inputs     []string         // one JSONL file per source
-	Validation string           // held-out prose for the search, {"id","text"} lines
-	Test       string           // held-out prose for the final report
-	Bytes      map[string]int64 // text bytes by source
-	Documents  int
+	Inputs     string // folder with one JSONL file per source
+	Validation string // held-out prose for the search, {"id","text"} lines
+	Test       string // held-out prose for the final report, written last
+}
+
+// At names the files of a corpus in dir.
+func At(dir string) Corpus {
+	return Corpus{filepath.Join(dir, "corpus"), filepath.Join(dir, "prose.validation.jsonl"), filepath.Join(dir, "prose.test.jsonl")}
+}
+
+// Complete tells whether Write has been through.
+func (c Corpus) Complete() bool {
+	_, err := os.Stat(c.Test)
+	return err == nil
 }
 
 // limits are the bytes of text taken from each source: enough for each to be
@@ -68,50 +78,33 @@ func GOROOT() (string, error) {
 	return root, nil
 }
 
-// Write makes the corpus from the Go installation at root in dir. The same
+// Write makes the corpus from the Go installation at root. The same
 // installation gives the same bytes.
-func Write(root, dir string) (*Corpus, error) {
+func Write(root string, c Corpus) error {
 	by, err := collect(root)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(by["code"]) == 0 {
-		return nil, fmt.Errorf("make the demo corpus: no Go sources under %s; is this a complete Go installation?", root)
+		return fmt.Errorf("make the demo corpus: no Go sources under %s; is this a complete Go installation?", root)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "corpus"), 0o777); err != nil {
-		return nil, err
+	if err := os.MkdirAll(c.Inputs, 0o777); err != nil {
+		return err
 	}
-	c := &Corpus{Bytes: map[string]int64{}, Validation: filepath.Join(dir, "prose.validation.jsonl"), Test: filepath.Join(dir, "prose.test.jsonl")}
 	var validation, test []Document
-	for _, source := range slices.Sorted(keys(limits)) {
+	for _, source := range slices.Sorted(maps.Keys(limits)) {
 		docs := take(by[source], limits[source])
 		if source == "manuals" || source == "comments" {
 			docs, validation, test = holdOut(docs, validation, test)
 		}
-		for _, d := range docs {
-			c.Bytes[source] += int64(len(d.Text))
+		if err := writeJSONL(filepath.Join(c.Inputs, source+".jsonl"), docs); err != nil {
+			return err
 		}
-		c.Documents += len(docs)
-		path := filepath.Join(dir, "corpus", source+".jsonl")
-		if err := writeJSONL(path, docs); err != nil {
-			return nil, err
-		}
-		c.Inputs = append(c.Inputs, path)
 	}
 	if err := writeJSONL(c.Validation, validation); err != nil {
-		return nil, err
+		return err
 	}
-	return c, writeJSONL(c.Test, test)
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
+	return writeJSONL(c.Test, test)
 }
 
 // take shuffles with a fixed seed and keeps documents up to limit bytes.
@@ -153,7 +146,11 @@ func writeJSONL(path string, docs []Document) error {
 			return err
 		}
 	}
-	return os.WriteFile(path, b.Bytes(), 0o666)
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, b.Bytes(), 0o666); err != nil {
+		return fmt.Errorf("make the demo corpus: %w", err)
+	}
+	return os.Rename(tmp, path)
 }
 
 func collect(root string) (map[string][]Document, error) {

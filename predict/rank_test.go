@@ -36,7 +36,7 @@ func TestRankStats(t *testing.T) {
 		{"gbdt raw", func() Predictor { return &GBDT{RawTarget: true} }},
 	} {
 		for _, n := range []int{32, 64, 112, 512} {
-			subsets := 4
+			subsets := 3
 			if n == len(x) {
 				subsets = 1
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,10 +51,7 @@ func Acquire(dir string) (*Lock, error) {
 	}
 	err = flock(f)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		held := &HeldError{Dir: dir}
-		if data, err := io.ReadAll(f); err != nil || json.Unmarshal(data, &held.Holder) != nil {
-			held.Holder = Holder{}
-		}
+		held := readHolder(dir, f)
 		f.Close()
 		return nil, held
 	}
@@ -87,4 +85,30 @@ func flock(f *os.File) error {
 			return err
 		}
 	}
+}
+
+// Held returns who controls dir, nil if nobody does.
+func Held(dir string) (*HeldError, error) {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := flock(f); !errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, err
+	}
+	return readHolder(dir, f), nil
+}
+
+// readHolder reads the lock file of another process; what cannot be read is
+// left out.
+func readHolder(dir string, f *os.File) *HeldError {
+	held := &HeldError{Dir: dir}
+	if data, err := io.ReadAll(f); err != nil || json.Unmarshal(data, &held.Holder) != nil {
+		held.Holder = Holder{}
+	}
+	return held
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -31,24 +32,43 @@ func rate(b *testing.B, units float64, name string, f func()) {
 	b.ReportMetric(units*float64(b.N)/(threadSeconds()-start)/1e9, name)
 }
 
+// gemmSizes are m, n, k of a square product, then of products of a small
+// transformer and of k-means.
+var gemmSizes = [][3]int{
+	{1024, 1024, 1024}, {2048, 128, 128},
+	{2048, 256, 256}, {2048, 1024, 256}, {256, 1024, 2048}, {256, 256, 64}, {256, 64, 256}, {512, 8192, 256},
+	{8192, 256, 512}, {64, 64, 64}, {2048, 1000, 256}, {8, 1024, 256}, {32, 1024, 256}, {64, 1024, 256},
+}
+
 func BenchmarkGemm(b *testing.B) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for _, s := range [][3]int{{1024, 1024, 1024}, {2048, 128, 128}, {2048, 256, 256}, {2048, 1024, 256}, {256, 1024, 2048}, {256, 256, 64}, {256, 64, 256}, {512, 8192, 256}, {64, 64, 64}, {2048, 1000, 256}, {8, 1024, 256}, {8192, 256, 512}, {4096, 4096, 512}, {1024, 64, 2048}} {
-		for trans := range 4 {
-			m, n, k := s[0], s[1], s[2]
-			g := gemmCase{m: m, n: n, k: k, lda: k, ldb: n, ldc: n, alpha: 1, transA: trans&1 != 0, transB: trans&2 != 0, a: random(rng, m*k), b: random(rng, k*n)}
-			if g.transA {
-				g.lda = m
+	defer setLevel(level)
+	for _, l := range slices.Backward(levels()) {
+		setLevel(l)
+		for _, s := range gemmSizes {
+			for trans := range 4 {
+				m, n, k := s[0], s[1], s[2]
+				b.Run(fmt.Sprintf("%s/%dx%dx%d/%c%c", CPU(), m, n, k, "NT"[trans&1], "NT"[trans>>1]), func(b *testing.B) {
+					g := gemmCase{m: m, n: n, k: k, alpha: 1}.random(trans&1 != 0, trans&2 != 0)
+					rate(b, 2*float64(m)*float64(n)*float64(k), "GFLOP/s", func() { g.run(g.c) })
+				})
 			}
-			if g.transB {
-				g.ldb = k
-			}
-			c := make([]float32, m*n)
-			b.Run(fmt.Sprintf("%dx%dx%d/%c%c", m, n, k, "NT"[trans&1], "NT"[trans>>1]), func(b *testing.B) {
-				rate(b, 2*float64(m)*float64(n)*float64(k), "GFLOP/s", func() { g.run(c) })
-			})
 		}
 	}
+}
+
+// random fills in operands without gaps.
+func (g gemmCase) random(transA, transB bool) gemmCase {
+	rng := rand.New(rand.NewPCG(1, 2))
+	g.transA, g.transB = transA, transB
+	g.a, g.b, g.c = random(rng, g.m*g.k), random(rng, g.k*g.n), make([]float32, g.m*g.n)
+	g.lda, g.ldb, g.ldc = g.k, g.n, g.n
+	if transA {
+		g.lda = g.m
+	}
+	if transB {
+		g.ldb = g.k
+	}
+	return g
 }
 
 func BenchmarkOps(b *testing.B) {

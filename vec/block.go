@@ -11,7 +11,10 @@ const (
 	blockM = 192 // a multiple of every tile's rows
 	blockN = 2048
 	// directB is the number of rows of C up to which packing B does not pay.
-	directB = 32
+	directB = 64
+	// packA is the number of columns of C from which packing pays for a
+	// transposed A under AVX2, whose small tiles ask for new lines of A more often.
+	packA = 128
 )
 
 // A product is one call of Gemm with the transposes turned into strides: element
@@ -76,7 +79,7 @@ func (w *workspace) multiply(p product) {
 	w.b = b.room(w.b)
 	for i0 := 0; i0 < p.m; i0 += blockM {
 		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, width: mr}
-		if level != portable {
+		if level == avx512 || level == avx2 && (p.aks == 1 || p.n < packA) {
 			a.placed = a.n / mr
 		}
 		w.a = a.room(w.a)

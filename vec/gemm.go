@@ -36,8 +36,8 @@ func GemmParallel(workers int, transA, transB bool, m, n, k int, alpha float32, 
 	checkGemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc)
 	rows, cols := grid(workers, m, n, k)
 	ForEach(workers, rows*cols, func(_, i int) {
-		i0, i1 := m*(i/cols)/rows, m*(i/cols+1)/rows
-		j0, j1 := n*(i%cols)/cols, n*(i%cols+1)/cols
+		i0, i1 := cut(m, rows, i/cols, 24), cut(m, rows, i/cols+1, 24)
+		j0, j1 := cut(n, cols, i%cols, 32), cut(n, cols, i%cols+1, 32)
 		ai, bj := i0*lda, j0
 		if transA {
 			ai = i0
@@ -67,6 +67,15 @@ func grid(workers, m, n, k int) (rows, cols int) {
 		}
 	}
 	return rows, cols
+}
+
+// cut is where part i of n begins, at a multiple of unit: 24 rows and 32 columns
+// are whole tiles for every instruction set.
+func cut(n, parts, i, unit int) int {
+	if i == parts {
+		return n
+	}
+	return n * i / parts / unit * unit
 }
 
 func checkGemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {

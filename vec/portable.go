@@ -207,22 +207,37 @@ func halfValue(h uint16) float32 {
 }
 
 // tileGo does C = alpha*A*B + beta*C for a 4 x 4 block of C, A and B packed with
-// 4 elements for each of k.
+// 4 elements for each of k. Named sums, because the compiler keeps those in
+// registers.
 func tileGo(k int, a, b, c []float32, ldc int, alpha, beta float32) {
-	var s [16]float32
-	for p := range k {
-		x, y := (*[4]float32)(a[4*p:]), (*[4]float32)(b[4*p:])
-		for i := range 4 {
-			s[4*i] += x[i] * y[0]
-			s[4*i+1] += x[i] * y[1]
-			s[4*i+2] += x[i] * y[2]
-			s[4*i+3] += x[i] * y[3]
-		}
+	var s00, s01, s02, s03 float32
+	var s10, s11, s12, s13 float32
+	var s20, s21, s22, s23 float32
+	var s30, s31, s32, s33 float32
+	for ; k > 0; k-- {
+		x, y := (*[4]float32)(a), (*[4]float32)(b)
+		s00 += x[0] * y[0]
+		s01 += x[0] * y[1]
+		s02 += x[0] * y[2]
+		s03 += x[0] * y[3]
+		s10 += x[1] * y[0]
+		s11 += x[1] * y[1]
+		s12 += x[1] * y[2]
+		s13 += x[1] * y[3]
+		s20 += x[2] * y[0]
+		s21 += x[2] * y[1]
+		s22 += x[2] * y[2]
+		s23 += x[2] * y[3]
+		s30 += x[3] * y[0]
+		s31 += x[3] * y[1]
+		s32 += x[3] * y[2]
+		s33 += x[3] * y[3]
+		a, b = a[4:], b[4:]
 	}
-	for i := range 4 {
+	for i, s := range [4][4]float32{{s00, s01, s02, s03}, {s10, s11, s12, s13}, {s20, s21, s22, s23}, {s30, s31, s32, s33}} {
 		row := (*[4]float32)(c[i*ldc:])
 		for j := range row {
-			if v := alpha * s[4*i+j]; beta == 0 {
+			if v := alpha * s[j]; beta == 0 {
 				row[j] = v
 			} else {
 				row[j] = v + beta*row[j]

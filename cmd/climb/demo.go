@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/demo"
+	"github.com/climb-go/climb/task"
+)
+
+func newDemo() *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use: "demo", GroupID: "main", Args: args(cobra.NoArgs),
+		Short: "Find a mixture for the text of this Go installation, in minutes",
+		Long: `Make a corpus of ten kinds of text out of what every Go installation carries
+(code, tests, assembly, comments, manuals, books, licences, API lists, scripts,
+tables), hold some of the prose out as the target, and run the whole pipeline:
+which mixture of all that text makes a model that writes good English prose?
+Needs nothing but Go. Run it again to resume.`,
+		Example: `  climb demo
+  climb demo --out /tmp/demo`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			start := time.Now()
+			if o.Out == "" {
+				o.Out = "climb-demo"
+			}
+			cfg, err := demoConfig(o)
+			if err != nil {
+				return err
+			}
+			if err := o.until(cmd, cfg, ""); err != nil {
+				return err
+			}
+			if !o.JSON {
+				fmt.Printf("Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
+					durationText(time.Since(start)), filepath.Join(o.Out, "climb.yaml"))
+			}
+			return nil
+		},
+	}
+	o.register(c)
+	return c
+}
+
+// demoConfig makes the demo's corpus, unless it is there, and its
+// configuration.
+func demoConfig(o *runOptions) (*climb.Config, error) {
+	dir := filepath.Join(o.Out, "text")
+	if err := os.MkdirAll(o.Out, 0o777); err != nil {
+		return nil, fmt.Errorf("make the run directory: %w", err)
+	}
+	corpus := demo.At(dir)
+	if !corpus.Complete() {
+		lock, err := task.Acquire(o.Out)
+		if err != nil {
+			return nil, err
+		}
+		defer lock.Release()
+		root, err := demo.GOROOT()
+		if err != nil {
+			return nil, err
+		}
+		if !o.JSON {
+			fmt.Printf("making a corpus from %s ...\n", root)
+		}
+		if err := demo.Write(root, corpus); err != nil {
+			return nil, err
+		}
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, demoYAML, corpus.Inputs, corpus.Validation, corpus.Test)
+	path := filepath.Join(o.Out, "demo.yaml")
+	if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+		return nil, err
+	}
+	cfg, err := climb.LoadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Out, err = filepath.Abs(o.Out)
+	if err != nil {
+		return nil, err
+	}
+	o.Out = cfg.Out
+	o.apply(cfg)
+	return cfg, nil
+}
+
+// demoYAML is the laptop preset with the sizes that fit into a few minutes.
+const demoYAML = `preset: laptop
+corpus:
+  inputs: [%q]
+target:
+  validation:
+    - {file: %q, limit: 40}
+  test:
+    - {file: %q, limit: 40}
+`

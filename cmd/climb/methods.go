@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+)
+
+func newMethods() *cobra.Command {
+	var asJSON, markdown bool
+	c := &cobra.Command{
+		Use: "methods [FAMILY]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
+		Short: "List every method with its options and paper",
+		Example: `  climb methods
+  climb methods strategies
+  climb methods --json`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			families, err := climb.Families(args...)
+			if err != nil {
+				return err
+			}
+			switch {
+			case asJSON:
+				return printJSON(climb.DescribeMethods(families))
+			case markdown:
+				return climb.WriteMethodsMarkdown(os.Stdout, families)
+			}
+			for _, f := range climb.DescribeMethods(families) {
+				fmt.Printf("%s (%s)\n", f.Name, f.Section)
+				for _, m := range f.Methods {
+					fmt.Printf("  %-12s %s\n", m.Name, m.Summary)
+					if m.Paper != "" {
+						fmt.Printf("  %-12s [%s]\n", "", m.Paper)
+					}
+					for _, o := range m.Options {
+						fmt.Printf("      %-22s %-14s %-12s %s\n", o.Name, o.Type, o.Default, o.Doc)
+					}
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&markdown, "markdown", false, "print docs/methods.md")
+	return c
+}

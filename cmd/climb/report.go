@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/report"
+)
+
+func newReport() *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use: "report [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
+		Short: "Write the report of a run and print its outcome",
+		Long: `Write report/index.html and report/summary.json from what the run has done so
+far, and print the outcome. The run need not be finished.`,
+		Example: `  climb report climb.yaml
+  climb report climb.yaml --json | jq .confirmed.verdict`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cfg, err := o.load(args)
+			if err != nil {
+				return err
+			}
+			r, err := climb.NewRun(cfg)
+			if err != nil {
+				return err
+			}
+			d, err := r.Report()
+			if err != nil {
+				return err
+			}
+			if o.JSON {
+				data, err := os.ReadFile(filepath.Join(cfg.Out, "report", "summary.json"))
+				if err != nil {
+					return err
+				}
+				_, err = os.Stdout.Write(data)
+				return err
+			}
+			writeSummary(os.Stdout, d, cfg.Out)
+			return nil
+		},
+	}
+	o.register(c)
+	return c
+}
+
+// writeSummary prints the mixture, the confirmation and where things are.
+func writeSummary(w io.Writer, d *report.Data, out string) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w)
+	fmt.Fprintln(t, "natural\tmixture\ttokens\t  domain")
+	for _, dom := range d.Domains {
+		fmt.Fprintf(t, "%.1f %%\t%.1f %%\t%s\t  %s\n", 100*dom.Natural, 100*dom.Chosen, countText(float64(dom.Tokens)), dom.Name)
+	}
+	t.Flush()
+	if len(d.Confirmed.Candidates) > 0 {
+		fmt.Fprintln(w)
+		t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\tseeds\tgain over natural\n", 100*d.Confirmed.Level)
+		for _, c := range d.Confirmed.Candidates {
+			gain := ""
+			for _, diff := range c.Differences {
+				if diff.To == "natural" {
+					gain = fmt.Sprintf("%+.4f [%+.4f, %+.4f]", diff.Mean, diff.Interval[0], diff.Interval[1])
+				}
+			}
+			name := c.Name
+			if name == d.Confirmed.Chosen {
+				name += " *"
+			}
+			fmt.Fprintf(t, "%s\t%.4f\t[%.4f, %.4f]\t%d\t%s\n", name, c.Mean, c.Interval[0], c.Interval[1], len(c.Scores), gain)
+		}
+		t.Flush()
+		fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
+	}
+	if d.Dataset.Path != "" {
+		fmt.Fprintf(w, "Dataset: %s  (%d documents, %s tokens, %d shards)\n", d.Dataset.Path, d.Dataset.Documents, countText(float64(d.Dataset.Tokens)), d.Dataset.Shards)
+	}
+	fmt.Fprintf(w, "Report:  %s\n", filepath.Join(out, "report", "index.html"))
+}
+
+// printJSON writes v to standard output, indented.
+func printJSON(v any) error {
+	enc := json.NewEncoder(os.Stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/task"
+)
+
+// runOptions are the flags of run and of the stage commands.
+type runOptions struct {
+	Out         string
+	Workers     int
+	JSON        bool
+	PrintConfig bool
+}
+
+func (o *runOptions) register(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.Out, "out", "", "run directory, instead of the one in the configuration")
+	f.IntVar(&o.Workers, "workers", 0, "cores to use, instead of the number in the configuration; 0 = all")
+	f.BoolVar(&o.JSON, "json", false, "print one JSON object per event and, at the end, the summary")
+}
+
+// load reads the configuration named by the arguments, climb.yaml if none is.
+func (o *runOptions) load(args []string) (*climb.Config, error) {
+	path := "climb.yaml"
+	if len(args) > 0 {
+		path = args[0]
+	}
+	c, err := climb.LoadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	o.apply(c)
+	return c, nil
+}
+
+func (o *runOptions) apply(c *climb.Config) {
+	if o.Out != "" {
+		c.Out = o.Out
+	}
+	if o.Workers != 0 {
+		c.Workers = o.Workers
+	}
+	if c.Workers > 0 {
+		runtime.GOMAXPROCS(c.Workers)
+	}
+}
+
+func newRun() *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use: "run [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
+		Short: "Run the whole pipeline, or resume it",
+		Long: `Run the whole pipeline, or resume it.
+
+What is done is not done again: every stage is kept in a directory named by the
+hash of its options and inputs, so a changed option redoes the stages that
+depend on it and no others. Ctrl-C, or kill -9, at any moment leaves a run that
+the same command finishes, with the same result.`,
+		Example: `  climb run climb.yaml
+  climb run climb.yaml --out runs/2 --workers 8
+  climb run climb.yaml --print-config   # every option with its value`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := o.load(args)
+			if err != nil {
+				return err
+			}
+			if o.PrintConfig {
+				return cfg.WriteYAML(os.Stdout)
+			}
+			return o.until(cmd, cfg, "")
+		},
+	}
+	o.register(c)
+	c.Flags().BoolVar(&o.PrintConfig, "print-config", false, "print the configuration with every default and stop")
+	return c
+}
+
+// until runs the pipeline up to a target, showing progress, and prints what
+// came of it.
+func (o *runOptions) until(cmd *cobra.Command, cfg *climb.Config, target string) error {
+	r, err := climb.NewRun(cfg)
+	if err != nil {
+		return err
+	}
+	show := newDisplay(os.Stdout, o.JSON)
+	r.Watch = show.event
+	if err := r.Until(cmd.Context(), target); err != nil {
+		show.close()
+		return err
+	}
+	show.close()
+	if target != "" {
+		stage := climb.Targets[target]
+		return show.result(map[string]string{"stage": stage, "dir": r.Dir(stage)}, "%s is in %s", target, r.Dir(stage))
+	}
+	d, err := r.Report()
+	if err != nil {
+		return err
+	}
+	show.summary(d, cfg.Out)
+	return nil
+}
+
+// newStages makes a command for every stage a user can run by itself.
+func newStages() []*cobra.Command {
+	var list []*cobra.Command
+	for _, s := range []struct{ name, short, long string }{
+		{"embed", "Embed every document", "part-NNNNN.npy (float16 vectors) and part-NNNNN.ids for each shard of the corpus"},
+		{"cluster", "Cluster the documents", "part-NNNNN.npy (int32 cluster of each document) and centroids-*/centroids.npy"},
+		{"label", "Score the documents' quality", "part-NNNNN.npy (float32, one column for each score)"},
+		{"domains", "Prune clusters and merge them into domains", "domains-*/domains.json, and part-NNNNN.npy (int16 domain of each document)"},
+		{"tokens", "Tokenize the domains", "domain-NNN.bin and .idx (Megatron), and vocab-*/tokenizer.json"},
+		{"search", "Search the mixture with proxies", "search.json, and trials/ with every proxy run"},
+		{"mix", "Write the mixed dataset", "shard-NNNNN.jsonl.zst, manifest.json and README.md"},
+	} {
+		o := &runOptions{}
+		c := &cobra.Command{
+			Use: s.name + " [climb.yaml]", GroupID: "stage", Short: s.short, Args: args(cobra.MaximumNArgs(1)),
+			Long: fmt.Sprintf(`%s, after the stages that this needs and that are not done yet.
+
+Output: %s. See docs/format.md.
+To put a stage of your own in the place of one of ours, write its outputs for
+each task of its plan.json and publish them with climb task publish.`, s.short, s.long),
+			Example: fmt.Sprintf("  climb %s climb.yaml", s.name),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				cfg, err := o.load(args)
+				if err != nil {
+					return err
+				}
+				return o.until(cmd, cfg, s.name)
+			},
+		}
+		o.register(c)
+		list = append(list, c)
+	}
+	return list
+}
+
+func newTask() *cobra.Command {
+	c := &cobra.Command{Use: "task", GroupID: "tool", Short: "Run or publish one task of a plan"}
+	var plan string
+	var n int
+	run := &cobra.Command{
+		Use: "run", Short: "Run one task: what every launcher starts", Args: args(cobra.NoArgs),
+		Long: `Run one task of a plan. A task that is done is not done again; one that is killed
+leaves nothing behind. Exit code 75 asks to be run again, 78 says it is of no use.`,
+		Example: `  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			m, err := climb.RunTask(cmd.Context(), plan, n)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("task %d: %d outputs, %s, %.1f s on %s\n", n, len(m.Outputs), bytesText(float64(m.Bytes())), m.Seconds, m.Host)
+			return nil
+		},
+	}
+	publish := &cobra.Command{
+		Use: "publish FILE...", Short: "Publish files as the outputs of a task", Args: args(cobra.MinimumNArgs(1)),
+		Long: `Publish files that another program has written as the outputs of a task, under
+their base names. The stages after it then read them.`,
+		Example: `  climb task publish --plan run/embed-3fa9c1d2e4b5/plan.json --task 0 part-00000.npy part-00000.ids`,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			p, err := task.Load(plan)
+			if err != nil {
+				return err
+			}
+			return publishFiles(cmd.Context(), p, n, files)
+		},
+	}
+	for _, sub := range []*cobra.Command{run, publish} {
+		sub.Flags().StringVar(&plan, "plan", "", "path of the plan")
+		sub.Flags().IntVar(&n, "task", 0, "number of the task, from 0")
+		_ = sub.MarkFlagRequired("plan") // fails only for a flag that does not exist
+		_ = sub.MarkFlagRequired("task")
+		c.AddCommand(sub)
+	}
+	return c
+}

@@ -1,0 +1,287 @@
+package climb
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/corpus"
+	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/export"
+	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/train"
+)
+
+// Config is the whole of a run, one section per component. Its YAML form is
+// climb.yaml; every field a user can set is described by its tags.
+type Config struct {
+	Preset  string         `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
+	Out     string         `json:"out" default:"climb-run" doc:"run directory"`
+	Seed    uint64         `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
+	Workers int            `json:"workers" min:"0" doc:"cores to use; 0 = all"`
+	Corpus  corpus.Options `json:"corpus" doc:"where the documents are and how to read them"`
+	Embed   EmbedConfig    `json:"embed" doc:"texts to vectors"`
+	Cluster ClusterConfig  `json:"cluster" doc:"vectors to clusters"`
+	Label   LabelConfig    `json:"label" doc:"quality scores of documents"`
+	Prune   PruneConfig    `json:"prune" doc:"clusters and documents to leave out"`
+	Domains DomainsConfig  `json:"domains" doc:"clusters to domains, the axes of the search"`
+	Tokens  TokensConfig   `json:"tokens" doc:"tokenizer of the proxies"`
+	Proxy   ProxyConfig    `json:"proxy" doc:"the small models that score a mixture"`
+	Target  TargetConfig   `json:"target" doc:"what the mixture is to be good at"`
+	Search  SearchConfig   `json:"search" doc:"which mixtures to try"`
+	Confirm ConfirmConfig  `json:"confirm" doc:"fresh runs of the winner beside the baselines"`
+	Dataset export.Options `json:"dataset" doc:"the mixed dataset"`
+}
+
+// EmbedConfig chooses the embedder.
+type EmbedConfig struct {
+	Method  string            `json:"method" default:"lexical" choices:"lexical" doc:"embedder"`
+	Lexical embedding.Lexical `json:"lexical"`
+}
+
+// ClusterConfig chooses the clusterer.
+type ClusterConfig struct {
+	Method string         `json:"method" default:"kmeans" choices:"kmeans" doc:"clusterer"`
+	Sample int            `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
+	KMeans cluster.KMeans `json:"kmeans"`
+}
+
+// LabelConfig chooses the labeler.
+type LabelConfig struct {
+	Method string      `json:"method" default:"rules" choices:"rules" doc:"labeler"`
+	Rules  label.Rules `json:"rules"`
+}
+
+// PruneConfig says which clusters and documents are left out. Scores are in
+// [0, 1], higher is better.
+type PruneConfig struct {
+	Clusters  map[string]float64 `json:"clusters" doc:"score: least mean over the documents of a cluster that stays"`
+	Documents map[string]float64 `json:"documents" doc:"score: least value of a document that stays"`
+}
+
+// DomainsConfig chooses how clusters are merged.
+type DomainsConfig struct {
+	Method   string           `json:"method" default:"ward" choices:"ward,average,balanced" doc:"how clusters are merged: linkage with a threshold or a target count, or a capacity-bounded partition"`
+	Ward     cluster.Ward     `json:"ward"`
+	Average  cluster.Average  `json:"average"`
+	Balanced cluster.Balanced `json:"balanced"`
+	Sample   int              `json:"sample" default:"20000" min:"1" doc:"documents read to name the domains"`
+	Examples int              `json:"examples" default:"3" min:"0" doc:"example documents kept for each domain"`
+}
+
+// TokensConfig describes the proxies' tokenizer.
+type TokensConfig struct {
+	Tokenizer   string `json:"tokenizer" doc:"path of a Hugging Face tokenizer.json to use; empty trains one on a sample"`
+	Vocab       int    `json:"vocab" default:"8192" min:"257" max:"1000000" doc:"vocabulary of the trained tokenizer"`
+	SampleBytes int64  `json:"sample_bytes" default:"16777216" min:"1" doc:"text bytes the tokenizer is trained on"`
+}
+
+// ProxyConfig describes the proxy model and its training.
+type ProxyConfig struct {
+	Model   lm.Config     `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
+	Tokens  int64         `json:"tokens" default:"2000000" min:"1" doc:"training tokens of one proxy"`
+	Command []string      `json:"command" doc:"a trainer of your own instead: program and arguments, with {job} and {result} for the files to read and write"`
+	Batch   int           `json:"batch" default:"16" min:"1" doc:"sequences in a batch"`
+	Optim   train.Options `json:"optim" doc:"optimizer and schedule of a proxy"`
+	Base    BaseConfig    `json:"base" doc:"the shared model that proxies continue from"`
+}
+
+// BaseConfig describes the base model, trained once on the natural mixture
+// to the end of the stable phase; the mixtures act in the proxies' decay.
+type BaseConfig struct {
+	Tokens int64 `json:"tokens" min:"0" doc:"training tokens of the shared base; 0 trains every proxy from scratch"`
+}
+
+// TargetConfig lists the files that say what the mixture is to be good at.
+type TargetConfig struct {
+	Validation []eval.Term `json:"validation" doc:"files that the search looks at"`
+	Test       []eval.Term `json:"test" doc:"files for the final report only"`
+	Holdout    float64     `json:"holdout" default:"0.01" min:"0" max:"0.5" doc:"without validation files: share of the documents held out of the corpus, every domain counting alike"`
+}
+
+// SearchConfig says how the simplex is searched.
+type SearchConfig struct {
+	Rounds       []int         `json:"rounds" default:"64,32,16" min:"1" doc:"proxy runs in each iteration"`
+	Epochs       float64       `json:"epochs" default:"4" min:"0.01" doc:"times the target run may repeat a domain"`
+	TargetTokens int64         `json:"target_tokens" min:"0" doc:"tokens of the target run, for the epoch cap; 0 = all tokens that are left after pruning"`
+	Strategy     string        `json:"strategy" default:"climb" choices:"climb,regmix,random,uniform,natural" doc:"what proposes the mixtures"`
+	Climb        search.Climb  `json:"climb" doc:"CLIMB's iterations"`
+	RegMix       search.RegMix `json:"regmix" doc:"one round and a regression"`
+	Random       search.Random `json:"random" doc:"best of random mixtures"`
+}
+
+// ConfirmConfig says how the answer is checked.
+type ConfirmConfig struct {
+	Seeds    int     `json:"seeds" default:"5" min:"2" doc:"fresh runs of every candidate and baseline"`
+	Measured int     `json:"measured" default:"2" min:"0" doc:"best measured mixtures confirmed beside the predicted best"`
+	Level    float64 `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level of the intervals"`
+}
+
+//go:embed presets/*.yaml
+var presets embed.FS
+
+// Presets lists the names of the presets, default first.
+func Presets() []string { return []string{"laptop", "recipe", "paper"} }
+
+// A ConfigError says what in a configuration cannot be used.
+type ConfigError struct {
+	Path string // file, "" for a configuration made in memory
+	Text string // with line and column where they are known
+}
+
+func (e *ConfigError) Error() string {
+	if e.Path == "" {
+		return e.Text
+	}
+	return e.Path + ": " + e.Text
+}
+
+// LoadConfig reads a climb.yaml. Paths in it are relative to its folder.
+func LoadConfig(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &ConfigError{path, "no such file; `climb init DIR` writes one for a folder of text"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := ParseConfig(data)
+	var ce *ConfigError
+	if errors.As(err, &ce) {
+		ce.Path = path
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.relativeTo(filepath.Dir(path))
+	return c, nil
+}
+
+// ParseConfig decodes YAML over its preset and the defaults. Unknown fields
+// and wrong types are refused with line and column.
+func ParseConfig(data []byte) (*Config, error) {
+	var head struct {
+		Preset string `json:"preset"`
+	}
+	if err := yaml.Unmarshal(data, &head); err != nil {
+		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+	}
+	if head.Preset == "" {
+		head.Preset = Presets()[0]
+	}
+	preset, err := presets.ReadFile("presets/" + head.Preset + ".yaml")
+	if err != nil {
+		return nil, &ConfigError{Text: fmt.Sprintf("preset: %q is not one of %s", head.Preset, strings.Join(Presets(), ", "))}
+	}
+	c := &Config{Preset: head.Preset}
+	for _, layer := range [][]byte{preset, data} {
+		err := yaml.NewDecoder(bytes.NewReader(layer), yaml.Strict()).Decode(c)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+		}
+	}
+	return c, c.Resolve()
+}
+
+// Resolve fills in the defaults and checks every value.
+func (c *Config) Resolve() error {
+	option.Fill(c)
+	if c.Proxy.Model.Vocab == 0 {
+		c.Proxy.Model.Vocab = c.Tokens.Vocab
+	}
+	for _, terms := range [][]eval.Term{c.Target.Validation, c.Target.Test} {
+		for i := range terms {
+			option.Fill(&terms[i])
+			if terms[i].File == "" {
+				return &ConfigError{Text: fmt.Sprintf("target: entry %d has no file", i+1)}
+			}
+		}
+	}
+	if err := option.Check("", c); err != nil {
+		return &ConfigError{Text: err.Error()}
+	}
+	if len(c.Corpus.Inputs) == 0 {
+		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
+	}
+	if c.Proxy.Model.Width%c.Proxy.Model.Heads != 0 {
+		return &ConfigError{Text: fmt.Sprintf("proxy.model: width %d is no multiple of heads %d", c.Proxy.Model.Width, c.Proxy.Model.Heads)}
+	}
+	return nil
+}
+
+// relativeTo makes every path of the configuration absolute, seen from dir.
+func (c *Config) relativeTo(dir string) {
+	abs := func(p *string) {
+		if *p == "" || filepath.IsAbs(*p) {
+			return
+		}
+		if full, err := filepath.Abs(filepath.Join(dir, *p)); err == nil {
+			*p = full
+		}
+	}
+	abs(&c.Out)
+	abs(&c.Tokens.Tokenizer)
+	for i := range c.Corpus.Inputs {
+		abs(&c.Corpus.Inputs[i])
+	}
+	for _, terms := range [][]eval.Term{c.Target.Validation, c.Target.Test} {
+		for i := range terms {
+			abs(&terms[i].File)
+		}
+	}
+}
+
+// WriteYAML writes the configuration with every value visible and explained.
+func (c *Config) WriteYAML(w io.Writer) error {
+	b := &bytes.Buffer{}
+	writeSection(b, 0, option.Fields(c))
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func writeSection(b *bytes.Buffer, depth int, fields []option.Field) {
+	indent := strings.Repeat("  ", depth)
+	for _, f := range fields {
+		doc := f.Doc
+		if len(f.Choices) > 1 {
+			doc = strings.TrimPrefix(doc+": "+strings.Join(f.Choices, ", "), ": ")
+		}
+		if f.Struct {
+			if depth == 0 {
+				b.WriteByte('\n')
+			}
+			writeComment(b, indent, doc)
+			fmt.Fprintf(b, "%s%s:\n", indent, f.Name)
+			writeSection(b, depth+1, option.Fields(f.Value.Interface()))
+			continue
+		}
+		value, err := yaml.MarshalWithOptions(f.Value.Interface(), yaml.Flow(true))
+		if err != nil {
+			value = fmt.Appendf(nil, "%v", f.Value)
+		}
+		line := fmt.Sprintf("%s%s: %s", indent, f.Name, bytes.TrimSpace(value))
+		if doc != "" {
+			line = fmt.Sprintf("%-36s # %s", line, doc)
+		}
+		b.WriteString(line + "\n")
+	}
+}
+
+func writeComment(b *bytes.Buffer, indent, doc string) {
+	if doc != "" {
+		fmt.Fprintf(b, "%s# %s\n", indent, doc)
+	}
+}

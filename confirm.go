@@ -1,0 +1,299 @@
+package climb
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/train"
+)
+
+type confirmOptions struct {
+	proxyOptions
+	Seed    uint64        `json:"seed"`
+	Confirm ConfirmConfig `json:"confirm"`
+}
+
+// confirmStage runs the predicted best, the best measured mixtures and the
+// baselines again with fresh seeds, in one plan, round-01.plan.json;
+// confirm.json is the outcome.
+var confirmStage = &stage{
+	name: "confirm", title: "confirm with fresh seeds", format: 1,
+	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base", "search"},
+	options: func(r *Run) (any, error) {
+		o, err := r.proxyOptions(true)
+		return confirmOptions{o, r.Config.Seed, r.Config.Confirm}, err
+	},
+	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
+	run:   runTrial,
+	drive: driveConfirm,
+}
+
+// Names of the baselines.
+var baselines = []string{"natural", "uniform", "random"}
+
+// A candidate is a mixture to confirm. The random baseline has another
+// mixture for each seed.
+type candidate struct {
+	Name    string
+	Mixture mix.Mixture
+	random  []mix.Mixture
+}
+
+// Confirmation is the output of the confirm stage, confirm.json.
+type Confirmation struct {
+	Level  float64        `json:"level"`
+	Seeds  []uint64       `json:"seeds"`
+	Rows   []ConfirmedRow `json:"rows"`   // candidates, then baselines
+	Winner int            `json:"winner"` // row of the answer
+	// Significant lists the baselines that the winner beats.
+	Significant []string `json:"significant"`
+	Verdict     string   `json:"verdict"`
+}
+
+// A ConfirmedRow is one mixture over the fresh seeds. Scores are oriented so
+// that higher is better; intervals are Student-t.
+type ConfirmedRow struct {
+	Name     string      `json:"name"`
+	Baseline bool        `json:"baseline"`
+	Mixture  mix.Mixture `json:"mixture,omitempty"` // nil for random: another one for each seed
+	Scores   []float64   `json:"scores"`            // by seed; NaN never: failed runs are left out of Seeds
+	Seeds    []uint64    `json:"seeds"`
+	Mean     float64     `json:"mean"`
+	Interval *[2]float64 `json:"interval"` // null with fewer than two runs
+	Failed   []string    `json:"failed,omitempty"`
+	// Against holds the paired difference to each baseline, by name.
+	Against map[string]Difference `json:"against,omitempty"`
+	// Test holds the objective on the test files, if there are any.
+	Test         []float64             `json:"test,omitempty"`
+	TestMean     float64               `json:"test_mean,omitempty"`
+	TestInterval *[2]float64           `json:"test_interval,omitempty"`
+	TestAgainst  map[string]Difference `json:"test_against,omitempty"`
+	// Metrics are the means over the seeds, by "validation/TASK:METRIC" and
+	// "test/TASK:METRIC".
+	Metrics map[string]float64 `json:"metrics"`
+}
+
+// A Difference is a mean paired difference over the seeds.
+type Difference struct {
+	Mean        float64    `json:"mean"`
+	Interval    [2]float64 `json:"interval"`
+	Significant bool       `json:"significant"` // at the level corrected for all comparisons
+}
+
+func driveConfirm(ctx context.Context, r *Run, p *task.Plan, e Event) (bool, error) {
+	s, err := r.readSearch()
+	if err != nil {
+		return false, err
+	}
+	o := r.Config.Confirm
+	list, err := candidates(s, o, r.Config.Seed)
+	if err != nil {
+		return false, err
+	}
+	var specs []trialSpec
+	for k := range o.Seeds {
+		for _, c := range list {
+			m := c.Mixture
+			if c.random != nil {
+				m = c.random[k]
+			}
+			specs = append(specs, trialSpec{Name: c.Name, Mixture: m, Hash: m.Hash(), Seed: confirmSeed(r.Config.Seed, k)})
+		}
+	}
+	plan, ran, err := r.runTrials(ctx, p, "round-01", specs, e)
+	if err != nil {
+		return ran, err
+	}
+	out, err := confirmed(plan, list, o)
+	if err != nil {
+		return ran, err
+	}
+	return ran, writeAtomic(p.Path("confirm.json"), append(marshal(out), '\n'))
+}
+
+// confirmSeed is the k-th fresh seed: none that the search has used.
+func confirmSeed(seed uint64, k int) uint64 { return seed + 1 + uint64(k) }
+
+// candidates lists what is confirmed: the predicted best, the best measured,
+// then the baselines. A mixture that is there twice is run once.
+func candidates(s *Search, o ConfirmConfig, seed uint64) ([]candidate, error) {
+	list := []candidate{{Name: "predicted", Mixture: s.Predicted}}
+	for i, t := range s.Measured {
+		if i < o.Measured && !sameMixture(list, t.Mixture) {
+			list = append(list, candidate{Name: fmt.Sprintf("measured-%d", i+1), Mixture: t.Mixture})
+		}
+	}
+	n, err := search.NaturalMixture(s.Problem)
+	if err != nil {
+		return nil, err
+	}
+	u, err := search.UniformMixture(s.Problem)
+	if err != nil {
+		return nil, err
+	}
+	random := candidate{Name: "random"}
+	for k := range o.Seeds {
+		m, err := search.RandomMixture(s.Problem, confirmSeed(seed, k))
+		if err != nil {
+			return nil, err
+		}
+		random.random = append(random.random, m)
+	}
+	return append(list, candidate{Name: "natural", Mixture: n}, candidate{Name: "uniform", Mixture: u}, random), nil
+}
+
+// confirmed sums the runs up. Differences are paired by seed: equal seeds share
+// initial weights and the order of the data.
+func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmation, error) {
+	out := &Confirmation{Level: o.Level, Rows: make([]ConfirmedRow, len(list))}
+	for i, c := range list {
+		out.Rows[i] = ConfirmedRow{Name: c.Name, Mixture: c.Mixture, Metrics: map[string]float64{}, Baseline: i >= len(list)-len(baselines)}
+	}
+	for n := range plan.Tasks {
+		spec, result, err := readTrial(plan, n)
+		if err != nil {
+			return nil, err
+		}
+		out.Rows[n%len(list)].add(spec, result)
+		if n%len(list) == 0 {
+			out.Seeds = append(out.Seeds, spec.Seed)
+		}
+	}
+	for i := range out.Rows {
+		out.Rows[i].summarize(o.Level)
+	}
+	out.compare()
+	out.decide()
+	return out, nil
+}
+
+func (row *ConfirmedRow) add(spec trialSpec, result *train.Result) {
+	if result.Failed != "" {
+		row.Failed = append(row.Failed, fmt.Sprintf("seed %d: %s", spec.Seed, result.Failed))
+		return
+	}
+	row.Seeds = append(row.Seeds, spec.Seed)
+	row.Scores = append(row.Scores, result.Score)
+	if len(result.Test) > 0 {
+		row.Test = append(row.Test, result.TestMean)
+	}
+	for half, tasks := range map[string][]*eval.TaskResult{"validation/": result.Validate, "test/": result.Test} {
+		for _, t := range tasks {
+			for m, x := range t.Metrics {
+				row.Metrics[half+t.Task+":"+m] += x
+			}
+		}
+	}
+}
+
+func (row *ConfirmedRow) summarize(level float64) {
+	for k := range row.Metrics {
+		row.Metrics[k] /= float64(len(row.Seeds))
+	}
+	row.Mean, row.Interval = meanInterval(row.Scores, level)
+	row.TestMean, row.TestInterval = meanInterval(row.Test, level)
+}
+
+// meanInterval is eval.MeanCI in a form that JSON can hold.
+func meanInterval(x []float64, level float64) (float64, *[2]float64) {
+	if len(x) == 0 {
+		return 0, nil
+	}
+	mean, lo, hi := eval.MeanCI(x, level)
+	if len(x) < 2 {
+		return mean, nil
+	}
+	return mean, &[2]float64{lo, hi}
+}
+
+// compare fills in the differences of the candidates, and of the baselines
+// among each other, to every baseline. The level of what is called significant
+// is corrected for the number of comparisons (Bonferroni): candidates times
+// baselines, since the winner is picked among the candidates by the same runs.
+func (c *Confirmation) compare() {
+	first := len(c.Rows) - len(baselines)
+	corrected := 1 - (1-c.Level)/float64(first*len(baselines))
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		row.Against, row.TestAgainst = map[string]Difference{}, map[string]Difference{}
+		for b := first; b < len(c.Rows); b++ {
+			if b == i {
+				continue
+			}
+			base := &c.Rows[b]
+			if d, ok := difference(row.Seeds, base.Seeds, row.Scores, base.Scores, c.Level, corrected); ok {
+				row.Against[base.Name] = d
+			}
+			if d, ok := difference(row.Seeds, base.Seeds, row.Test, base.Test, c.Level, corrected); ok {
+				row.TestAgainst[base.Name] = d
+			}
+		}
+	}
+}
+
+// difference is the paired difference over the seeds that both have.
+func difference(aSeeds, bSeeds []uint64, a, b []float64, level, corrected float64) (Difference, bool) {
+	var x, y []float64
+	for i := range a {
+		for j := range b {
+			if aSeeds[i] == bSeeds[j] {
+				x, y = append(x, a[i]), append(y, b[j])
+			}
+		}
+	}
+	if len(x) < 2 {
+		return Difference{}, false
+	}
+	var d Difference
+	d.Mean, d.Interval[0], d.Interval[1] = eval.PairedDiff(x, y, level)
+	_, lo, _ := eval.PairedDiff(x, y, corrected)
+	d.Significant = lo > 0
+	return d, true
+}
+
+// decide picks the answer: the best mean among all rows with a mixture of
+// their own, so that a baseline that is not beaten is the answer itself.
+func (c *Confirmation) decide() {
+	best := math.Inf(-1)
+	for i, row := range c.Rows {
+		if row.Mixture != nil && len(row.Scores) > 0 && row.Mean > best {
+			c.Winner, best = i, row.Mean
+		}
+	}
+	w := c.Rows[c.Winner]
+	var not []string
+	for _, b := range baselines {
+		d, ok := w.Against[b]
+		switch {
+		case ok && d.Significant:
+			c.Significant = append(c.Significant, b)
+		case b != w.Name:
+			not = append(not, b)
+		}
+	}
+	n := len(w.Scores)
+	switch {
+	case w.Baseline:
+		c.Verdict = fmt.Sprintf("no significant gain: the %s mixture itself scored best over %d fresh seeds", w.Name, n)
+	case len(c.Significant) == 0:
+		c.Verdict = fmt.Sprintf("no significant gain over %s at %g %% confidence, %d fresh seeds", strings.Join(not, ", "), 100*c.Level, n)
+	case len(not) == 0:
+		c.Verdict = fmt.Sprintf("better than %s at %g %% confidence, %d fresh seeds", strings.Join(c.Significant, ", "), 100*c.Level, n)
+	default:
+		c.Verdict = fmt.Sprintf("better than %s at %g %% confidence, %d fresh seeds; no significant gain over %s",
+			strings.Join(c.Significant, ", "), 100*c.Level, n, strings.Join(not, ", "))
+	}
+}
+
+// readConfirm loads the outcome of the confirm stage.
+func (r *Run) readConfirm() (*Confirmation, error) {
+	c := &Confirmation{}
+	return c, readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), c)
+}

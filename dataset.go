@@ -1,0 +1,269 @@
+package climb
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/export"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/task"
+)
+
+type drawOptions struct {
+	Seed    uint64         `json:"seed"`
+	Dataset export.Options `json:"dataset"`
+}
+
+// drawStage settles how often every document is taken: draw.json.
+var drawStage = &stage{
+	name: "draw", title: "draw the documents", format: 1,
+	inputs:  []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
+	options: func(r *Run) (any, error) { return drawOptions{r.Config.Seed, r.Config.Dataset}, nil },
+	tasks:   one,
+	run:     drawDocuments,
+}
+
+func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	var o drawOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	var c Confirmation
+	if err := readJSON(filepath.Join(p.Input("confirm"), "confirm.json"), &c); err != nil {
+		return err
+	}
+	w := c.Rows[c.Winner].Mixture
+	tokens, size, err := supply(p.Input("encode"), len(w))
+	if err != nil {
+		return err
+	}
+	want, err := export.Size(w, tokens, o.Dataset.Tokens, o.Dataset.Epochs)
+	if err != nil {
+		return task.Permanent(err)
+	}
+	drawer := export.NewDrawer(w, tokens, want, o.Seed)
+	if err := eachRow(ctx, p, o.Seed, drawer.Count); err != nil {
+		return err
+	}
+	drawer.Counted()
+	if err := eachRow(ctx, p, o.Seed, drawer.Edge); err != nil {
+		return err
+	}
+	perToken := make([]float64, len(w))
+	for d := range perToken {
+		perToken[d] = float64(size[d]) / float64(max(1, tokens[d]))
+	}
+	return a.WriteJSON("draw.json", drawer.Finish(perToken, o.Dataset.ShardBytes))
+}
+
+// eachRow calls use with the domain, key and tokens of every document that has
+// a domain.
+func eachRow(ctx context.Context, p *task.Plan, seed uint64, use func(domain int, key uint64, tokens int64)) error {
+	in, err := task.Load(filepath.Join(p.Input("encode"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	key := export.Draw{Seed: seed}
+	for shard := range in.Tasks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		domains, err := readInts(filepath.Join(p.Input("assign"), part(shard, "npy")))
+		if err != nil {
+			return err
+		}
+		length, err := readInts(in.Path(part(shard, "npy")))
+		if err != nil {
+			return err
+		}
+		for row, d := range domains {
+			if d >= 0 {
+				use(int(d), key.Key(shard, row), int64(length[row]))
+			}
+		}
+	}
+	return nil
+}
+
+// scatterStage writes the documents of each input shard, grouped by output
+// shard: part-NNNNN.piece.
+var scatterStage = &stage{
+	name: "scatter", title: "collect the documents", format: 1,
+	inputs:  []string{"corpus", "rows", "cluster", "domains", "assign", "draw"},
+	options: func(*Run) (any, error) { return struct{}{}, nil },
+	tasks:   perShard,
+	run:     scatterShard,
+	amount:  textBytes,
+}
+
+func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var draw export.Draw
+	var d Domains
+	if err := errors.Join(readJSON(filepath.Join(p.Input("draw"), "draw.json"), &draw),
+		readJSON(filepath.Join(p.Input("domains"), "domains.json"), &d)); err != nil {
+		return err
+	}
+	domains, err := readInts(filepath.Join(p.Input("assign"), part(n, "npy")))
+	if err != nil {
+		return err
+	}
+	clusters, err := readInts(filepath.Join(p.Input("cluster"), part(n, "npy")))
+	if err != nil {
+		return err
+	}
+	piece := export.NewPiece(draw.Shards)
+	err = batches(ctx, p, n, a, func(docs []corpus.Document, _ []string) error {
+		for _, doc := range docs {
+			dom := int(domains[doc.Row])
+			times := draw.Times(dom, draw.Key(n, doc.Row))
+			for copy := range times {
+				order := draw.Order(n, doc.Row, copy)
+				piece.Add(draw.Shard(order), order, provenance(doc, clusters[doc.Row], d.Domains[dom].Name, copy))
+			}
+			a.Count("documents", int64(times))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	f, err := a.Create(part(n, "piece"))
+	if err != nil {
+		return err
+	}
+	if _, err := piece.WriteTo(f); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// provenance is the document's line in the dataset: as it came, with a field
+// "climb" that says where it was put.
+func provenance(doc corpus.Document, cluster int32, domain string, copy int) []byte {
+	line := corpus.AppendDocument(nil, doc)
+	line = fmt.Appendf(line[:len(line)-len("}\n")], `,"climb":{"cluster":%d,"domain":`, cluster)
+	line = corpus.AppendString(line, domain)
+	return fmt.Appendf(line, `,"copy":%d}}`+"\n", copy)
+}
+
+// datasetStage writes the shuffled shards, shard-NNNNN.jsonl.zst, and, when all
+// are there, manifest.json and the dataset card README.md.
+var datasetStage = &stage{
+	name: "dataset", title: "write the dataset", format: 1,
+	inputs:  []string{"corpus", "domains", "confirm", "draw", "scatter"},
+	options: func(r *Run) (any, error) { return r.Config.Dataset.Level, nil },
+	tasks: func(r *Run, _ *task.Plan) ([]any, error) {
+		var draw export.Draw
+		if err := readJSON(filepath.Join(r.Dir("draw"), "draw.json"), &draw); err != nil {
+			return nil, err
+		}
+		tasks := make([]any, draw.Shards)
+		for i := range tasks {
+			tasks[i] = struct {
+				Shard int `json:"shard"`
+			}{i}
+		}
+		return tasks, nil
+	},
+	run: gatherShard,
+	after: func(r *Run, p *task.Plan) error {
+		return r.describeDataset(p)
+	},
+}
+
+func gatherShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var level int
+	if err := p.Option(&level); err != nil {
+		return err
+	}
+	in, err := task.Load(filepath.Join(p.Input("scatter"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	pieces := make([]string, len(in.Tasks))
+	for i := range pieces {
+		pieces[i] = in.Path(part(i, "piece"))
+	}
+	f, err := a.Create(fmt.Sprintf("shard-%05d.jsonl.zst", n))
+	if err != nil {
+		return err
+	}
+	lines, err := export.Gather(f, pieces, n, level)
+	if err != nil {
+		return err
+	}
+	a.Count("documents", int64(lines))
+	return f.Close()
+}
+
+// describeDataset writes the manifest and the card. Both depend on the
+// dataset alone, so they are the same each time.
+func (r *Run) describeDataset(p *task.Plan) error {
+	var draw export.Draw
+	var d Domains
+	var c Confirmation
+	if err := errors.Join(readJSON(filepath.Join(r.Dir("draw"), "draw.json"), &draw),
+		readJSON(filepath.Join(r.Dir("domains"), "domains.json"), &d),
+		readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
+		return err
+	}
+	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Strategy: r.Config.Search.Strategy}
+	for i, dd := range draw.Domain {
+		m.Domains = append(m.Domains, export.DomainEntry{Name: d.Domains[i].Name, DomainDraw: dd})
+	}
+	for n := range p.Tasks {
+		t, err := p.Manifest(n)
+		if err != nil {
+			return err
+		}
+		m.Documents += t.Counters["documents"]
+		for _, o := range t.Outputs {
+			m.Shards = append(m.Shards, export.ShardEntry{Name: o.Name, Bytes: o.Bytes, SHA256: o.SHA256, Documents: t.Counters["documents"]})
+		}
+	}
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeAtomic(p.Path("manifest.json"), append(data, '\n')); err != nil {
+		return err
+	}
+	var card bytes.Buffer
+	if err := m.WriteCard(&card); err != nil {
+		return err
+	}
+	if err := writeAtomic(p.Path("README.md"), card.Bytes()); err != nil {
+		return err
+	}
+	return r.link("dataset")
+}
+
+// link makes <out>/dataset point at the stage's directory, so that a user need
+// not know the hash. On file systems without links it is left out.
+func (r *Run) link(stage string) error {
+	path := filepath.Join(r.Config.Out, stage)
+	if at, err := os.Readlink(path); err == nil && at == r.names[stage] {
+		return nil
+	}
+	tmp := path + ".new"
+	os.Remove(tmp) // of a killed run; a failure shows in Symlink
+	if err := os.Symlink(r.names[stage], tmp); err != nil {
+		return nil
+	}
+	return os.Rename(tmp, path)
+}
+
+// mixtureMap names the shares of a mixture.
+func mixtureMap(domains []Domain, m mix.Mixture) map[string]float64 {
+	out := map[string]float64{}
+	for i, d := range domains {
+		out[d.Name] = m[i]
+	}
+	return out
+}

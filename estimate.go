@@ -1,0 +1,248 @@
+package climb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/search"
+)
+
+// An Estimate says what a run will take before anything is spent. Rates are
+// measured on this machine; sizes that are not known yet are guessed from a
+// sample, and the run's own figures are used where a stage is done.
+type Estimate struct {
+	Out         string          `json:"out"`
+	Files       int             `json:"files"`
+	Bytes       int64           `json:"bytes"` // of the input files
+	Documents   int64           `json:"documents"`
+	TextBytes   int64           `json:"text_bytes"`
+	Tokens      int64           `json:"tokens"` // of the text
+	Shards      int             `json:"shards"`
+	Cores       int             `json:"cores"`
+	ProxyParams int             `json:"proxy_params"`
+	ProxyRate   float64         `json:"proxy_rate"` // training tokens per second on one core
+	ProxyRuns   int             `json:"proxy_runs"`
+	ProxyTokens int64           `json:"proxy_tokens"` // of one run
+	Stages      []StageEstimate `json:"stages"`
+	Seconds     float64         `json:"seconds"` // of the stages that are left
+	Disk        int64           `json:"disk"`    // bytes the stages that are left will write
+	Free        int64           `json:"free"`    // bytes free where they are written
+	Warnings    []string        `json:"warnings,omitempty"`
+}
+
+// StageEstimate is one part of an Estimate.
+type StageEstimate struct {
+	Stage   string  `json:"stage"`
+	Work    string  `json:"work"`
+	Seconds float64 `json:"seconds"` // wall time on all cores
+	Disk    int64   `json:"disk"`    // bytes
+	Done    bool    `json:"done"`
+}
+
+const (
+	sampleDocs    = 400
+	bytesPerToken = 3.8 // of English text with a vocabulary of several thousand
+)
+
+// Estimate measures and adds up.
+func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
+	c := r.Config
+	shards, _, err := corpus.Split(c.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	e := &Estimate{Out: c.Out, Files: len(r.files), Bytes: int64(r.inputBytes()), Shards: len(shards), Cores: runtime.GOMAXPROCS(0),
+		ProxyTokens: c.Proxy.Tokens, Free: freeBytes(c.Out)}
+	rates, err := r.measureText(ctx, shards, e)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.measureProxy(e); err != nil {
+		return nil, err
+	}
+	r.addStages(e, rates)
+	for _, s := range e.Stages {
+		if !s.Done {
+			e.Seconds += s.Seconds
+			e.Disk += s.Disk
+		}
+	}
+	if e.Free > 0 && e.Disk > e.Free {
+		e.Warnings = append(e.Warnings, "the disk is too small; choose another run directory with --out")
+	}
+	if need := int64(c.Search.Epochs * float64(e.Tokens)); c.Search.TargetTokens > need {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("search.target_tokens %d is more than search.epochs times the text (%d tokens)", c.Search.TargetTokens, need))
+	}
+	return e, nil
+}
+
+// textRates are bytes of text per second on one core.
+type textRates struct{ read, embed, label float64 }
+
+// measureText times the stages that read text on the first documents.
+func (r *Run) measureText(ctx context.Context, shards []corpus.Shard, e *Estimate) (textRates, error) {
+	var texts []string
+	var size, stored int64
+	var bad corpus.Bad
+	start := time.Now()
+	for d, err := range corpus.Read(ctx, shards[0], r.Config.Corpus, &bad) {
+		if err != nil {
+			return textRates{}, err
+		}
+		texts = append(texts, d.Text)
+		size += int64(len(d.Text))
+		if stored = d.Offset - shards[0].Start; len(texts) == sampleDocs {
+			break
+		}
+	}
+	if len(texts) == 0 {
+		return textRates{}, fmt.Errorf("%s: no document among the first %d lines; check corpus.text_field (%q)", shards[0], bad.Lines, r.Config.Corpus.TextField)
+	}
+	rates := textRates{read: perSecond(size, start)}
+	r.sizes(e, int64(len(texts)), size, stored, shards[0])
+
+	o := r.Config.Embed.Lexical
+	o.Dim = min(o.Dim, 64) // enough to time the features; the projection is added below
+	start = time.Now()
+	if _, err := o.Fit(ctx, texts, r.Config.Seed, 1); err != nil {
+		return rates, err
+	}
+	rates.embed = perSecond(size, start)
+	names := r.Config.Label.Rules.Names()
+	start = time.Now()
+	if err := r.Config.Label.Rules.Label(ctx, make([]float32, len(texts)*len(names)), texts); err != nil {
+		return rates, err
+	}
+	rates.label = perSecond(size, start)
+	return rates, nil
+}
+
+func perSecond(n int64, start time.Time) float64 {
+	return float64(n) / max(1e-6, time.Since(start).Seconds())
+}
+
+// sizes sets the size of the text: counted, if the corpus was scanned, else
+// extrapolated from the sample.
+func (r *Run) sizes(e *Estimate, docs, size, stored int64, shard corpus.Shard) {
+	var s scanReport
+	if readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s) == nil {
+		e.Documents, e.TextBytes = s.Documents, s.TextBytes
+	} else {
+		perStored := float64(size) / float64(max(1, stored))
+		if shard.Compression != "" { // offsets are of decompressed bytes
+			perStored *= 3.5
+		}
+		e.TextBytes = int64(float64(e.Bytes) * min(perStored, 8))
+		e.Documents = max(1, int64(float64(e.TextBytes)/float64(size)*float64(docs)))
+	}
+	e.Tokens = int64(float64(e.TextBytes) / bytesPerToken)
+	if d, err := r.domains(); err == nil {
+		if tokens, _, err := supply(r.Dir("encode"), len(d.Domains)); err == nil {
+			e.Tokens = 0
+			for _, t := range tokens {
+				e.Tokens += t
+			}
+		}
+	}
+}
+
+// measureProxy times training steps of the proxy on one core.
+func (r *Run) measureProxy(e *Estimate) error {
+	p := r.Config.Proxy
+	strategy, err := r.Config.Search.new()
+	if err != nil {
+		return err
+	}
+	for _, n := range search.Rounds(search.Problem{Rounds: r.Config.Search.Rounds}, strategy) {
+		e.ProxyRuns += n
+	}
+	e.ProxyRuns += r.Config.Confirm.Seeds * (1 + r.Config.Confirm.Measured + len(baselines))
+	e.ProxyParams = p.Model.NumParams()
+	if len(p.Command) > 0 {
+		e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known")
+		return nil
+	}
+	m, err := lm.New(p.Model, 1)
+	if err != nil {
+		return err
+	}
+	batch := max(1, min(p.Batch, 4096/p.Model.Context))
+	ws := lm.NewWorkspace(m, batch, p.Model.Context)
+	tokens := make([]uint32, batch*(p.Model.Context+1))
+	for i := range tokens {
+		tokens[i] = uint32(splitmix(1, uint64(i)) % uint64(p.Model.Vocab))
+	}
+	grad := make([]float32, m.NumParams())
+	m.LossGrad(ws, tokens, grad) // touches the memory
+	start, steps := time.Now(), 0
+	for steps == 0 || time.Since(start) < time.Second {
+		m.LossGrad(ws, tokens, grad)
+		steps++
+	}
+	e.ProxyRate = perSecond(int64(steps*batch*p.Model.Context), start)
+	return nil
+}
+
+// addStages adds up the stages, several of the pipeline's in one row.
+func (r *Run) addStages(e *Estimate, rates textRates) {
+	c, cores := r.Config, float64(e.Cores)
+	text := float64(e.TextBytes) / cores
+	docs, dim := e.Documents, int64(c.Embed.Lexical.Dim)
+	fit := min(docs, int64(c.Cluster.Sample))
+	// Lloyd on 256-dimensional vectors runs near 30 GFLOP/s a core, and takes about 30 iterations.
+	kmeans := 2 * float64(fit) * float64(min(int64(c.Cluster.KMeans.K), docs)) * float64(dim) * 30 / (3e10 * cores)
+	trial := float64(c.Proxy.Tokens)/max(1, e.ProxyRate) + r.evalTokens()/max(1, 3*e.ProxyRate)
+	runs := func(n int) float64 { // whole waves of one run on each core
+		return float64((n+e.Cores-1)/e.Cores) * trial
+	}
+	confirm := c.Confirm.Seeds * (1 + c.Confirm.Measured + len(baselines))
+	proxyDisk := int64(50_000)
+	names := int64(len(c.Label.Rules.Names()))
+	add := func(name, last, work string, seconds float64, disk int64) {
+		e.Stages = append(e.Stages, StageEstimate{Stage: name, Work: work, Seconds: seconds, Disk: disk, Done: r.done(kindOf(last))})
+	}
+	add("corpus", "rows", fmt.Sprintf("%d documents", docs), text/rates.read, 28*docs)
+	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), text*1.5/rates.embed, docs*(2*dim+40))
+	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", c.Cluster.KMeans.K, fit), kmeans, 8*docs)
+	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))
+	add("domains", "assign", "prune, merge, name", 2+text/rates.read, 2*docs)
+	add("tokens", "tokens", fmt.Sprintf("%d tokens", e.Tokens), text/6e6+3, 4*e.Tokens+16*docs)
+	add("base", "base", fmt.Sprintf("%d tokens", c.Proxy.Base.Tokens), float64(c.Proxy.Base.Tokens)/max(1, e.ProxyRate), int64(4*e.ProxyParams)*int64(min(1, c.Proxy.Base.Tokens)))
+	add("search", "search", fmt.Sprintf("%d proxy runs", e.ProxyRuns-confirm), runs(e.ProxyRuns-confirm), int64(e.ProxyRuns-confirm)*proxyDisk)
+	add("confirm", "confirm", fmt.Sprintf("%d proxy runs", confirm), runs(confirm), int64(confirm)*proxyDisk)
+	add("dataset", "dataset", "draw, shuffle, write", text/rates.read+text/2e7, e.TextBytes)
+}
+
+// evalTokens guesses the tokens that are scored after each run.
+func (r *Run) evalTokens() (n float64) {
+	for _, t := range r.Config.Target.Validation {
+		if info, err := os.Stat(t.File); err == nil {
+			n += float64(info.Size()) / bytesPerToken
+		}
+	}
+	return n
+}
+
+// freeBytes is the space left where dir is, or will be; 0 if that is unknown.
+func freeBytes(dir string) int64 {
+	for {
+		var s unix.Statfs_t
+		err := unix.Statfs(dir, &s)
+		if err == nil {
+			return int64(s.Bavail) * int64(s.Bsize)
+		}
+		up := filepath.Dir(dir)
+		if up == dir || err != unix.ENOENT {
+			return 0
+		}
+		dir = up
+	}
+}

@@ -1,0 +1,63 @@
+package export
+
+import (
+	"io"
+	"text/template"
+)
+
+// A Manifest describes a dataset, manifest.json.
+type Manifest struct {
+	Version   string        `json:"climb_version"`
+	Seed      uint64        `json:"seed"`
+	Strategy  string        `json:"strategy"`
+	Verdict   string        `json:"verdict"`
+	Documents int64         `json:"documents"`
+	Tokens    int64         `json:"tokens"`
+	Domains   []DomainEntry `json:"domains"`
+	Shards    []ShardEntry  `json:"shards"`
+}
+
+// DomainEntry is a domain's part of the dataset.
+type DomainEntry struct {
+	Name string `json:"name"`
+	DomainDraw
+}
+
+// ShardEntry is a file of the dataset.
+type ShardEntry struct {
+	Name      string `json:"name"`
+	Documents int64  `json:"documents"`
+	Bytes     int64  `json:"bytes"`
+	SHA256    string `json:"sha256"`
+}
+
+var card = template.Must(template.New("card").Funcs(template.FuncMap{
+	"percent": func(x float64) float64 { return 100 * x },
+}).Parse(`---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: shard-*.jsonl.zst
+---
+# Mixed pre-training dataset
+
+{{.Documents}} documents, {{.Tokens}} tokens of the proxies' tokenizer, in {{len .Shards}} shards; made by climb {{.Version}} with the strategy "{{.Strategy}}", seed {{.Seed}}.
+
+Evidence for the mixture: {{.Verdict}}.
+
+Each line is a JSON object: ` + "`id`, `text`, `source` and any other fields as they came, and `climb` with the `cluster` and `domain` that the document was put in and `copy`, which counts a repeated document from 0" + `.
+
+| domain | asked % | achieved % | tokens | supply | epochs |
+|---|---:|---:|---:|---:|---:|
+{{- range .Domains}}
+| {{.Name}} | {{printf "%.2f" (percent .Asked)}} | {{printf "%.2f" (percent .Share)}} | {{.Tokens}} | {{.Supply}} | {{printf "%.2f" .Epochs}} |
+{{- end}}
+
+Shares are of tokens. The files and their SHA-256 are listed in manifest.json.
+The texts keep the licences of the corpus that they come from.
+`))
+
+// WriteCard writes the dataset card, Markdown with the header that Hugging
+// Face datasets reads.
+func (m *Manifest) WriteCard(w io.Writer) error { return card.Execute(w, m) }

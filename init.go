@@ -1,0 +1,57 @@
+package climb
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// WriteStarter writes a short commented climb.yaml for the text in dir: what
+// a user has to look at. Everything else is in the preset.
+func WriteStarter(w io.Writer, preset, dir string) error {
+	if !slices.Contains(Presets(), preset) {
+		return &ConfigError{Text: fmt.Sprintf("preset: %q is not one of %s", preset, strings.Join(Presets(), ", "))}
+	}
+	_, err := fmt.Fprintf(w, starter, preset, dir)
+	return err
+}
+
+const starter = `# Configuration of climb. Next:
+#   climb plan climb.yaml     what will run, how long, how much disk
+#   climb run climb.yaml      run it, or resume it
+# climb run climb.yaml --print-config shows every option with its value.
+
+preset: %s          # laptop: minutes to hours; recipe, paper: the published settings
+out: climb-run          # run directory
+seed: 1                 # same seed, same mixture and dataset
+
+corpus:
+  inputs:               # files, folders, globs; .jsonl, .jsonl.gz, .jsonl.zst or plain text
+    - %q
+  text_field: text      # a dotted path reaches into objects: data.body
+  id_field: id          # where absent, the id is a hash of the text
+  source_field: source  # carried along, never used to decide
+
+# What the mixture is to be good at. Each file is JSONL with one item a line:
+#   {"id", "query", "choices": [...], "gold": 0}   multiple choice
+#   {"id", "context", "target"}                    one right answer
+#   {"id", "text"}                                 bits per byte of a text
+# The search sees the validation files only; the test files are for the final
+# report. Without any file a share of the corpus is held out, and every domain
+# counts alike.
+target:
+  holdout: 0.01
+  # validation:
+  #   - {file: eval/piqa.validation.jsonl, metric: bpb, weight: 1}
+  # test:
+  #   - {file: eval/piqa.test.jsonl, metric: acc_norm}
+
+search:
+  epochs: 4             # times the target run may repeat a domain
+  # target_tokens: 10000000000   # tokens of the target run, for the epoch cap
+
+dataset:
+  # tokens: 1000000000  # size of the dataset; by default as much as epochs allows
+  epochs: 4
+`

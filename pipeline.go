@@ -1,0 +1,328 @@
+// Package climb finds the data mixture that a language model should be
+// pre-trained on, and writes the mixed dataset: CLIMB (Diao et al. 2025,
+// arXiv 2504.13161) as a library. A Run takes a Config through the stages of
+// the pipeline; every stage is a plan of tasks (package task), so a run that
+// was killed goes on where it was, and the same tasks can run anywhere.
+package climb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/task"
+)
+
+// Version is the version of the program; formats have their own.
+const Version = "0.1.0"
+
+// A stage is a node of the pipeline: a plan of tasks in a directory named
+// after the hash of its options and of the stages that it reads.
+type stage struct {
+	name    string
+	title   string
+	format  int      // bumped when the output changes
+	inputs  []string // stages that it reads
+	options func(r *Run) (any, error)
+	// tasks lists the tasks once the inputs are there.
+	tasks func(r *Run, p *task.Plan) ([]any, error)
+	run   task.Func
+	// drive replaces a plain run of the plan for stages that go in rounds. It
+	// tells whether anything ran.
+	drive func(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, err error)
+	// after, if set, is called each time the stage has been reached and is done.
+	after func(r *Run, p *task.Plan) error
+	// amount is the work in the stage for the display, such as bytes of text.
+	amount func(r *Run) (float64, string)
+}
+
+// stages is the pipeline, in order.
+var stages = []*stage{
+	corpusStage, rowsStage,
+	vectorizerStage, embedStage,
+	centroidsStage, clusterStage,
+	labelStage,
+	domainsStage, assignStage,
+	holdoutStage,
+	vocabStage, encodeStage, tokensStage,
+	baseStage, searchStage, confirmStage,
+	drawStage, scatterStage, datasetStage,
+}
+
+// Targets are the names that Run.Until takes, with the stages they end at.
+var Targets = map[string]string{
+	"corpus": "rows", "embed": "embed", "cluster": "cluster", "label": "label", "domains": "assign",
+	"tokens": "tokens", "search": "search", "confirm": "confirm", "mix": "dataset", "dataset": "dataset",
+}
+
+// kindOf finds a stage by the kind of its plans.
+func kindOf(name string) *stage {
+	for _, s := range stages {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// A Run is one run directory and the configuration that fills it.
+type Run struct {
+	Config *Config
+	Watch  func(Event) // told what happens; may be nil; calls do not overlap
+
+	files []task.FileStamp
+	names map[string]string // stage -> directory name
+}
+
+// An Event tells the progress of a run.
+type Event struct {
+	Stage    string
+	Title    string
+	Number   int // of the stage, 1-based
+	Of       int
+	Done     int     // tasks
+	Total    int     // tasks
+	Fraction float64 // of the whole stage
+	Amount   float64 // work of the whole stage
+	Unit     string  // of Amount
+	Elapsed  time.Duration
+	Start    bool   // the stage has begun
+	End      bool   // the stage is done
+	Cached   bool   // ... and was done before
+	Note     string // anything a person should know
+	Warning  bool   // ... and act on
+}
+
+// NewRun prepares a run of the configuration.
+func NewRun(c *Config) (*Run, error) {
+	r := &Run{Config: c, names: map[string]string{}}
+	var err error
+	if r.files, err = corpusFiles(c); err != nil {
+		return nil, err
+	}
+	for _, s := range stages {
+		o, err := s.options(r)
+		if err != nil {
+			return nil, err
+		}
+		inputs := make([]string, len(s.inputs))
+		for i, in := range s.inputs {
+			inputs[i] = r.names[in]
+		}
+		r.names[s.name] = s.name + "-" + task.Hash(s.name, s.format, o, inputs...)
+	}
+	return r, nil
+}
+
+// Dir is the directory of a stage.
+func (r *Run) Dir(stage string) string { return filepath.Join(r.Config.Out, r.names[stage]) }
+
+// Until runs or resumes the pipeline up to a target ("" = all of it), and
+// holds the lock of the run directory for as long.
+func (r *Run) Until(ctx context.Context, target string) error {
+	last := stages[len(stages)-1].name
+	if target != "" {
+		last = Targets[target]
+	}
+	lock, err := task.Acquire(r.Config.Out)
+	if err != nil {
+		return err
+	}
+	err = r.until(ctx, last)
+	return errors.Join(err, lock.Release())
+}
+
+func (r *Run) until(ctx context.Context, last string) error {
+	if err := r.saveConfig(); err != nil {
+		return err
+	}
+	for i, s := range stages {
+		e := Event{Stage: s.name, Title: s.title, Number: i + 1, Of: len(stages)}
+		if err := r.runStage(ctx, s, e); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if s.name == last {
+			break
+		}
+	}
+	return nil
+}
+
+// plan makes the stage's plan, or loads the one that is there.
+func (r *Run) plan(s *stage) (*task.Plan, error) {
+	dir := r.Dir(s.name)
+	if p, err := task.Load(filepath.Join(dir, "plan.json")); err == nil {
+		return p, nil
+	}
+	o, err := s.options(r)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	p := &task.Plan{Kind: s.name, Format: s.format, Options: raw, Inputs: map[string]string{}}
+	for _, in := range s.inputs {
+		p.Inputs[in] = r.names[in]
+	}
+	tasks, err := s.tasks(r, p)
+	if err != nil {
+		return nil, err
+	}
+	if p.Tasks, err = rawTasks(tasks); err != nil {
+		return nil, err
+	}
+	return p, p.Save(dir)
+}
+
+func rawTasks(tasks []any) ([]json.RawMessage, error) {
+	raw := make([]json.RawMessage, len(tasks))
+	for i, t := range tasks {
+		var err error
+		if raw[i], err = json.Marshal(t); err != nil {
+			return nil, err
+		}
+	}
+	return raw, nil
+}
+
+func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
+	start := time.Now()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p, err := r.plan(s)
+	if err != nil {
+		return err
+	}
+	if s.drive != nil {
+		ran, err := s.drive(ctx, r, p, e)
+		if err != nil {
+			return err
+		}
+		r.endStage(p, e, start, !ran)
+		return nil
+	}
+	if s.amount != nil {
+		e.Amount, e.Unit = s.amount(r)
+	}
+	missing, err := p.Missing()
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		if err := r.runPlan(ctx, p, s.run, e); err != nil {
+			return err
+		}
+	}
+	r.endStage(p, e, start, len(missing) == 0)
+	if s.after != nil {
+		return s.after(r, p)
+	}
+	return nil
+}
+
+func (r *Run) endStage(p *task.Plan, e Event, start time.Time, cached bool) {
+	e.End, e.Cached, e.Fraction, e.Elapsed = true, cached, 1, time.Since(start)
+	e.Done, e.Total = len(p.Tasks), len(p.Tasks)
+	r.emit(e)
+}
+
+// runPlan runs the missing tasks of a plan on the local cores.
+func (r *Run) runPlan(ctx context.Context, p *task.Plan, run task.Func, e Event) error {
+	if _, err := p.Clean(); err != nil {
+		return err
+	}
+	start := time.Now()
+	begin := e
+	begin.Start = true
+	r.emit(begin)
+	parts := make([]float64, len(p.Tasks))
+	pool := launch.Local{Workers: runtime.GOMAXPROCS(0), Retries: 2}
+	return pool.Run(ctx, p, run, func(le launch.Event) {
+		if le.Err != nil && !errors.Is(le.Err, context.Canceled) {
+			note := e
+			note.Note, note.Warning = fmt.Sprintf("task %d: %v", le.Task, le.Err), true
+			r.emit(note)
+		}
+		if le.Task >= 0 {
+			parts[le.Task] = le.Fraction
+			if le.Manifest != nil {
+				parts[le.Task] = 0
+			}
+		}
+		e.Done, e.Total, e.Elapsed = le.Done, le.Total, time.Since(start)
+		sum := float64(le.Done)
+		for _, f := range parts {
+			sum += f
+		}
+		e.Fraction = min(1, sum/float64(max(1, le.Total)))
+		r.emit(e)
+	})
+}
+
+func (r *Run) emit(e Event) {
+	if r.Watch != nil {
+		r.Watch(e)
+	}
+}
+
+// warn sends a note that a person should act on.
+func (r *Run) warn(stage, format string, args ...any) {
+	r.emit(Event{Stage: stage, Note: fmt.Sprintf(format, args...), Warning: true})
+}
+
+// saveConfig records the resolved configuration in the run directory.
+func (r *Run) saveConfig() error {
+	path := filepath.Join(r.Config.Out, "climb.yaml")
+	f, err := os.CreateTemp(r.Config.Out, ".climb-*.yaml")
+	if err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(r.Config.WriteYAML(f), f.Close()); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// RunTask runs one task of a plan: the worker that every launcher uses.
+func RunTask(ctx context.Context, planPath string, n int) (*task.Manifest, error) {
+	p, err := task.Load(planPath)
+	if err != nil {
+		return nil, err
+	}
+	s := kindOf(p.Kind)
+	if s == nil {
+		return nil, task.Permanent(fmt.Errorf("%s: no stage is called %q; was the plan made by a newer version?", planPath, p.Kind))
+	}
+	if p.Format != s.format {
+		return nil, task.Permanent(fmt.Errorf("%s: format %d of stage %s, this version writes %d; run it with the version that planned it", planPath, p.Format, s.name, s.format))
+	}
+	return p.Run(ctx, n, s.run)
+}
+
+// one is the task list of a stage that is a single task.
+func one(*Run, *task.Plan) ([]any, error) { return []any{struct{}{}}, nil }
+
+// part names the output of a task.
+func part(n int, ext string) string { return fmt.Sprintf("part-%05d.%s", n, ext) }
+
+// readJSON decodes a file of the run.
+func readJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package climb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/vec"
+)
+
+// labelStage writes the scores of every document, part-NNNNN.npy, float32,
+// one column for each name of the labeler, and the bytes of its text,
+// part-NNNNN.bytes.npy, int32.
+var labelStage = &stage{
+	name: "label", title: "score every document", format: 1, inputs: []string{"corpus", "rows"},
+	options: func(r *Run) (any, error) { return r.Config.Label, nil },
+	tasks:   perShard,
+	run:     labelShard,
+	amount:  textBytes,
+}
+
+func labelShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o LabelConfig
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	names := o.Rules.Names()
+	out, err := a.Create(part(n, "npy"))
+	if err != nil {
+		return err
+	}
+	w, err := vec.NewNPYWriter(out, "<f4", len(names))
+	if err != nil {
+		return err
+	}
+	var size []int32
+	scores := make([]float32, batchRows*len(names))
+	err = batches(ctx, p, n, a, func(docs []corpus.Document, texts []string) error {
+		s := scores[:len(texts)*len(names)]
+		if err := o.Rules.Label(ctx, s, texts); err != nil {
+			return err
+		}
+		for i, x := range s {
+			if x != x {
+				return task.Permanent(fmt.Errorf("score %s of document %q is NaN", names[i%len(names)], docs[i/len(names)].ID))
+			}
+		}
+		for _, t := range texts {
+			size = append(size, int32(len(t)))
+		}
+		return w.WriteFloats(s)
+	})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
+		return err
+	}
+	return writeInts(a, part(n, "bytes.npy"), "<i4", size)
+}
+
+// Codes of a document that belongs to no domain.
+const (
+	prunedCluster  = -1
+	prunedDocument = -2
+	heldOut        = -3
+)
+
+type assignOptions struct {
+	Seed    uint64      `json:"seed"`
+	Prune   PruneConfig `json:"prune"`
+	Label   LabelConfig `json:"label"`
+	Holdout float64     `json:"holdout"` // share of the documents; 0 = none
+}
+
+// assignStage writes the domain of every document, part-NNNNN.npy, int16:
+// -1 its cluster was pruned, -2 the document was, -3 it is held out.
+var assignStage = &stage{
+	name: "assign", title: "assign documents to domains", format: 1, inputs: []string{"corpus", "rows", "cluster", "label", "domains"},
+	options: func(r *Run) (any, error) {
+		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label}
+		if len(r.Config.Target.Validation) == 0 {
+			o.Holdout = r.Config.Target.Holdout
+		}
+		return o, nil
+	},
+	tasks: perShard,
+	run:   assignShard,
+}
+
+func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o assignOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	var d Domains
+	if err := readJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
+		return err
+	}
+	clusters, err := readInts(filepath.Join(p.Input("cluster"), part(n, "npy")))
+	if err != nil {
+		return err
+	}
+	size, err := readInts(filepath.Join(p.Input("label"), part(n, "bytes.npy")))
+	if err != nil {
+		return err
+	}
+	scores, h, err := readNPY(filepath.Join(p.Input("label"), part(n, "npy")))
+	if err != nil {
+		return err
+	}
+	floors, err := documentFloors(o.Prune.Documents, d.ScoreNames)
+	if err != nil {
+		return err
+	}
+	domain := make([]int32, len(clusters))
+	for row, c := range clusters {
+		dom := d.Clusters[c].Domain
+		switch {
+		case dom < 0:
+			dom = prunedCluster
+		case tooLow(scores[row*h.Cols:(row+1)*h.Cols], floors) != "":
+			reason := tooLow(scores[row*h.Cols:(row+1)*h.Cols], floors)
+			a.Count("pruned_documents:"+reason, 1)
+			dom = prunedDocument
+		case o.Holdout > 0 && float64(splitmix(o.Seed^uint64(n)<<32, uint64(row))>>11)/(1<<53) < o.Holdout:
+			dom = heldOut
+		}
+		domain[row] = int32(dom)
+		a.Count(fmt.Sprintf("documents:%d", dom), 1)
+		a.Count(fmt.Sprintf("bytes:%d", dom), int64(size[row]))
+	}
+	return writeInts(a, part(n, "npy"), "<i2", domain)
+}
+
+// A floor is the least value of one score column.
+type floor struct {
+	column int
+	name   string
+	least  float32
+}
+
+// documentFloors finds the columns of the floors, in the order of their names.
+func documentFloors(floors map[string]float64, names []string) ([]floor, error) {
+	var out []floor
+	for _, name := range slices.Sorted(maps.Keys(floors)) {
+		i := slices.Index(names, name)
+		if i < 0 {
+			return nil, task.Permanent(fmt.Errorf("prune.documents: no score is called %q; the labeler gives %s", name, strings.Join(names, ", ")))
+		}
+		out = append(out, floor{i, name, float32(floors[name])})
+	}
+	return out, nil
+}
+
+// tooLow names the first score that is below its floor, "" if none is.
+func tooLow(scores []float32, floors []floor) string {
+	for _, f := range floors {
+		if scores[f.column] < f.least {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// holdoutItems is the number of held-out documents of a domain in each of the
+// two files.
+const holdoutItems = 64
+
+// holdoutStage writes the held-out documents of each domain as target files,
+// validation-NNN.jsonl and test-NNN.jsonl. It does nothing when the
+// configuration names target files.
+var holdoutStage = &stage{
+	name: "holdout", title: "hold documents out", format: 1, inputs: []string{"corpus", "rows", "cluster", "domains", "assign"},
+	options: func(r *Run) (any, error) { return len(r.Config.Target.Validation) == 0, nil },
+	tasks: func(r *Run, p *task.Plan) ([]any, error) {
+		if len(r.Config.Target.Validation) > 0 {
+			return nil, nil
+		}
+		return one(r, p)
+	},
+	run: writeHoldout,
+}
+
+func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	t, err := openTexts(p)
+	if err != nil {
+		return err
+	}
+	var d Domains
+	if err := readJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
+		return err
+	}
+	// The domain of a held-out document is that of its cluster.
+	items := make([][2][]byte, len(d.Domains))
+	counts := make([][2]int, len(d.Domains))
+	for shard := range t.shards {
+		codes, err := readInts(filepath.Join(p.Input("assign"), part(shard, "npy")))
+		if err != nil {
+			return err
+		}
+		clusters, err := readInts(filepath.Join(p.Input("cluster"), part(shard, "npy")))
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(codes, heldOut) {
+			continue
+		}
+		for doc, err := range t.shard(ctx, shard) {
+			if err != nil {
+				return err
+			}
+			if codes[doc.Row] != heldOut {
+				continue
+			}
+			dom := d.Clusters[clusters[doc.Row]].Domain
+			half := (counts[dom][0] + counts[dom][1]) % 2
+			if counts[dom][half] == holdoutItems {
+				continue
+			}
+			counts[dom][half]++
+			items[dom][half] = corpus.AppendDocument(items[dom][half], doc)
+		}
+	}
+	for dom := range items {
+		for half, name := range []string{"validation", "test"} {
+			if counts[dom][half] == 0 {
+				continue
+			}
+			if err := a.WriteFile(fmt.Sprintf("%s-%03d.jsonl", name, dom), items[dom][half]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package climb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/predict"
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/task"
+)
+
+type searchOptions struct {
+	proxyOptions
+	Seed   uint64       `json:"seed"`
+	Search SearchConfig `json:"search"`
+}
+
+// searchStage looks for the best mixture round by round. Each round is a plan
+// of its own, round-NN.plan.json, whose tasks are proxy runs; search.json is
+// the answer.
+var searchStage = &stage{
+	name: "search", title: "search the mixture", format: 1,
+	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"},
+	options: func(r *Run) (any, error) {
+		o, err := r.proxyOptions(false)
+		return searchOptions{o, r.Config.Seed, r.Config.Search}, err
+	},
+	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
+	run:   runTrial,
+	drive: driveSearch,
+}
+
+// Search is the output of the search stage, search.json.
+type Search struct {
+	Problem   search.Problem   `json:"problem"`
+	Supply    []int64          `json:"supply"` // tokens by domain
+	Trials    []search.Trial   `json:"trials"`
+	Predicted mix.Mixture      `json:"predicted"` // the predictor's choice, which may be unmeasured
+	Measured  []search.Trial   `json:"measured"`  // best first
+	CV        predict.CVResult `json:"cv"`        // out-of-fold quality of the predictor, in the order of CVTrials
+	CVTrials  []search.Trial   `json:"cv_trials"`
+}
+
+func (c *SearchConfig) new() (search.Strategy, error) {
+	return search.New(c.Strategy, search.Options{Climb: c.Climb, RegMix: c.RegMix, Random: c.Random})
+}
+
+// problem is what the search stage solves.
+func (r *Run) problem() (search.Problem, []int64, error) {
+	d, err := r.domains()
+	if err != nil {
+		return search.Problem{}, nil, err
+	}
+	tokens, _, err := supply(r.Dir("encode"), len(d.Domains))
+	if err != nil {
+		return search.Problem{}, nil, err
+	}
+	c := r.Config
+	p := search.Problem{Rounds: c.Search.Rounds, Seed: c.Seed}
+	for _, dom := range d.Domains {
+		p.Domains = append(p.Domains, dom.Name)
+	}
+	if p.Prior, err = natural(tokens); err != nil {
+		return p, nil, err
+	}
+	budget := c.Search.TargetTokens
+	if budget == 0 {
+		for _, t := range tokens {
+			budget += t
+		}
+	}
+	p.Bounds, err = mix.BoundsFromSupply(tokens, budget, c.Search.Epochs)
+	return p, tokens, err
+}
+
+func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, err error) {
+	strategy, err := r.Config.Search.new()
+	if err != nil {
+		return false, err
+	}
+	out := &Search{}
+	if out.Problem, out.Supply, err = r.problem(); err != nil {
+		return false, err
+	}
+	rounds := search.Rounds(out.Problem, strategy)
+	measure := func(ctx context.Context, mixtures []mix.Mixture, round int) ([]search.Trial, error) {
+		specs := make([]trialSpec, len(mixtures))
+		for i, m := range mixtures {
+			specs[i] = trialSpec{Mixture: m, Hash: m.Hash(), Seed: r.Config.Seed, Round: round}
+		}
+		e.Title = fmt.Sprintf("search the mixture, round %d of %d", round+1, len(rounds))
+		plan, fresh, err := r.runTrials(ctx, p, fmt.Sprintf("round-%02d", round+1), specs, e)
+		ran = ran || fresh
+		if err != nil {
+			return nil, err
+		}
+		return r.trials(plan)
+	}
+	if out.Trials, err = search.Run(ctx, out.Problem, recorded{strategy, p}, measure, nil, nil); err != nil {
+		return ran, err
+	}
+	if err := out.answer(strategy, r.Config.Search); err != nil {
+		return ran, err
+	}
+	return ran, writeAtomic(p.Path("search.json"), append(marshal(out), '\n'))
+}
+
+// answer settles what the search recommends.
+func (s *Search) answer(strategy search.Strategy, c SearchConfig) (err error) {
+	if s.Predicted, err = strategy.Best(s.Problem, s.Trials); err != nil {
+		return err
+	}
+	s.Measured = search.TopMeasured(s.Trials, len(s.Trials))
+	name, o := c.Climb.Predictor, c.Climb.Predict
+	if c.Strategy == "regmix" {
+		name, o = c.RegMix.Predictor, c.RegMix.Predict
+	}
+	s.CVTrials = search.Measured(s.Trials)
+	if len(s.CVTrials) < 5 || c.Strategy != "climb" && c.Strategy != "regmix" {
+		s.CVTrials = nil
+		return nil
+	}
+	var x [][]float64
+	var y []float64
+	for _, t := range s.CVTrials {
+		x, y = append(x, t.Mixture), append(y, t.Score)
+	}
+	// The options were checked with the configuration, so New cannot fail here.
+	s.CV, err = predict.CrossValidate(func() predict.Predictor {
+		p, err := predict.New(name, o)
+		if err != nil {
+			panic(err)
+		}
+		return p
+	}, x, y, 5, s.Problem.Seed)
+	if math.IsNaN(s.CV.Spearman) { // all predictions alike: no order is learned
+		s.CV.Spearman = 0
+	}
+	return err
+}
+
+// runTrials runs the missing trials of a round. A plan that is there already
+// is kept: it is the record of what was decided.
+func (r *Run) runTrials(ctx context.Context, p *task.Plan, name string, specs []trialSpec, e Event) (plan *task.Plan, fresh bool, err error) {
+	plan, err = task.Load(p.Path(name + ".plan.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		tasks := make([]json.RawMessage, len(specs))
+		for i, spec := range specs {
+			tasks[i] = marshal(spec)
+		}
+		plan = &task.Plan{Kind: p.Kind, Format: p.Format, Name: name, Options: p.Options, Inputs: p.Inputs, Tasks: tasks}
+		err = plan.Save(p.Dir())
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	missing, err := plan.Missing()
+	if err != nil || len(missing) == 0 {
+		return plan, false, err
+	}
+	e.Amount, e.Unit = float64(int64(len(plan.Tasks))*r.Config.Proxy.Tokens), "tokens"
+	return plan, true, r.runPlan(ctx, plan, runTrial, e)
+}
+
+// trials reads the results of a round.
+func (r *Run) trials(plan *task.Plan) ([]search.Trial, error) {
+	out := make([]search.Trial, len(plan.Tasks))
+	failed := 0
+	for n := range plan.Tasks {
+		spec, result, err := readTrial(plan, n)
+		if err != nil {
+			return nil, err
+		}
+		t := search.Trial{Mixture: spec.Mixture, Hash: spec.Hash, Seed: spec.Seed, Round: spec.Round, Score: result.Score,
+			Failed: result.Failed, Tokens: result.Tokens, Seconds: result.Seconds, Scores: map[string]float64{}}
+		for _, v := range result.Validate {
+			for metric, x := range v.Metrics {
+				t.Scores[v.Task+":"+metric] = x
+			}
+		}
+		if t.Failed != "" {
+			t.Score = 0
+			failed++
+			r.warn(plan.Kind, "run %s was set aside: %s", spec.dir(), t.Failed)
+		}
+		out[n] = t
+	}
+	if failed == len(out) {
+		return nil, task.Permanent(fmt.Errorf("all %d proxy runs of %s failed; the first: %s", failed, plan.Name, out[0].Failed))
+	}
+	return out, nil
+}
+
+// recorded is a strategy whose past proposals are read from their plans
+// instead of being computed again.
+type recorded struct {
+	search.Strategy
+	plan *task.Plan
+}
+
+// Rounds keeps the schedule of the strategy.
+func (s recorded) Rounds(p search.Problem) []int { return search.Rounds(p, s.Strategy) }
+
+// Propose implements search.Strategy.
+func (s recorded) Propose(ctx context.Context, p search.Problem, history []search.Trial, n int) ([]mix.Mixture, error) {
+	round := 0
+	for _, t := range history {
+		round = max(round, t.Round+1)
+	}
+	plan, err := task.Load(s.plan.Path(fmt.Sprintf("round-%02d.plan.json", round+1)))
+	if errors.Is(err, os.ErrNotExist) {
+		return s.Strategy.Propose(ctx, p, history, n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]mix.Mixture, len(plan.Tasks))
+	for i := range plan.Tasks {
+		var spec trialSpec
+		if err := plan.Task(i, &spec); err != nil {
+			return nil, err
+		}
+		out[i] = spec.Mixture
+	}
+	return out, nil
+}
+
+// readSearch loads the answer of the search stage.
+func (r *Run) readSearch() (*Search, error) {
+	s := &Search{}
+	return s, readJSON(filepath.Join(r.Dir("search"), "search.json"), s)
+}
+
+// sameMixture tells whether a mixture is among the candidates.
+func sameMixture(list []candidate, m mix.Mixture) bool {
+	return slices.ContainsFunc(list, func(c candidate) bool { return c.Mixture != nil && c.Mixture.Hash() == m.Hash() })
+}

@@ -1,0 +1,315 @@
+package climb
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/export"
+	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/vec"
+)
+
+// Report gathers what the run has done so far, writes report/index.html and
+// report/summary.json, and returns the numbers.
+func (r *Run) Report() (*report.Data, error) {
+	d := &report.Data{Run: report.Run{
+		Title:   "climb: " + filepath.Base(r.Config.Out),
+		Command: fmt.Sprintf("climb run %s", filepath.Join(filepath.Base(r.Config.Out), "climb.yaml")),
+		Preset:  r.Config.Preset, Seed: r.Config.Seed, Version: Version,
+		Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.GOMAXPROCS(0), vec.CPU(), runtime.GOOS, runtime.GOARCH),
+	}}
+	d.Objective = r.objectiveText()
+	for _, fill := range []func(*report.Data) error{
+		r.reportCorpus, r.reportDomains, r.reportTokens, r.reportSearch, r.reportConfirm, r.reportDataset, r.reportCost,
+	} {
+		if err := fill(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("report: %w", err)
+		}
+	}
+	return d, report.Write(filepath.Join(r.Config.Out, "report"), d)
+}
+
+func (r *Run) objectiveText() string {
+	terms := r.Config.Target.Validation
+	if len(terms) == 0 {
+		return "Bits per byte of held-out documents, every domain counting alike, negated: higher is better."
+	}
+	parts := make([]string, len(terms))
+	for i, t := range terms {
+		sign := ""
+		if eval.Oriented(t.Metric, 1) < 0 {
+			sign = "−"
+		}
+		parts[i] = fmt.Sprintf("%s%s of %s (weight %g)", sign, t.Metric, filepath.Base(t.File), t.Weight)
+	}
+	return "Weighted mean of " + strings.Join(parts, ", ") + "; higher is better."
+}
+
+func (r *Run) reportCorpus(d *report.Data) error {
+	var s scanReport
+	if err := readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s); err != nil {
+		return err
+	}
+	d.Corpus = report.Corpus{Files: int64(len(r.files)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates}
+	for _, reason := range slices.Sorted(maps.Keys(s.Bad.Reasons)) {
+		d.Corpus.BadLines = append(d.Corpus.BadLines, report.Reason{Reason: reason, Count: s.Bad.Reasons[reason]})
+	}
+	for _, b := range s.Bad.Samples {
+		d.Corpus.BadSamples = append(d.Corpus.BadSamples, report.BadLine{Path: filepath.Base(b.Path), Line: b.Line, Reason: b.Reason, Excerpt: b.Excerpt})
+	}
+	if s.Bad.Repaired > 0 {
+		d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("%d documents held bytes that are not UTF-8; each was replaced by U+FFFD.", s.Bad.Repaired)})
+	}
+	if s.Counts.IDReused > 0 {
+		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("%d documents have the id of an earlier document with another text; they were kept.", s.Counts.IDReused)})
+	}
+	return nil
+}
+
+func scores(names []string, x []float64) []report.Score {
+	out := make([]report.Score, len(x))
+	for i, v := range x {
+		out[i] = report.Score{Name: names[i], Value: v}
+	}
+	return out
+}
+
+func (r *Run) reportDomains(d *report.Data) error {
+	doms, err := r.domains()
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, dom := range doms.Domains {
+		total += dom.Bytes
+	}
+	for _, dom := range doms.Domains {
+		x := report.Domain{Name: dom.Name, Terms: dom.Terms, Clusters: len(dom.Clusters), Documents: dom.Docs, Bytes: dom.Bytes,
+			Quality: scores(doms.ScoreNames, dom.Scores), Natural: float64(dom.Bytes) / float64(max(1, total)), Chosen: math.NaN()}
+		for _, e := range dom.Examples {
+			x.Examples = append(x.Examples, report.Snippet{ID: e.ID, Text: e.Text})
+		}
+		d.Domains = append(d.Domains, x)
+	}
+	for i, c := range doms.Clusters {
+		p := report.Point{X: float64(c.X), Y: float64(c.Y), Size: float64(c.Bytes), Name: c.Name, Pruned: c.Domain < 0}
+		if c.Domain >= 0 {
+			p.Domain = doms.Domains[c.Domain].Name
+		} else {
+			d.PrunedClusters = append(d.PrunedClusters, report.Cluster{ID: i, Documents: c.Docs, Tokens: c.Bytes / 4,
+				Scores: scores(doms.ScoreNames, c.Scores), Reasons: c.Reasons, Terms: c.Terms})
+		}
+		d.Map = append(d.Map, p)
+	}
+	if len(doms.Warnings) > 0 {
+		d.Collapse = strings.Join(doms.Warnings, " ")
+	}
+	return nil
+}
+
+// reportTokens fills in token counts, and the documents pruned one by one.
+func (r *Run) reportTokens(d *report.Data) error {
+	p, err := task.Load(filepath.Join(r.Dir("assign"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	pruned := map[string]int64{}
+	for n := range p.Tasks {
+		m, err := p.Manifest(n)
+		if err != nil {
+			return err
+		}
+		for k, v := range m.Counters {
+			if reason, ok := strings.CutPrefix(k, "pruned_documents:"); ok {
+				pruned["score "+reason+" below its floor"] += v
+			}
+		}
+		if n := m.Counters["documents:"+strconv.Itoa(heldOut)]; n > 0 {
+			pruned["held out to score the mixtures"] += n
+		}
+		pruned["in a pruned cluster"] += m.Counters["documents:"+strconv.Itoa(prunedCluster)]
+	}
+	for _, reason := range slices.Sorted(maps.Keys(pruned)) {
+		if pruned[reason] > 0 {
+			d.PrunedDocuments = append(d.PrunedDocuments, report.Reason{Reason: reason, Count: pruned[reason]})
+		}
+	}
+	tokens, size, err := supply(r.Dir("encode"), len(d.Domains))
+	if err != nil {
+		return err
+	}
+	var allTokens, allBytes int64
+	for i := range d.Domains {
+		d.Domains[i].Tokens = tokens[i]
+		allTokens += tokens[i]
+		allBytes += size[i]
+	}
+	for i := range d.Domains {
+		d.Domains[i].Natural = float64(tokens[i]) / float64(max(1, allTokens))
+	}
+	// Pruned text is not tokenized; its tokens are estimated from its bytes.
+	perByte := float64(allTokens) / float64(max(1, allBytes))
+	for i := range d.PrunedClusters {
+		d.PrunedClusters[i].Tokens = int64(float64(d.PrunedClusters[i].Tokens*4) * perByte)
+	}
+	for i := range d.Map {
+		d.Map[i].Size *= perByte
+	}
+	d.Corpus.Tokens = allTokens
+	return nil
+}
+
+func (r *Run) reportSearch(d *report.Data) error {
+	s, err := r.readSearch()
+	if err != nil {
+		return err
+	}
+	for _, t := range s.Trials {
+		d.Trials = append(d.Trials, report.Trial{Round: t.Round + 1, Hash: t.Hash, Seed: t.Seed, Mixture: t.Mixture, Score: t.Score, Failed: t.Failed, Seconds: t.Seconds})
+	}
+	for i := range d.Domains {
+		d.Domains[i].Chosen = s.Predicted[i]
+	}
+	if len(s.CVTrials) > 0 {
+		c := r.Config.Search
+		d.Predictor = report.Predictor{Name: c.Climb.Predictor, Folds: 5, Spearman: s.CV.Spearman, RMSE: s.CV.RMSE, Predicted: s.CV.Predicted}
+		if c.Strategy == "regmix" {
+			d.Predictor.Name = c.RegMix.Predictor
+		}
+		for _, t := range s.CVTrials {
+			d.Predictor.Measured = append(d.Predictor.Measured, t.Score)
+		}
+	}
+	return nil
+}
+
+func (r *Run) reportConfirm(d *report.Data) error {
+	c, err := r.readConfirm()
+	if err != nil {
+		return err
+	}
+	out := report.Confirmation{Verdict: c.Verdict, Chosen: c.Rows[c.Winner].Name, Level: c.Level, Tokens: r.Config.Proxy.Tokens}
+	for _, row := range c.Rows {
+		x := report.Candidate{Name: row.Name, Baseline: row.Baseline, Mixture: row.Mixture, Seeds: row.Seeds, Scores: row.Scores,
+			Mean: row.Mean, Interval: [2]float64{math.NaN(), math.NaN()}, Metrics: metrics(row.Metrics)}
+		if len(row.Scores) == 0 {
+			x.Mean = math.NaN()
+		}
+		if row.Interval != nil {
+			x.Interval = *row.Interval
+		}
+		for _, b := range baselines {
+			if diff, ok := row.Against[b]; ok {
+				x.Differences = append(x.Differences, report.Difference{To: b, Mean: diff.Mean, Interval: diff.Interval, Significant: diff.Significant})
+			}
+		}
+		for _, f := range row.Failed {
+			d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("Confirmation of %s: %s.", row.Name, f)})
+		}
+		out.Candidates = append(out.Candidates, x)
+	}
+	for i := range d.Domains {
+		d.Domains[i].Chosen = c.Rows[c.Winner].Mixture[i]
+	}
+	if text := testText(c); text != "" {
+		d.Notes = append(d.Notes, report.Note{Text: text})
+	}
+	d.Confirmed = out
+	return nil
+}
+
+// testText says how the winner does on the files that the search never saw.
+func testText(c *Confirmation) string {
+	w := c.Rows[c.Winner]
+	var parts []string
+	for _, b := range baselines {
+		if diff, ok := w.TestAgainst[b]; ok {
+			parts = append(parts, fmt.Sprintf("%+.4f [%+.4f, %+.4f] against %s", diff.Mean, diff.Interval[0], diff.Interval[1], b))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("On the test files, which the search never saw, %s scores %.4f: %s.", w.Name, w.TestMean, strings.Join(parts, ", "))
+}
+
+// metrics splits the keys "validation/TASK:METRIC".
+func metrics(m map[string]float64) []report.Metric {
+	var out []report.Metric
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		split, rest, _ := strings.Cut(k, "/")
+		at := strings.LastIndexByte(rest, ':')
+		out = append(out, report.Metric{Task: rest[:at], Name: rest[at+1:], Split: split, Mean: m[k]})
+	}
+	return out
+}
+
+func (r *Run) reportDataset(d *report.Data) error {
+	var m export.Manifest
+	dir := r.Dir("dataset")
+	if err := readJSON(filepath.Join(dir, "manifest.json"), &m); err != nil {
+		return err
+	}
+	d.Dataset = report.Dataset{Path: dir, Format: "JSON lines, zstd", Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards)}
+	for _, s := range m.Shards {
+		d.Dataset.Bytes += s.Bytes
+	}
+	for i, dom := range m.Domains {
+		d.Domains[i].Epochs = dom.Epochs
+		d.Dataset.Parts = append(d.Dataset.Parts, report.Share{Domain: dom.Name, Asked: dom.Asked, Achieved: dom.Share, Tokens: dom.Tokens, Epochs: dom.Epochs})
+	}
+	return nil
+}
+
+// reportCost sums the manifests of every stage.
+func (r *Run) reportCost(d *report.Data) error {
+	for _, s := range stages {
+		row := report.Stage{Name: s.title}
+		var first, last time.Time
+		plans, err := filepath.Glob(filepath.Join(r.Dir(s.name), "*plan.json"))
+		if err != nil {
+			return err
+		}
+		for _, path := range plans {
+			p, err := task.Load(path)
+			if err != nil {
+				return err
+			}
+			for n := range p.Tasks {
+				m, err := p.Manifest(n)
+				if err != nil {
+					continue // not done yet
+				}
+				row.Tasks++
+				row.Seconds += m.Seconds
+				row.Bytes += m.Bytes()
+				end := m.Started.Add(time.Duration(m.Seconds * float64(time.Second)))
+				if first.IsZero() || m.Started.Before(first) {
+					first = m.Started
+				}
+				last = slices.MaxFunc([]time.Time{last, end}, func(a, b time.Time) int { return cmp.Compare(a.UnixNano(), b.UnixNano()) })
+			}
+		}
+		if row.Tasks == 0 {
+			continue
+		}
+		row.Wall = last.Sub(first).Seconds()
+		if d.Run.Started.IsZero() {
+			d.Run.Started = first
+		}
+		d.Cost = append(d.Cost, row)
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+package climb
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/task"
+)
+
+// corpusOptions are what the corpus stage depends on.
+type corpusOptions struct {
+	Corpus corpus.Options   `json:"corpus"`
+	Files  []task.FileStamp `json:"files"`
+}
+
+// corpusStage scans every shard once: ids and texts are hashed, bad lines
+// counted.
+var corpusStage = &stage{
+	name: "corpus", title: "scan the corpus", format: 1,
+	options: func(r *Run) (any, error) {
+		return corpusOptions{r.Config.Corpus, r.files}, nil
+	},
+	tasks: func(r *Run, p *task.Plan) ([]any, error) {
+		shards, _, err := corpus.Split(r.Config.Corpus)
+		if err != nil {
+			return nil, err
+		}
+		p.Files = r.files
+		tasks := make([]any, len(shards))
+		for i, s := range shards {
+			tasks[i] = s
+		}
+		return tasks, nil
+	},
+	run:    scanShard,
+	amount: func(r *Run) (float64, string) { return r.inputBytes(), "B" },
+}
+
+// corpusFiles stamps the input files.
+func corpusFiles(c *Config) ([]task.FileStamp, error) {
+	_, infos, err := corpus.Split(c.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	stamps := make([]task.FileStamp, len(infos))
+	for i, f := range infos {
+		stamps[i] = task.FileStamp{Path: f.Path, Bytes: f.Bytes, ModTime: f.ModTime}
+	}
+	return stamps, nil
+}
+
+func (r *Run) inputBytes() (n float64) {
+	for _, f := range r.files {
+		n += float64(f.Bytes)
+	}
+	return n
+}
+
+func scanShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o corpusOptions
+	var s corpus.Shard
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	if err := p.Task(n, &s); err != nil {
+		return err
+	}
+	f, err := a.Create(part(n, "scan"))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<18)
+	result, err := corpus.Scan(ctx, s, o.Corpus, w)
+	if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
+		return err
+	}
+	a.Count("documents", result.Documents)
+	a.Count("bad_lines", result.Bad.Dropped())
+	return a.WriteJSON(part(n, "json"), result)
+}
+
+// scanReport is the output of the rows stage beside the dropped rows.
+type scanReport struct {
+	Documents int64         `json:"documents"` // that later stages see
+	TextBytes int64         `json:"text_bytes"`
+	Rows      []int64       `json:"rows"` // documents by shard
+	Bad       corpus.Bad    `json:"bad"`
+	Counts    corpus.Counts `json:"duplicates"`
+}
+
+// rowsStage finds duplicates over all shards and settles which rows stay.
+var rowsStage = &stage{
+	name: "rows", title: "find duplicate documents", format: 1, inputs: []string{"corpus"},
+	options: func(r *Run) (any, error) { return r.Config.Corpus, nil },
+	tasks:   one,
+	run:     dropRows,
+}
+
+func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	var o corpus.Options
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	in, err := task.Load(filepath.Join(p.Input("corpus"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	rep := scanReport{}
+	parts := make([]string, len(in.Tasks))
+	for i := range in.Tasks {
+		parts[i] = in.Path(part(i, "scan"))
+		var scan corpus.ScanResult
+		if err := readJSON(in.Path(part(i, "json")), &scan); err != nil {
+			return err
+		}
+		rep.Bad.Merge(&scan.Bad)
+		rep.TextBytes += scan.TextBytes
+		rep.Rows = append(rep.Rows, scan.Documents)
+	}
+	if err := rep.Bad.Check(o.BadLineLimit); err != nil {
+		return task.Permanent(err)
+	}
+	rep.Counts, err = corpus.Duplicates(ctx, parts, func(shard int, drop *corpus.Rows) error {
+		rep.Rows[shard] -= int64(drop.Len())
+		data, err := drop.MarshalBinary()
+		if err != nil {
+			return err
+		}
+		return a.WriteFile(part(shard, "drop"), data)
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range rep.Rows {
+		rep.Documents += n
+	}
+	rep.TextBytes -= rep.Counts.DuplicateBytes
+	if rep.Documents == 0 {
+		return task.Permanent(fmt.Errorf("the corpus holds no document: %d lines read, %d not accepted; check corpus.text_field (%q)",
+			rep.Bad.Lines, rep.Bad.Dropped(), o.TextField))
+	}
+	a.Count("documents", rep.Documents)
+	return a.WriteJSON("scan.json", rep)
+}
+
+// texts reads the documents of a run for a stage: shard by shard, duplicates
+// and bad lines left out, rows numbered from 0 in each shard.
+type texts struct {
+	options corpus.Options
+	shards  []corpus.Shard
+	rowsDir string
+	scan    scanReport
+}
+
+// openTexts finds the documents from the directories of the corpus and rows
+// stages.
+func openTexts(p *task.Plan) (*texts, error) {
+	return openTextsIn(p.Input("corpus"), p.Input("rows"))
+}
+
+func openTextsIn(corpusDir, rowsDir string) (*texts, error) {
+	in, err := task.Load(filepath.Join(corpusDir, "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	t := &texts{rowsDir: rowsDir, shards: make([]corpus.Shard, len(in.Tasks))}
+	var o corpusOptions
+	if err := in.Option(&o); err != nil {
+		return nil, err
+	}
+	t.options = o.Corpus
+	for i := range in.Tasks {
+		if err := in.Task(i, &t.shards[i]); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range in.Files {
+		if err := f.Check(); err != nil {
+			return nil, task.Permanent(err)
+		}
+	}
+	return t, readJSON(filepath.Join(rowsDir, "scan.json"), &t.scan)
+}
+
+// shard yields the documents of one shard.
+func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, error] {
+	return func(yield func(corpus.Document, error) bool) {
+		data, err := os.ReadFile(filepath.Join(t.rowsDir, part(n, "drop")))
+		if err != nil {
+			yield(corpus.Document{}, err)
+			return
+		}
+		var drop corpus.Rows
+		if err := drop.UnmarshalBinary(data); err != nil {
+			yield(corpus.Document{}, fmt.Errorf("read %s: %w", part(n, "drop"), err))
+			return
+		}
+		var bad corpus.Bad
+		for d, err := range corpus.Skip(corpus.Read(ctx, t.shards[n], t.options, &bad), &drop) {
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+// sample returns about n documents spread evenly over the corpus: one drawn
+// from each of n equal runs of rows. The same seed gives the same documents.
+// keep, if not nil, refuses rows; the sample is then smaller.
+func (t *texts) sample(ctx context.Context, n int, seed uint64, keep func(shard, row int) bool, use func(shard int, d corpus.Document) error) error {
+	next := stratified(t.scan.Documents, int64(n), seed)
+	want, more := next()
+	var base int64
+	for shard := range t.shards {
+		end := base + t.scan.Rows[shard]
+		for more && want < end {
+			for d, err := range t.shard(ctx, shard) {
+				if err != nil {
+					return err
+				}
+				if base+int64(d.Row) != want {
+					continue
+				}
+				if keep == nil || keep(shard, d.Row) {
+					if err := use(shard, d); err != nil {
+						return err
+					}
+				}
+				if want, more = next(); !more || want >= end {
+					break
+				}
+			}
+		}
+		base = end
+	}
+	return nil
+}
+
+// stratified yields, in order, one number from each of n equal runs of
+// [0, total), or all of them if there are no more than n.
+func stratified(total, n int64, seed uint64) func() (int64, bool) {
+	var i int64
+	n = min(n, total)
+	return func() (int64, bool) {
+		if i >= n {
+			return 0, false
+		}
+		lo, hi := i*total/n, (i+1)*total/n
+		x := lo + int64(splitmix(seed, uint64(i))%uint64(hi-lo))
+		i++
+		return x, true
+	}
+}
+
+// splitmix hashes two words (Steele, Lea and Flood 2014).
+func splitmix(a, b uint64) uint64 {
+	x := (a ^ b*0x9e3779b97f4a7c15) + 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// perShard lists one task for each shard of the corpus.
+func perShard(r *Run, _ *task.Plan) ([]any, error) {
+	in, err := task.Load(filepath.Join(r.Dir("corpus"), "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]any, len(in.Tasks))
+	for i := range tasks {
+		tasks[i] = struct {
+			Shard int `json:"shard"`
+		}{i}
+	}
+	return tasks, nil
+}
+
+// textBytes is the amount of the stages that read every document.
+func textBytes(r *Run) (float64, string) {
+	var s scanReport
+	if readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s) != nil {
+		return r.inputBytes(), "B"
+	}
+	return float64(s.TextBytes), "B"
+}
+
+// marshal is json.Marshal for values that cannot fail.
+func marshal(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

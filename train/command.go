@@ -1,0 +1,97 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Command trains jobs with a program of the user's. In every argument {job}
+// is replaced by the path of a file that holds the Job as JSON, and {result}
+// by the path where the program must leave a Result as JSON; score and tokens
+// are the fields that it has to set.
+type Command struct {
+	Args []string
+}
+
+// Train implements Trainer.
+func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, error) {
+	if err := j.Check(); err != nil {
+		return nil, err
+	}
+	if len(c.Args) == 0 {
+		return nil, errors.New("train: the command is empty")
+	}
+	dir, err := os.MkdirTemp("", "climb-train-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	job, result := filepath.Join(dir, "job.json"), filepath.Join(dir, "result.json")
+	data, err := json.MarshalIndent(j, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(job, data, 0o666); err != nil {
+		return nil, err
+	}
+	args := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		args[i] = strings.NewReplacer("{job}", job, "{result}", result).Replace(a)
+	}
+	start := time.Now()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	out := &tail{max: 4000}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
+	}
+	r, err := readResult(result, len(j.Mixture))
+	if err != nil {
+		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
+	}
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
+}
+
+func readResult(path string, domains int) (*Result, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("left no result: %w", err)
+	}
+	r := &Result{Score: math.NaN()}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("its result: %w", err)
+	}
+	if r.Failed == "" && (math.IsNaN(r.Score) || math.IsInf(r.Score, 0)) {
+		return nil, errors.New("its result has no score")
+	}
+	if len(r.Tokens) != 0 && len(r.Tokens) != domains {
+		return nil, fmt.Errorf("its result counts tokens of %d domains, not %d", len(r.Tokens), domains)
+	}
+	return r, nil
+}
+
+// tail keeps the last max bytes written.
+type tail struct {
+	bytes.Buffer
+	max int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	n, err := t.Buffer.Write(p)
+	if extra := t.Len() - t.max; extra > 0 {
+		t.Next(extra)
+	}
+	return n, err
+}

@@ -1,0 +1,175 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/lm/optim"
+	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/token"
+)
+
+// Proxy trains jobs in this process, one goroutine each.
+type Proxy struct{}
+
+// Train implements Trainer. Cancelling ctx stops between two steps.
+func (Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, error) {
+	start := time.Now()
+	option.Fill(&j.Optim)
+	if err := j.Check(); err != nil {
+		return nil, err
+	}
+	tok, err := token.Load(j.Tokenizer)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	files, err := openDomains(j.Domains)
+	defer closeAll(files)
+	if err != nil {
+		return nil, err
+	}
+	model, err := j.model(tok.Vocab())
+	if err != nil {
+		return nil, err
+	}
+	sampler, err := NewSampler(files, j.Mixture, j.Model.Context, j.Seed)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{}
+	if err := j.fit(ctx, model, sampler, r, watch); err != nil {
+		return nil, err
+	}
+	r.Tokens = sampler.Tokens()
+	if r.Failed == "" {
+		err = j.measure(ctx, &Scorer{Tokenizer: tok, Model: model}, r)
+	}
+	if err == nil && r.Failed == "" && j.Save != "" {
+		err = model.Save(j.Save)
+	}
+	r.Seconds = time.Since(start).Seconds()
+	return r, err
+}
+
+func openDomains(prefixes []string) ([]*token.Indexed, error) {
+	files := make([]*token.Indexed, 0, len(prefixes))
+	for _, p := range prefixes {
+		f, err := token.OpenIndexed(p)
+		if err != nil {
+			return files, fmt.Errorf("train: %w", err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func closeAll(files []*token.Indexed) {
+	for _, f := range files {
+		f.Close() // read-only maps: nothing to lose
+	}
+}
+
+// model loads the base model, or makes a new one with the job's seed.
+func (j *Job) model(vocab int) (*lm.Model, error) {
+	j.Model.Vocab = vocab
+	if j.Init == "" {
+		return lm.New(j.Model, j.Seed)
+	}
+	m, err := lm.Load(j.Init)
+	if err != nil {
+		return nil, fmt.Errorf("train: load the base model: %w", err)
+	}
+	if m.Config.Vocab != vocab {
+		return nil, fmt.Errorf("train: base model %s has a vocabulary of %d, the tokenizer of %d", j.Init, m.Config.Vocab, vocab)
+	}
+	j.Model = m.Config
+	return m, nil
+}
+
+// fit runs the steps of the job. A loss or gradient that is not finite, or a
+// loss that ends above that of a uniform guess, makes the run a failed one.
+func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch func(Progress)) error {
+	steps, T := j.Steps(), j.Model.Context
+	ws := lm.NewWorkspace(m, j.Batch, T)
+	grad := make([]float32, m.NumParams())
+	adam := j.Optim.AdamW
+	adam.NoDecay = m.NoDecay()
+	schedule := j.schedule()
+	batch := make([]uint32, j.Batch*(T+1))
+	var last float64
+	for step := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for b := range j.Batch {
+			s.Next(batch[b*(T+1) : (b+1)*(T+1)])
+		}
+		clear(grad)
+		loss := m.LossGrad(ws, batch, grad)
+		norm := optim.ClipNorm(grad, j.Optim.Clip)
+		if bad := loss + norm; math.IsNaN(bad) || math.IsInf(bad, 0) {
+			r.Failed = fmt.Sprintf("diverged at step %d: loss %v, gradient norm %v", step, loss, norm)
+			return nil
+		}
+		lr := schedule.At(step)
+		adam.Step(m.Params(), grad, lr)
+		if step >= steps-max(1, steps/10) {
+			last += loss
+		}
+		r.Steps = step + 1
+		if watch != nil {
+			watch(Progress{Step: step + 1, Steps: steps, Tokens: int64(step+1) * int64(j.Batch*T), Loss: loss, LR: lr, Norm: norm})
+		}
+	}
+	r.Loss = last / float64(max(1, steps/10))
+	if r.Loss > math.Log(float64(j.Model.Vocab))+1 {
+		r.Failed = fmt.Sprintf("diverged: final loss %.3f nats per token is above a uniform guess", r.Loss)
+	}
+	return nil
+}
+
+// measure evaluates the target and the test files.
+func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) {
+	if r.Validate, r.Score, err = evaluate(ctx, m, j.Target); err != nil {
+		return err
+	}
+	r.Test, r.TestMean, err = evaluate(ctx, m, j.Test)
+	if bad := r.Score + r.TestMean; math.IsNaN(bad) || math.IsInf(bad, 0) {
+		r.Failed = "the score is not a finite number"
+	}
+	return err
+}
+
+// evaluate returns the result of each term and their weighted mean. A file
+// that two terms share is evaluated once.
+func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) ([]*eval.TaskResult, float64, error) {
+	if len(terms) == 0 {
+		return nil, 0, nil
+	}
+	type key struct {
+		file  string
+		limit int
+	}
+	done := map[key]*eval.TaskResult{}
+	results := make([]*eval.TaskResult, len(terms))
+	for i, t := range terms {
+		k := key{t.File, t.Limit}
+		if done[k] == nil {
+			task, err := eval.LoadTask(t.File)
+			if err != nil {
+				return nil, 0, err
+			}
+			if done[k], err = task.Limit(t.Limit).Evaluate(ctx, m); err != nil {
+				return nil, 0, fmt.Errorf("evaluate %s: %w", filepath.Base(t.File), err)
+			}
+		}
+		results[i] = done[k]
+	}
+	score, err := eval.Objective(terms, results)
+	return results, score, err
+}

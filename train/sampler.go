@@ -1,0 +1,105 @@
+package train
+
+import (
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/token"
+)
+
+// A Sampler draws training sequences so that after every draw the tokens of
+// each domain are within one sequence of its share (plus a phase below one
+// sequence that depends on the seed). A domain is read without repetition, in
+// an order that depends on seed and epoch; the memory is constant.
+type Sampler struct {
+	files   []*token.Indexed
+	weights mix.Mixture
+	phase   []float64
+	drawn   []int64 // sequences
+	total   int64
+	length  int // tokens in a sequence, without the one to predict at its end
+	seed    uint64
+}
+
+// NewSampler draws sequences of length+1 tokens. A domain with weight must
+// hold tokens.
+func NewSampler(files []*token.Indexed, w mix.Mixture, length int, seed uint64) (*Sampler, error) {
+	s := &Sampler{files: files, weights: w, length: length, seed: seed,
+		phase: make([]float64, len(w)), drawn: make([]int64, len(w))}
+	rng := rand.New(rand.NewPCG(seed, 0x5a3b1e))
+	for d := range w {
+		s.phase[d] = rng.Float64() - 0.5
+		if w[d] > 0 && files[d].Tokens() < 2 {
+			return nil, fmt.Errorf("train: domain %d has weight %g but no tokens", d, w[d])
+		}
+	}
+	return s, nil
+}
+
+// Next fills dst, of length+1 tokens, with the next sequence.
+func (s *Sampler) Next(dst []uint32) {
+	best, lag := -1, 0.0
+	for d, w := range s.weights {
+		if w <= 0 {
+			continue
+		}
+		if l := w*float64(s.total+1) + s.phase[d]*min(1, w*float64(s.total+1)) - float64(s.drawn[d]); best < 0 || l > lag {
+			best, lag = d, l
+		}
+	}
+	s.read(dst, best, s.drawn[best])
+	s.drawn[best]++
+	s.total++
+}
+
+// read fills dst with sequence i of domain d, counted over all epochs. The
+// end of a domain is followed by its start.
+func (s *Sampler) read(dst []uint32, d int, i int64) {
+	f := s.files[d]
+	n := f.Tokens()
+	chunks := (n + int64(s.length) - 1) / int64(s.length)
+	epoch := uint64(i / chunks)
+	key := mix64(s.seed ^ mix64(uint64(d)+1) ^ mix64(epoch<<20+7))
+	pos := int64(permute(uint64(i%chunks), uint64(chunks), key))*int64(s.length) + int64(key%uint64(s.length))
+	for got := 0; got < len(dst); {
+		k := f.At(dst[got:], (pos+int64(got))%n)
+		got += k
+	}
+}
+
+// Tokens returns the tokens drawn so far by domain.
+func (s *Sampler) Tokens() []int64 {
+	t := make([]int64, len(s.drawn))
+	for d, n := range s.drawn {
+		t[d] = n * int64(s.length)
+	}
+	return t
+}
+
+// permute maps i in [0, n) to its place in a pseudo-random permutation of
+// [0, n): a four-round Feistel network on the next even number of bits, walked
+// until it lands inside (Black and Rogaway 2002, "Ciphers with Arbitrary
+// Finite Domains").
+func permute(i, n, key uint64) uint64 {
+	half := uint((bits.Len64(max(n, 2)-1) + 1) / 2)
+	mask := uint64(1)<<half - 1
+	for {
+		l, r := i>>half, i&mask
+		for round := range uint64(4) {
+			l, r = r, l^(mix64(r^key^round<<56)&mask)
+		}
+		if i = l<<half | r; i < n {
+			return i
+		}
+	}
+}
+
+// mix64 is the finalizer of SplitMix64 (Steele, Lea and Flood 2014).
+func mix64(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,88 @@
+package train
+
+import (
+	"context"
+	"slices"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/token"
+)
+
+// Scorer gives a model's log-likelihood of texts. Every text starts after the
+// end-of-document token. A context that does not fit is cut on its left; a
+// continuation that does not fit is scored in windows that each see one token
+// of what came before (rolling log-likelihood, as in lm-evaluation-harness).
+type Scorer struct {
+	Tokenizer *token.Tokenizer
+	Model     *lm.Model
+
+	ws *lm.Workspace
+}
+
+// rowsPerBatch sequences are evaluated together.
+const rowsPerBatch = 16
+
+// window is one row of a batch: tokens, of which the last n are scored for
+// request.
+type window struct {
+	request, n int
+	tokens     []uint32
+}
+
+// LogLikelihood implements eval.Model.
+func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval.Likelihood, error) {
+	out := make([]eval.Likelihood, len(reqs))
+	var rows []window
+	for i, r := range reqs {
+		ids := s.Tokenizer.Encode([]uint32{s.Tokenizer.EOD()}, r.Context)
+		at := len(ids)
+		ids = s.Tokenizer.Encode(ids, r.Continuation)
+		out[i] = eval.Likelihood{Tokens: len(ids) - at, Bytes: len(r.Continuation), Greedy: true}
+		rows = s.windows(rows, i, ids, at)
+	}
+	// Rows of similar length waste no padding. The sort is stable, so batches
+	// do not depend on anything but the requests.
+	slices.SortStableFunc(rows, func(a, b window) int { return len(a.tokens) - len(b.tokens) })
+	if s.ws == nil {
+		s.ws = lm.NewWorkspace(s.Model, rowsPerBatch, s.Model.Config.Context)
+	}
+	T := s.Model.Config.Context + 1 // the last token is only predicted
+	tokens := make([]uint32, rowsPerBatch*T)
+	lens, from := make([]int, rowsPerBatch), make([]int, rowsPerBatch)
+	logp, greedy := make([]float32, rowsPerBatch*T), make([]bool, rowsPerBatch*T)
+	for batch := range slices.Chunk(rows, rowsPerBatch) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		width := len(batch[len(batch)-1].tokens)
+		clear(tokens)
+		for b, w := range batch {
+			copy(tokens[b*width:], w.tokens)
+			lens[b], from[b] = len(w.tokens), len(w.tokens)-w.n
+		}
+		n := len(batch) * width
+		s.Model.LogProbsFrom(s.ws, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])
+		for b, w := range batch {
+			for t := len(w.tokens) - w.n; t < len(w.tokens); t++ {
+				out[w.request].LogProb += float64(logp[b*width+t])
+				out[w.request].Greedy = out[w.request].Greedy && greedy[b*width+t]
+			}
+		}
+	}
+	return out, nil
+}
+
+// windows appends the rows that score ids[at:] given ids[:at].
+func (s *Scorer) windows(rows []window, request int, ids []uint32, at int) []window {
+	T := s.Model.Config.Context + 1
+	if n := len(ids) - at; n < T {
+		return append(rows, window{request, n, ids[max(0, len(ids)-T):]})
+	}
+	for at < len(ids) {
+		end := min(at+T-1, len(ids))
+		rows = append(rows, window{request, end - at, ids[at-1 : end]})
+		at = end
+	}
+	return rows
+}

@@ -1,0 +1,103 @@
+// Package train turns a mixture into a score: a proxy model trained on the
+// mixture in this process, or by a command of the user's. Job and Result are
+// plain JSON, so that a trainer can be written in any language.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/lm/optim"
+	"github.com/climb-go/climb/mix"
+)
+
+// Options are the optimizer and the learning-rate schedule: linear warm-up,
+// a stable phase, then decay (WSD; Hu et al. 2024, arXiv 2404.06395).
+type Options struct {
+	LR     float64     `json:"lr" default:"0.003" min:"0" doc:"peak learning rate"`
+	MinLR  float64     `json:"min_lr" default:"0.0001" min:"0" doc:"learning rate at the end of the decay"`
+	Warmup float64     `json:"warmup" default:"0.05" min:"0" max:"1" doc:"share of the steps that warm up"`
+	Decay  float64     `json:"decay" default:"0.5" min:"0" max:"1" doc:"share of the steps, at the end, in which the rate decays"`
+	Clip   float64     `json:"clip" default:"1" min:"0" doc:"largest norm of the gradient"`
+	AdamW  optim.AdamW `json:"adamw"`
+}
+
+// A Job describes one training run completely.
+type Job struct {
+	Mixture   mix.Mixture `json:"mixture"`   // shares of tokens, by domain
+	Seed      uint64      `json:"seed"`      // of the initial weights and the order of the data
+	Domains   []string    `json:"domains"`   // prefixes of the domains' .bin and .idx files
+	Tokenizer string      `json:"tokenizer"` // path of tokenizer.json
+	Model     lm.Config   `json:"model"`
+	Init      string      `json:"init"`   // folder of the base model to continue, "" to start from scratch
+	Tokens    int64       `json:"tokens"` // to train on
+	Batch     int         `json:"batch"`  // sequences
+	Optim     Options     `json:"optim"`
+	Target    []eval.Term `json:"target"` // the score is their weighted mean
+	Test      []eval.Term `json:"test"`   // measured beside it, never part of the score
+	Save      string      `json:"save"`   // folder for the trained weights, "" to drop them
+	Stable    bool        `json:"stable"` // stop at the end of the stable phase: the job of a base model
+}
+
+// A Result is what a run measured. A run that diverged has Failed set and no
+// scores: it is quarantined, never ranked.
+type Result struct {
+	Score    float64            `json:"score"`              // higher is better
+	Validate []*eval.TaskResult `json:"validate,omitempty"` // by term of Job.Target
+	Test     []*eval.TaskResult `json:"test,omitempty"`     // by term of Job.Test
+	TestMean float64            `json:"test_mean"`          // the objective on the test files
+	Loss     float64            `json:"loss"`               // nats per token, mean of the last tenth of the steps
+	Tokens   []int64            `json:"tokens"`             // consumed, by domain
+	Steps    int                `json:"steps"`
+	Seconds  float64            `json:"seconds"`
+	Failed   string             `json:"failed,omitempty"`
+}
+
+// Progress is one line of a run's progress.jsonl.
+type Progress struct {
+	Step   int     `json:"step"`
+	Steps  int     `json:"steps"`
+	Tokens int64   `json:"tokens"`
+	Loss   float64 `json:"loss"` // nats per token of this step
+	LR     float64 `json:"lr"`
+	Norm   float64 `json:"grad_norm"`
+}
+
+// A Trainer runs jobs. It must be a pure function of the job.
+type Trainer interface {
+	Train(ctx context.Context, j Job, watch func(Progress)) (*Result, error)
+}
+
+// Check reports what makes the job impossible.
+func (j *Job) Check() error {
+	if len(j.Mixture) != len(j.Domains) {
+		return fmt.Errorf("train: %d weights for %d domains", len(j.Mixture), len(j.Domains))
+	}
+	if err := j.Mixture.Check(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if j.Batch < 1 || j.Tokens < 1 {
+		return errors.New("train: batch and tokens must be positive")
+	}
+	return nil
+}
+
+// Steps is the number of optimizer steps of the job.
+func (j *Job) Steps() int {
+	per := int64(j.Batch) * int64(j.Model.Context)
+	return int(max(1, (j.Tokens+per-1)/per))
+}
+
+// schedule is the job's learning rate by step.
+func (j *Job) schedule() optim.WSD {
+	n := j.Steps()
+	s := optim.WSD{Peak: j.Optim.LR, Min: min(j.Optim.MinLR, j.Optim.LR), Warmup: int(j.Optim.Warmup * float64(n))}
+	if !j.Stable {
+		s.Decay = min(int(j.Optim.Decay*float64(n)), n-s.Warmup)
+	}
+	s.Stable = n - s.Warmup - s.Decay
+	return s
+}

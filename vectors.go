@@ -1,0 +1,335 @@
+package climb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/corpus"
+	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/vec"
+)
+
+// batchRows is the number of documents that are embedded, labeled or assigned
+// together.
+const batchRows = 256
+
+type embedOptions struct {
+	Seed  uint64      `json:"seed"`
+	Embed EmbedConfig `json:"embed"`
+}
+
+// vectorizerStage fits the embedder on a sample.
+var vectorizerStage = &stage{
+	name: "vectorizer", title: "fit the embedder", format: 1, inputs: []string{"corpus", "rows"},
+	options: func(r *Run) (any, error) { return embedOptions{r.Config.Seed, r.Config.Embed}, nil },
+	tasks:   one,
+	run: func(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+		var o embedOptions
+		if err := p.Option(&o); err != nil {
+			return err
+		}
+		t, err := openTexts(p)
+		if err != nil {
+			return err
+		}
+		var sample []string
+		limit := o.Embed.Lexical.MaxBytes
+		err = t.sample(ctx, o.Embed.Lexical.Sample, o.Seed, nil, func(_ int, d corpus.Document) error {
+			sample = append(sample, cutBytes(d.Text, limit))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		m, err := o.Embed.Lexical.Fit(ctx, sample, o.Seed, runtime.GOMAXPROCS(0))
+		if err != nil {
+			return err
+		}
+		f, err := a.Create("lexical.model")
+		if err != nil {
+			return err
+		}
+		if err := m.Save(f); err != nil {
+			return err
+		}
+		return f.Close()
+	},
+}
+
+// cutBytes copies at most n bytes of s, so that the rest can be freed.
+func cutBytes(s string, n int) string {
+	if n <= 0 || len(s) <= n {
+		return s
+	}
+	return string([]byte(s[:n]))
+}
+
+// embedStage writes part-NNNNN.npy, float16, one row for each document of the
+// shard, and part-NNNNN.ids, the ids as JSON strings, one a line.
+var embedStage = &stage{
+	name: "embed", title: "embed every document", format: 1, inputs: []string{"corpus", "rows", "vectorizer"},
+	options: func(r *Run) (any, error) { return r.Config.Embed.Method, nil },
+	tasks:   perShard,
+	run:     embedShard,
+	amount:  textBytes,
+}
+
+func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	f, err := os.Open(filepath.Join(p.Input("vectorizer"), "lexical.model"))
+	if err != nil {
+		return err
+	}
+	m, err := embedding.LoadLexical(f)
+	f.Close()
+	if err != nil {
+		return fmt.Errorf("read the embedder: %w", err)
+	}
+	out, err := a.Create(part(n, "npy"))
+	if err != nil {
+		return err
+	}
+	w, err := vec.NewNPYWriter(out, "<f2", m.Dim())
+	if err != nil {
+		return err
+	}
+	var ids []byte
+	x := make([]float32, batchRows*m.Dim())
+	err = batches(ctx, p, n, a, func(docs []corpus.Document, texts []string) error {
+		for _, d := range docs {
+			ids = append(strconv.AppendQuote(ids, d.ID), '\n')
+		}
+		if err := m.Embed(ctx, x[:len(texts)*m.Dim()], texts); err != nil {
+			return err
+		}
+		return w.WriteFloats(x[:len(texts)*m.Dim()])
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	a.Count("without_features", m.Empty())
+	return a.WriteFile(part(n, "ids"), ids)
+}
+
+// batches gives the documents of a shard in groups of batchRows.
+func batches(ctx context.Context, p *task.Plan, n int, a *task.Attempt, use func([]corpus.Document, []string) error) error {
+	t, err := openTexts(p)
+	if err != nil {
+		return err
+	}
+	docs, texts := make([]corpus.Document, 0, batchRows), make([]string, 0, batchRows)
+	done := int64(0)
+	flush := func() error {
+		if len(docs) == 0 {
+			return nil
+		}
+		err := use(docs, texts)
+		done += int64(len(docs))
+		a.Report(done, t.scan.Rows[n])
+		docs, texts = docs[:0], texts[:0]
+		return err
+	}
+	for d, err := range t.shard(ctx, n) {
+		if err != nil {
+			return err
+		}
+		docs, texts = append(docs, d), append(texts, d.Text)
+		if len(docs) == batchRows {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+type clusterOptions struct {
+	Seed    uint64        `json:"seed"`
+	Cluster ClusterConfig `json:"cluster"`
+}
+
+// centroidsStage fits the clusters on a sample of the vectors and writes
+// centroids.npy, float32.
+var centroidsStage = &stage{
+	name: "centroids", title: "fit the clusters", format: 1, inputs: []string{"rows", "embed"},
+	options: func(r *Run) (any, error) { return clusterOptions{r.Config.Seed, r.Config.Cluster}, nil },
+	tasks:   one,
+	run: func(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+		var o clusterOptions
+		if err := p.Option(&o); err != nil {
+			return err
+		}
+		x, n, dim, err := sampleVectors(p, o.Cluster.Sample, o.Seed)
+		if err != nil {
+			return err
+		}
+		c, err := o.Cluster.KMeans.Fit(ctx, x, n, dim, o.Seed, runtime.GOMAXPROCS(0))
+		if err != nil {
+			return err
+		}
+		a.Count("clusters", int64(c.K))
+		a.Count("iterations", int64(c.Iterations))
+		a.Count("sample", int64(n))
+		return writeNPY(a, "centroids.npy", "<f4", c.D, c.X)
+	},
+}
+
+// writeNPY writes a float matrix as an output.
+func writeNPY(a *task.Attempt, name, dtype string, cols int, x []float32) error {
+	f, err := a.Create(name)
+	if err != nil {
+		return err
+	}
+	w, err := vec.NewNPYWriter(f, dtype, cols)
+	if err != nil {
+		return err
+	}
+	if err := w.WriteFloats(x); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// sampleVectors loads about limit rows spread over all shards.
+func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim int, err error) {
+	var scan scanReport
+	if err := readJSON(filepath.Join(p.Input("rows"), "scan.json"), &scan); err != nil {
+		return nil, 0, 0, err
+	}
+	next := stratified(scan.Documents, int64(limit), seed^0x51)
+	want, more := next()
+	var base int64
+	for shard, rows := range scan.Rows {
+		r, err := vec.OpenNPY(filepath.Join(p.Input("embed"), part(shard, "npy")))
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		if h := r.Header; int64(h.Rows) != rows || dim != 0 && h.Cols != dim {
+			r.Close()
+			return nil, 0, 0, fmt.Errorf("%s has %d rows of %d, want %d of %d", part(shard, "npy"), h.Rows, h.Cols, rows, dim)
+		}
+		dim = r.Header.Cols
+		for ; more && want < base+rows; want, more = next() {
+			x = append(x, make([]float32, dim)...)
+			if err = r.SeekRow(int(want - base)); err == nil {
+				_, err = r.ReadFloats(x[n*dim:])
+			}
+			if err != nil {
+				r.Close()
+				return nil, 0, 0, err
+			}
+			n++
+		}
+		r.Close()
+		base += rows
+	}
+	return x, n, dim, nil
+}
+
+// clusterStage writes the cluster of every document, part-NNNNN.npy, int32,
+// and its distance from the centroid, part-NNNNN.dist.npy, float32.
+var clusterStage = &stage{
+	name: "cluster", title: "assign every document", format: 1, inputs: []string{"corpus", "rows", "embed", "centroids"},
+	options: func(r *Run) (any, error) { return r.Config.Cluster.Method, nil },
+	tasks:   perShard,
+	run:     clusterShard,
+}
+
+// readCentroids loads the output of the centroids stage.
+func readCentroids(dir string) (*cluster.Centroids, error) {
+	x, h, err := readNPY(filepath.Join(dir, "centroids.npy"))
+	return &cluster.Centroids{K: h.Rows, D: h.Cols, X: x}, err
+}
+
+// readNPY loads a whole float matrix.
+func readNPY(path string) ([]float32, vec.NPYHeader, error) {
+	r, err := vec.OpenNPY(path)
+	if err != nil {
+		return nil, vec.NPYHeader{}, err
+	}
+	defer r.Close()
+	h := r.Header
+	x := make([]float32, h.Rows*max(1, h.Cols))
+	if len(x) > 0 {
+		_, err = r.ReadFloats(x)
+	}
+	return x, h, err
+}
+
+// readInts loads a whole integer column.
+func readInts(path string) ([]int32, error) {
+	r, err := vec.OpenNPY(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	x := make([]int32, r.Header.Rows)
+	if len(x) > 0 {
+		_, err = r.ReadInts(x)
+	}
+	return x, err
+}
+
+// writeInts writes an integer column as an output.
+func writeInts(a *task.Attempt, name, dtype string, x []int32) error {
+	f, err := a.Create(name)
+	if err != nil {
+		return err
+	}
+	w, err := vec.NewNPYWriter(f, dtype, 0)
+	if err != nil {
+		return err
+	}
+	if err := w.WriteInts(x); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func clusterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	c, err := readCentroids(p.Input("centroids"))
+	if err != nil {
+		return err
+	}
+	in, err := vec.OpenNPY(filepath.Join(p.Input("embed"), part(n, "npy")))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	rows := in.Header.Rows
+	ids, dist := make([]int32, rows), make([]float32, rows)
+	const block = 4096
+	x := make([]float32, block*c.D)
+	for at := 0; at < rows; at += block {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k := min(block, rows-at)
+		if _, err := in.ReadFloats(x[:k*c.D]); err != nil {
+			return err
+		}
+		c.Assign(ids[at:at+k], dist[at:at+k], x[:k*c.D], k, 1)
+		a.Report(int64(at+k), int64(rows))
+	}
+	if err := writeInts(a, part(n, "npy"), "<i4", ids); err != nil {
+		return err
+	}
+	return writeNPY(a, part(n, "dist.npy"), "<f4", 0, dist)
+}
