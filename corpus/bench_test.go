@@ -6,26 +6,10 @@ import (
 	"bytes"
 	"context"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 )
-
-// data is a path under the shared test data; the test is skipped without it.
-func data(tb testing.TB, elem ...string) string {
-	tb.Helper()
-	dir := os.Getenv("CLIMB_TEST_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "data")
-	}
-	path := filepath.Join(append([]string{dir}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		tb.Skipf("no test data: %v (set CLIMB_TEST_DATA)", err)
-	}
-	return path
-}
 
 // cpuTime is the processor time of this process so far, seconds.
 func cpuTime() float64 {

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -290,6 +291,52 @@ func TestReadStops(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "fewer than when it was cut") {
 			t.Errorf("a file that shrank: %v", err)
 		}
+	}
+}
+
+// data is a path under the shared test data; the test is skipped without it.
+func data(tb testing.TB, elem ...string) string {
+	tb.Helper()
+	dir := os.Getenv("CLIMB_TEST_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "data")
+	}
+	path := filepath.Join(append([]string{dir}, elem...)...)
+	if _, err := os.Stat(path); err != nil {
+		tb.Skipf("no test data: %v (set CLIMB_TEST_DATA)", err)
+	}
+	return path
+}
+
+// Real text is read as by encoding/json.
+func TestRealCorpus(t *testing.T) {
+	dir := data(t, "mini", "corpus")
+	docs, bad, err := readAll(t, Options{Inputs: []string{dir}})
+	if err != nil || bad.Dropped() != 0 {
+		t.Fatal(err, bad)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, path := range files {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := json.NewDecoder(bytes.NewReader(content)); d.More(); n++ {
+			var want struct{ ID, Text, Source string }
+			if err := d.Decode(&want); err != nil {
+				t.Fatal(err)
+			}
+			if got := docs[n]; got.ID != want.ID || got.Text != want.Text || got.Source != want.Source || got.Path != path || got.Fields != nil {
+				t.Fatalf("document %d is not as encoding/json reads it: %s:%d", n, got.Path, got.Line)
+			}
+		}
+	}
+	if n != len(docs) {
+		t.Errorf("%d documents, want %d", len(docs), n)
 	}
 }
 
