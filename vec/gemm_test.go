@@ -222,7 +222,9 @@ func TestGemmDoesNotAllocate(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 1))
 		g := newGemmCase(rng, true, true, 50, 70, 300, 1, 0)
-		if n := testing.AllocsPerRun(50, func() { g.run(g.c) }); n >= 1 {
+		// Without the pool it would be 4; under the race detector the pool drops
+		// a quarter of what it is given.
+		if n := testing.AllocsPerRun(50, func() { g.run(g.c) }); n >= 2 {
 			t.Fatalf("%v allocations per call", n)
 		}
 	})
