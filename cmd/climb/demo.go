@@ -97,6 +97,12 @@ func demoConfig(o *runOptions) (*climb.Config, error) {
 const demoYAML = `preset: laptop
 corpus:
   inputs: [%q]
+tokens: {vocab: 2048}
+proxy:
+  model: {layers: 2, width: 96, heads: 3, context: 128}
+  tokens: 200000
+search:
+  rounds: [14, 7, 3]
 target:
   validation:
     - {file: %q, limit: 40}

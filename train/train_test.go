@@ -1,0 +1,325 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/token"
+)
+
+// world writes a tokenizer and one token file for each text.
+func world(t *testing.T, texts ...string) (tokenizer string, domains []string, tok *token.Tokenizer) {
+	t.Helper()
+	dir := t.TempDir()
+	tok, err := token.Train(slices.Values(texts), token.TrainOptions{Vocab: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer = filepath.Join(dir, "tokenizer.json")
+	write(t, tokenizer, func(f *os.File) error { return tok.Save(f) })
+	for i, text := range texts {
+		prefix := filepath.Join(dir, string(rune('a'+i)))
+		write(t, prefix+".bin", func(bin *os.File) error {
+			idx, err := os.Create(prefix + ".idx")
+			if err != nil {
+				return err
+			}
+			defer idx.Close()
+			w, err := token.NewIndexWriter(bin, idx, token.Dtype(tok.Vocab()))
+			if err != nil {
+				return err
+			}
+			if err := w.Add(append(tok.Encode(nil, text), tok.EOD())); err != nil {
+				return err
+			}
+			return w.Close()
+		})
+		domains = append(domains, prefix)
+	}
+	return tokenizer, domains, tok
+}
+
+func write(t *testing.T, path string, use func(*os.File) error) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := use(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPermute(t *testing.T) {
+	for _, n := range []uint64{1, 2, 3, 4, 5, 17, 64, 1000} {
+		seen := make([]bool, n)
+		for i := range n {
+			j := permute(i, n, 42)
+			if j >= n || seen[j] {
+				t.Fatalf("n %d: %d goes to %d, which is outside or taken", n, i, j)
+			}
+			seen[j] = true
+		}
+	}
+}
+
+// After any number of draws each domain is within two sequences of its share.
+func TestSamplerKeepsShares(t *testing.T) {
+	_, domains, _ := world(t, strings.Repeat("alpha beta ", 500), strings.Repeat("gamma delta ", 300), strings.Repeat("x ", 50))
+	files, err := openDomains(domains)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(files)
+	rapid.Check(t, func(t *rapid.T) {
+		w, err := mix.Normalize([]float64{rapid.Float64Range(0, 1).Draw(t, "a"), rapid.Float64Range(0, 1).Draw(t, "b"), 0.01})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := NewSampler(files, w, 8, rapid.Uint64().Draw(t, "seed"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]uint32, 9)
+		for i := range 200 {
+			s.Next(dst)
+			for d, n := range s.Tokens() {
+				if off := math.Abs(float64(n)/8 - w[d]*float64(i+1)); off > 2 {
+					t.Fatalf("after %d draws domain %d is %.2f sequences off its share %g", i+1, d, off, w[d])
+				}
+			}
+		}
+	})
+}
+
+// One epoch reads every token of a domain once, but for the few that the wrap
+// at the end repeats.
+func TestSamplerReadsAnEpoch(t *testing.T) {
+	_, domains, _ := world(t, "the quick brown fox jumps over the lazy dog and runs away from the big bad wolf of the woods")
+	files, err := openDomains(domains)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(files)
+	s, err := NewSampler(files, mix.Mixture{1}, 4, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := files[0].Tokens()
+	var got, want []uint32
+	dst := make([]uint32, 5)
+	for range (n + 3) / 4 {
+		s.Next(dst)
+		got = append(got, dst[:4]...)
+	}
+	all := make([]uint32, n)
+	files[0].At(all, 0)
+	want = append(want, all...)
+	for _, x := range want {
+		i := slices.Index(got, x)
+		if i < 0 {
+			t.Fatalf("token %d of the domain was not read in the first epoch", x)
+		}
+		got = slices.Delete(got, i, i+1)
+	}
+	if len(got) >= 4 {
+		t.Errorf("%d tokens were read twice, want fewer than a sequence", len(got))
+	}
+}
+
+func testJob(tokenizer string, domains []string, target string) Job {
+	return Job{Mixture: mix.Mixture{0.5, 0.5}, Seed: 3, Domains: domains, Tokenizer: tokenizer,
+		Model: lm.Config{Layers: 1, Width: 16, Heads: 2, Context: 16}, Tokens: 6000, Batch: 4,
+		Target: []eval.Term{{File: target, Metric: "bpb", Weight: 1}}}
+}
+
+func targetFile(t *testing.T, text string) string {
+	path := filepath.Join(t.TempDir(), "target.jsonl")
+	line, err := json.Marshal(map[string]string{"id": "1", "text": text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(line, '\n'), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A proxy trained on the target's own language scores better than one trained
+// on another; the same job gives the same result.
+func TestProxyLearnsItsMixture(t *testing.T) {
+	a, b := strings.Repeat("red green blue yellow red blue. ", 80), strings.Repeat("17 + 25 = 42; 9 * 8 = 72; ", 80)
+	tokenizer, domains, _ := world(t, a, b)
+	j := testJob(tokenizer, domains, targetFile(t, a[:200]))
+	scores := map[string]float64{}
+	for name, w := range map[string]mix.Mixture{"a": {0.9, 0.1}, "b": {0.1, 0.9}, "a again": {0.9, 0.1}} {
+		j.Mixture = w
+		r, err := Proxy{}.Train(context.Background(), j, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Failed != "" {
+			t.Fatal(r.Failed)
+		}
+		scores[name] = r.Score
+		total := r.Tokens[0] + r.Tokens[1]
+		if want := int64(j.Steps() * j.Batch * j.Model.Context); total != want {
+			t.Errorf("%d tokens consumed, want %d", total, want)
+		}
+		if off := float64(r.Tokens[0]) - w[0]*float64(total); math.Abs(off) > 2*16 {
+			t.Errorf("mixture %v: domain 0 is %.0f tokens off", w, off)
+		}
+	}
+	if scores["a"] <= scores["b"] {
+		t.Errorf("score %.4f of the target's language, %.4f of the other: the mixture has no effect", scores["a"], scores["b"])
+	}
+	if scores["a"] != scores["a again"] {
+		t.Errorf("the same job scored %v and %v", scores["a"], scores["a again"])
+	}
+}
+
+// A run with an absurd learning rate is set aside, not scored.
+func TestDivergedRunIsSetAside(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 40)
+	tokenizer, domains, _ := world(t, a, a)
+	j := testJob(tokenizer, domains, targetFile(t, a[:100]))
+	j.Optim.LR, j.Optim.MinLR = 1e4, 1e4
+	r, err := Proxy{}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Failed == "" || len(r.Validate) > 0 {
+		t.Errorf("failed %q, %d results; want a reason and none", r.Failed, len(r.Validate))
+	}
+}
+
+// A model saved as a base is continued: it starts where the other ended.
+func TestContinueFromBase(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 40)
+	tokenizer, domains, _ := world(t, a, a)
+	j := testJob(tokenizer, domains, targetFile(t, a[:100]))
+	j.Stable, j.Save, j.Target = true, filepath.Join(t.TempDir(), "base"), nil
+	base, err := Proxy{}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Init, j.Save, j.Stable, j.Optim.LR = j.Save, "", false, 1e-5
+	var first float64
+	if _, err := (Proxy{}).Train(context.Background(), j, func(p Progress) {
+		if p.Step == 1 {
+			first = p.Loss
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(first-base.Loss) > 0.5 {
+		t.Errorf("the continued run starts at loss %.3f, the base ended at %.3f", first, base.Loss)
+	}
+}
+
+// The scorer agrees with a token-by-token sum over single rows, for texts that
+// fit the context and texts that do not.
+func TestScorerAgainstSingleRows(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 40)
+	_, _, tok := world(t, a)
+	m, err := lm.New(lm.Config{Vocab: tok.Vocab(), Layers: 2, Width: 16, Heads: 2, Context: 16}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("7 8 9 q z ", 12)
+	reqs := []eval.Request{{Context: "red", Continuation: " green"}, {Context: "", Continuation: "blue"},
+		{Context: long, Continuation: " red blue"}, {Context: "red", Continuation: " " + long}, {Context: "", Continuation: long}}
+	got, err := (&Scorer{Tokenizer: tok, Model: m}).LogLikelihood(context.Background(), reqs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range reqs {
+		want, n := reference(m, tok, r)
+		if math.Abs(got[i].LogProb-want) > 1e-3*math.Abs(want) || got[i].Tokens != n || got[i].Bytes != len(r.Continuation) {
+			t.Errorf("request %d: %.6f over %d tokens, want %.6f over %d", i, got[i].LogProb, got[i].Tokens, want, n)
+		}
+	}
+}
+
+// reference scores each continuation token in a row of its own: the context
+// that the scorer's documentation promises, then the token.
+func reference(m *lm.Model, tok *token.Tokenizer, r eval.Request) (sum float64, n int) {
+	T := m.Config.Context
+	ids := tok.Encode([]uint32{tok.EOD()}, r.Context)
+	at := len(ids)
+	ids = tok.Encode(ids, r.Continuation)
+	n = len(ids) - at
+	ws := lm.NewWorkspace(m, 1, T)
+	for k := at; k < len(ids); k++ {
+		from := max(0, len(ids)-T-1)
+		if n > T { // windows of T tokens that see one token before
+			from = at + (k-at)/T*T - 1
+		}
+		row := ids[from : k+1]
+		dst := make([]float32, len(row))
+		m.LogProbs(ws, row, []int{len(row)}, dst, nil)
+		sum += float64(dst[len(row)-1])
+	}
+	return sum, n
+}
+
+func TestCancel(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 40)
+	tokenizer, domains, _ := world(t, a, a)
+	ctx, cancel := context.WithCancel(context.Background())
+	steps := 0
+	_, err := Proxy{}.Train(ctx, testJob(tokenizer, domains, targetFile(t, a[:100])), func(Progress) { steps++; cancel() })
+	if err != context.Canceled || steps != 1 {
+		t.Errorf("error %v after %d steps, want context.Canceled after 1", err, steps)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh to play the user's trainer")
+	}
+	j := Job{Mixture: mix.Mixture{0.25, 0.75}, Domains: []string{"a", "b"}, Tokens: 1, Batch: 1}
+	for name, c := range map[string]struct{ script, err string }{
+		"good":       {`grep -q '0.25' "$0" && echo '{"score": -1.5, "tokens": [1, 3]}' > "$1"`, ""},
+		"no result":  {`true`, "left no result"},
+		"no score":   {`echo '{}' > "$1"`, "has no score"},
+		"not JSON":   {`echo 'score 1' > "$1"`, "its result"},
+		"exits 3":    {`echo trouble >&2; exit 3`, "trouble"},
+		"bad tokens": {`echo '{"score": 1, "tokens": [1]}' > "$1"`, "not 2"},
+	} {
+		r, err := Command{Args: []string{"sh", "-c", c.script, "{job}", "{result}"}}.Train(context.Background(), j, nil)
+		switch {
+		case c.err == "" && (err != nil || r.Score != -1.5):
+			t.Errorf("%s: %v, %v", name, r, err)
+		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)):
+			t.Errorf("%s: error %v, want one with %q", name, err, c.err)
+		}
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	j := Job{Tokens: 1600, Batch: 1, Model: lm.Config{Context: 16}, Optim: Options{LR: 1, MinLR: 0.1, Warmup: 0.1, Decay: 0.5}}
+	s := j.schedule()
+	if s.Warmup != 10 || s.Decay != 50 || s.Stable != 40 || s.At(99) != 0.1 {
+		t.Errorf("schedule %+v ends at %g; want 10 + 40 + 50 steps that end at 0.1", s, s.At(99))
+	}
+	j.Stable = true
+	if s = j.schedule(); s.At(99) != 1 {
+		t.Errorf("a base model's schedule ends at %g, want the peak", s.At(99))
+	}
+}
