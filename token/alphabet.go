@@ -1,7 +1,5 @@
 package token
 
-import "strings"
-
 // The byte-level alphabet of GPT-2 (Radford et al. 2019, bytes_to_unicode):
 // every byte is written in tokenizer.json as one printable rune. The bytes
 // '!'..'~', 0xA1..0xAC and 0xAE..0xFF stand for themselves; the other 68 are
@@ -21,17 +19,8 @@ func makeAlphabet() (runes [256]rune, bytes map[rune]byte) {
 	return runes, bytes
 }
 
-// spell writes bytes in the alphabet.
-func spell(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		b.WriteRune(alphabet[s[i]])
-	}
-	return b.String()
-}
-
-// unspell is the inverse of spell. A name with a rune outside the alphabet is
-// taken as it is, as Hugging Face's ByteLevel decoder does.
+// unspell gives the bytes that a name in the alphabet stands for. A name with a
+// rune outside the alphabet is taken as it is, as Hugging Face's ByteLevel decoder does.
 func unspell(name string) string {
 	b := make([]byte, 0, len(name))
 	for _, r := range name {

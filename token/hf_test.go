@@ -20,10 +20,13 @@ import (
 // CLIMB_TEST_HF is a folder in which `npm install tokenizers@0.23.2` was run, it
 // is run on many more texts; with -update its answers are recorded anew.
 
-func runHF(t testing.TB, stdin []byte, args ...string) []byte {
+func needHF(t testing.TB) {
 	if os.Getenv("CLIMB_TEST_HF") == "" {
 		t.Skip("CLIMB_TEST_HF is not set to a folder with npm's package tokenizers")
 	}
+}
+
+func runHF(t testing.TB, stdin []byte, args ...string) []byte {
 	cmd := exec.Command("node", append([]string{"testdata/hf.cjs"}, args...)...)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), os.Stderr
 	out, err := cmd.Output()
@@ -103,6 +106,7 @@ func TestEncodeAsRecordedFromHuggingFace(t *testing.T) {
 }
 
 func TestEncodeAsHuggingFace(t *testing.T) {
+	needHF(t)
 	texts := append(nastyTexts(4000), miniTexts(t)...)
 	for _, p := range patterns {
 		tok, err := Train(slices.Values(texts), TrainOptions{Vocab: 8192, Pattern: p.name})
@@ -149,6 +153,7 @@ func TestTrainAsHuggingFace(t *testing.T) {
 		}
 	}
 	t.Run("mini", func(t *testing.T) {
+		needHF(t)
 		text := strings.SplitAfter(strings.Join(miniTexts(t), "\n"), "\n")
 		path := filepath.Join(t.TempDir(), "text.txt")
 		if err := os.WriteFile(path, []byte(strings.Join(text, "")), 0o666); err != nil {

@@ -64,6 +64,7 @@ type IndexWriter struct {
 	lengths []int32 // of the last documents
 	spill   *os.File
 	buf     []byte
+	failed  error // the first write error: the files cannot be completed
 }
 
 // lengthsInMemory is a variable for tests.
@@ -108,13 +109,15 @@ func (w *IndexWriter) Add(doc []uint32) error {
 		}
 	}
 	w.buf = b
-	if _, err := w.bin.Write(b); err != nil {
-		return fmt.Errorf("write tokens: %w", err)
+	if len(w.lengths) == lengthsInMemory && w.failed == nil {
+		w.failed = w.spillLengths()
 	}
-	if len(w.lengths) == lengthsInMemory {
-		if err := w.spillLengths(); err != nil {
-			return err
-		}
+	if w.failed != nil {
+		return w.failed
+	}
+	if _, err := w.bin.Write(b); err != nil {
+		w.failed = fmt.Errorf("write tokens: %w", err)
+		return w.failed
 	}
 	w.lengths = append(w.lengths, int32(len(doc)))
 	w.docs++
@@ -125,7 +128,9 @@ func (w *IndexWriter) Add(doc []uint32) error {
 func (w *IndexWriter) spillLengths() error {
 	err := error(nil)
 	if w.spill == nil {
-		w.spill, err = os.CreateTemp(w.TempDir, "climb-lengths-*")
+		if w.spill, err = os.CreateTemp(w.TempDir, "climb-lengths-*"); err == nil {
+			os.Remove(w.spill.Name()) // unix keeps it until it is closed, so that a killed process leaves nothing; elsewhere Close removes it
+		}
 	}
 	if err == nil {
 		err = binary.Write(w.spill, binary.LittleEndian, w.lengths)
@@ -141,6 +146,9 @@ func (w *IndexWriter) spillLengths() error {
 // give up, as it removes the temporary file.
 func (w *IndexWriter) Close() error {
 	defer w.removeSpill()
+	if w.failed != nil {
+		return w.failed
+	}
 	if err := w.bin.Flush(); err != nil {
 		return fmt.Errorf("write tokens: %w", err)
 	}
