@@ -222,7 +222,9 @@ func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 			return err
 		}
 	}
-	r.endStage(p, e, start, len(missing) == 0)
+	if len(p.Tasks) > 0 { // a stage without tasks is not needed with these options
+		r.endStage(p, e, start, len(missing) == 0)
+	}
 	if s.after != nil {
 		return s.after(r, p)
 	}

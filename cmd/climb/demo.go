@@ -100,9 +100,9 @@ corpus:
 tokens: {vocab: 2048}
 proxy:
   model: {layers: 2, width: 96, heads: 3, context: 128}
-  tokens: 200000
+  tokens: 150000
 search:
-  rounds: [14, 7, 3]
+  rounds: [12, 6, 3]
 target:
   validation:
     - {file: %q, limit: 40}
