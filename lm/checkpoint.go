@@ -2,12 +2,15 @@ package lm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -109,7 +112,11 @@ func writeFile(dir, name string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		return nil // file systems, and Windows, that do not sync directories
+	}
+	return err
 }
 
 // Load reads a model that Save wrote, or another Llama checkpoint in one
