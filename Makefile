@@ -1,0 +1,21 @@
+.PHONY: build test lint bench docs ci
+
+build: # ./climb
+	CGO_ENABLED=0 go build -o climb ./cmd/climb
+
+test:
+	go test ./...
+
+lint:
+	gofmt -l $$(git ls-files '*.go')
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+bench:
+	go test -run '^$$' -bench . ./...
+
+docs: # docs/methods.md, from the code
+	go run ./cmd/climb methods --markdown > docs/methods.md
+
+ci:
+	.ci/run

@@ -1,0 +1,127 @@
+package climb_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/climb-go/climb"
+
+// policy says what the code of each package may import. It is a statement of
+// policy: DO NOT CHANGE IT TO FIX BUILDS. A package names only packages that
+// stand above it, so arrows point one way. The standard library and package
+// option are free to all; cgo and unsafe are free to none (token maps files with
+// the latter on Windows). Tests may import what they like.
+var policy = []struct {
+	name   string // folder
+	ours   string // packages of this module
+	theirs string // third parties, with everything below the path
+}{
+	{"option", "", ""},
+
+	{"vec", "", "golang.org/x/sys"},
+	{"mix", "", ""},
+	{"token", "", "golang.org/x/sys unsafe"},
+	{"eval", "", "github.com/klauspost/compress gonum.org/v1/gonum"},
+	{"task", "", ""},
+	{"launch", "task", ""},
+
+	{"corpus", "", "github.com/klauspost/compress golang.org/x/sync"},
+	{"embed", "vec token", "gonum.org/v1/gonum"},
+	{"label", "vec", ""},
+	{"cluster", "vec", ""},
+	{"lm", "vec", ""},
+	{"lm/optim", "vec", ""},
+	{"train", "corpus eval lm lm/optim mix token", ""},
+	{"predict", "mix", "gonum.org/v1/gonum"},
+	{"search", "mix predict", ""},
+	{"export", "corpus mix token", "github.com/klauspost/compress"},
+	{"report", "search task", ""},
+
+	{".", "cluster corpus embed eval export label launch lm lm/optim mix option predict report search task token train vec",
+		"github.com/goccy/go-yaml golang.org/x/sys"},
+	{"demo", "", ""},
+	{"cmd/climb", ". corpus demo report task", "github.com/spf13/cobra golang.org/x/term"},
+}
+
+// TestImports parses in this process: a test that asked the go command would
+// be answered from the test cache after a violation.
+func TestImports(t *testing.T) {
+	files := goFiles(t)
+	for i, p := range policy {
+		for _, dep := range strings.Fields(p.ours) {
+			above := slices.ContainsFunc(policy[:i], func(q struct{ name, ours, theirs string }) bool { return q.name == dep })
+			if !above {
+				t.Errorf("policy: %s may import %s, which does not stand above it", p.name, dep)
+			}
+		}
+		if len(files[p.name]) == 0 {
+			t.Errorf("policy: there is no package %s", p.name)
+		}
+		for _, file := range files[p.name] {
+			checkImports(t, file, append(strings.Fields(p.ours), "option"), strings.Fields(p.theirs))
+		}
+		delete(files, p.name)
+	}
+	for name := range files {
+		t.Errorf("package %s has no line in the policy: say in deps_test.go what it may import, and in ARCHITECTURE.md what it is", name)
+	}
+}
+
+func checkImports(t *testing.T, file string, ours, theirs []string) {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range f.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(name, "/")
+		switch rest, own := strings.CutPrefix(name+"/", module+"/"); {
+		case own:
+			if rest = strings.TrimSuffix(rest, "/"); rest == "" {
+				rest = "."
+			}
+			if !slices.Contains(ours, rest) {
+				t.Errorf("%s imports %s, which the arrows of this project do not allow", file, name)
+			}
+		case name == "C", name == "unsafe", strings.Contains(first, "."):
+			if !slices.ContainsFunc(theirs, func(p string) bool { return name == p || strings.HasPrefix(name, p+"/") }) {
+				t.Errorf("%s imports %s, which is not among the dependencies of its package", file, name)
+			}
+		}
+	}
+}
+
+// goFiles finds the files of every package that are not tests, by folder.
+// Folders that the go command ignores are left out.
+func goFiles(t *testing.T) map[string][]string {
+	files := map[string][]string{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		switch base := path.Base(name); {
+		case err != nil || name == ".":
+			return err
+		case d.IsDir():
+			if base == "testdata" || base[0] == '.' || base[0] == '_' {
+				return fs.SkipDir
+			}
+		case strings.HasSuffix(base, ".go") && !strings.HasSuffix(base, "_test.go"):
+			files[path.Dir(name)] = append(files[path.Dir(name)], filepath.FromSlash(name))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
