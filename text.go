@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/task"
@@ -155,22 +156,34 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 type texts struct {
 	options corpus.Options
 	shards  []corpus.Shard
+	stamps  map[string]task.FileStamp
 	rowsDir string
 	scan    scanReport
 }
 
+// opened holds the texts of a run, which never change, for the next task.
+var opened sync.Map // corpus and rows directories -> *texts
+
 // openTexts finds the documents from the directories of the corpus and rows
 // stages.
 func openTexts(p *task.Plan) (*texts, error) {
-	return openTextsIn(p.Input("corpus"), p.Input("rows"))
+	key := [2]string{p.Input("corpus"), p.Input("rows")}
+	if t, ok := opened.Load(key); ok {
+		return t.(*texts), nil
+	}
+	t, err := loadTexts(key[0], key[1])
+	if err == nil {
+		opened.Store(key, t)
+	}
+	return t, err
 }
 
-func openTextsIn(corpusDir, rowsDir string) (*texts, error) {
+func loadTexts(corpusDir, rowsDir string) (*texts, error) {
 	in, err := task.Load(filepath.Join(corpusDir, "plan.json"))
 	if err != nil {
 		return nil, err
 	}
-	t := &texts{rowsDir: rowsDir, shards: make([]corpus.Shard, len(in.Tasks))}
+	t := &texts{rowsDir: rowsDir, shards: make([]corpus.Shard, len(in.Tasks)), stamps: map[string]task.FileStamp{}}
 	var o corpusOptions
 	if err := in.Option(&o); err != nil {
 		return nil, err
@@ -182,16 +195,33 @@ func openTextsIn(corpusDir, rowsDir string) (*texts, error) {
 		}
 	}
 	for _, f := range in.Files {
-		if err := f.Check(); err != nil {
-			return nil, task.Permanent(err)
-		}
+		t.stamps[f.Path] = f
 	}
 	return t, readJSON(filepath.Join(rowsDir, "scan.json"), &t.scan)
+}
+
+// unchanged refuses a shard whose files are not what they were when the run
+// was planned.
+func (t *texts) unchanged(s corpus.Shard) error {
+	files := s.Files
+	if len(files) == 0 {
+		files = []string{s.Path}
+	}
+	for _, path := range files {
+		if err := t.stamps[path].Check(); err != nil {
+			return task.Permanent(err)
+		}
+	}
+	return nil
 }
 
 // shard yields the documents of one shard.
 func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, error] {
 	return func(yield func(corpus.Document, error) bool) {
+		if err := t.unchanged(t.shards[n]); err != nil {
+			yield(corpus.Document{}, err)
+			return
+		}
 		data, err := os.ReadFile(filepath.Join(t.rowsDir, part(n, "drop")))
 		if err != nil {
 			yield(corpus.Document{}, err)

@@ -39,7 +39,7 @@ func (l *lines) next() (line []byte, start int64, long bool, err error) {
 		}
 		if seen = l.end - l.at; seen > l.max {
 			line = bytes.Clone(l.buf[l.at : l.at+min(seen, 256)])
-			return line, start, true, l.discard()
+			return line, start, true, l.discard(always)
 		}
 		if l.err == io.EOF && seen > 0 {
 			line = l.buf[l.at:l.end]
@@ -59,9 +59,10 @@ func (l *lines) advance(n int) {
 	l.off += int64(n)
 }
 
-// discard drops the bytes up to and including the next newline.
-func (l *lines) discard() error {
-	for {
+// discard drops the bytes up to and including the next newline, or those
+// before which no line is wanted.
+func (l *lines) discard(wanted func(offset int64) bool) error {
+	for wanted(l.off) {
 		if i := bytes.IndexByte(l.buf[l.at:l.end], '\n'); i >= 0 {
 			l.advance(i + 1)
 			return nil
@@ -75,7 +76,11 @@ func (l *lines) discard() error {
 		}
 		l.fill()
 	}
+	return nil
 }
+
+// always wants every line.
+func always(int64) bool { return true }
 
 // fill reads more bytes, and makes room for them.
 func (l *lines) fill() {

@@ -78,8 +78,12 @@ func (r *reader) jsonl(path, compression string, start, end int64) error {
 	defer src.Close()
 	r.lines.reset(src, src.base)
 	if src.skip {
-		if _, at, _, err := r.lines.next(); err != nil && err != io.EOF {
-			return r.broken(err, BadLine{Path: path, Line: 1, Offset: at})
+		// A line that began before the range may end far behind it.
+		if err := r.lines.discard(src.owns); err != nil {
+			return r.broken(err, BadLine{Path: path, Line: 1, Offset: r.lines.off})
+		}
+		if !src.owns(r.lines.off) {
+			return nil
 		}
 	}
 	for at := (BadLine{Path: path, Line: 1}); ; at.Line++ {

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// badInput is a run that must end with a clear error, or with a counted skip.
+type badInput struct {
+	config string // "" is small
+	make   func(t *testing.T, dir string)
+	args   []string // "run" if nil
+	code   int      // exit code
+	err    []string // parts of the error
+	skip   string   // reason under which exactly one line is counted
+}
+
+func inputs(name string) string {
+	return strings.Replace(small, "inputs: [text]", "inputs: ["+name+"]", 1)
+}
+
+func gzipped(text []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write(text) // into memory
+	_ = w.Close()
+	return b.Bytes()
+}
+
+func zstded(t *testing.T, text []byte) []byte {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	return w.EncodeAll(text, nil)
+}
+
+func textOf(t *testing.T, dir string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "text", "topic0.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func lineFile(name, line string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) { writeFile(t, filepath.Join(dir, name), []byte(line)) }
+}
+
+var badInputs = map[string]badInput{
+	"no configuration":  {args: []string{"run", "none.yaml"}, code: 2, err: []string{"none.yaml", "climb init"}},
+	"unknown field":     {config: "seed: 3\nclutser: {k: 3}\n" + small, code: 2, err: []string{"climb.yaml", "[2:1]", "clutser"}},
+	"unknown sub-field": {config: strings.Replace(small, "dim: 16", "dimm: 16", 1), code: 2, err: []string{"[3:19]", "dimm"}},
+	"wrong type":        {config: strings.Replace(small, "k: 8", "k: many", 1), code: 2, err: []string{"[4:22]", "many"}},
+	"not YAML":          {config: "out: [run\n", code: 2, err: []string{"climb.yaml", "[1:"}},
+	"out of range":      {config: strings.Replace(small, "k: 8", "k: -8", 1), code: 2, err: []string{"cluster.kmeans.k", "-8"}},
+	"unknown preset":    {config: "preset: huge\n", code: 2, err: []string{"huge", "laptop"}},
+	"unknown flag":      {args: []string{"run", "--fast"}, code: 2, err: []string{"--fast", "--help"}},
+	"unknown score":     {config: strings.Replace(small, "{quality: 0.01,", "{beauty: 0.01,", 1), code: 78, err: []string{"beauty", "quality"}},
+	"heads":             {config: strings.Replace(small, "heads: 2", "heads: 3", 1), code: 2, err: []string{"width 16", "heads 3"}},
+
+	"missing input":  {config: inputs("nowhere"), code: 1, err: []string{"nowhere"}},
+	"empty folder":   {config: inputs("empty"), make: func(t *testing.T, dir string) { mkdir(t, dir, "empty") }, code: 1, err: []string{"empty"}},
+	"empty file":     {config: inputs("empty.jsonl"), make: lineFile("empty.jsonl", ""), code: 1, err: []string{"no file with content"}},
+	"blank lines":    {config: inputs("blank.jsonl"), make: lineFile("blank.jsonl", "\n\n \n"), code: 78, err: []string{"no document"}},
+	"no text field":  {config: inputs("other.jsonl"), make: lineFile("other.jsonl", `{"body":"a"}`+"\n"), code: 78, err: []string{"missing_text", "other.jsonl"}},
+	"not JSON":       {config: inputs("prose.jsonl"), make: lineFile("prose.jsonl", "Once upon a time\nthere was a corpus\n"), code: 78, err: []string{"invalid_json", "prose.jsonl"}},
+	"truncated gzip": {config: inputs("cut.jsonl.gz"), make: cutFile("cut.jsonl.gz", func(t *testing.T, b []byte) []byte { return gzipped(b) }), code: 1, err: []string{"cut.jsonl.gz", "truncated"}},
+	"truncated zstd": {config: inputs("cut.jsonl.zst"), make: cutFile("cut.jsonl.zst", zstded), code: 1, err: []string{"cut.jsonl.zst", "truncated"}},
+
+	"no gold":      {make: lineFile("validation.jsonl", `{"id":"q","query":"a","choices":["b","c"]}`+"\n"), code: 1, err: []string{"validation.jsonl:1", "gold"}},
+	"no target":    {make: func(t *testing.T, dir string) { remove(t, dir, "validation.jsonl") }, code: 1, err: []string{"validation.jsonl"}},
+	"empty target": {make: lineFile("validation.jsonl", ""), code: 1, err: []string{"validation.jsonl"}},
+	"all pruned":   {config: strings.Replace(small, "quality: 0.01", "quality: 0.9999", 1), code: 78, err: []string{"every cluster was pruned", "prune.clusters"}},
+	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), code: 78, err: []string{"at most", "dataset.epochs"}},
+	"run is a file": {config: strings.Replace(small, "out: run", "out: climb.yaml/run", 1), code: 1,
+		err: []string{"climb.yaml/run"}},
+
+	"invalid UTF-8": {make: appendLine(`{"id":"x","text":"caf` + "\xe9" + ` of the day, and of the night"}`)},
+	"one bad line":  {make: appendLine(`{"id":"x","text":`), skip: "invalid_json"},
+	"text missing":  {make: appendLine(`{"id":"x"}`), skip: "missing_text"},
+	"text a number": {make: appendLine(`{"id":"x","text":7}`), skip: "text_not_string"},
+	"text empty":    {make: appendLine(`{"id":"x","text":"  "}`), skip: "empty_text"},
+	"an array":      {make: appendLine(`["a"]`), skip: "not_object"},
+	"100 MB line":   {make: appendLine(`{"id":"x","text":"` + strings.Repeat("long ", 20<<20) + `"}`), skip: "too_long"},
+	"no newline":    {make: appendRaw(`{"id":"last","text":"the end of the file and of that"}`)},
+	"byte order":    {make: lineFile("text/bom.jsonl", "\xef\xbb\xbf"+`{"id":"bom","text":"the mark and the text of it"}`+"\r\n")},
+	"NUL in text":   {make: appendLine(`{"id":"x","text":"a\u0000b of the and that"}`)},
+	"deep JSON":     {make: appendLine(`{"id":"x","text":"the deep","meta":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`)},
+	"one document":  {config: inputs("one.jsonl"), make: lineFile("one.jsonl", `{"id":"1","text":"`+strings.Repeat("The river and the stone of that hill. ", 60)+`"}`+"\n")},
+	"few documents": {config: inputs("few.jsonl"), make: lineFile("few.jsonl", fewDocuments(5))},
+	"all alike":     {config: inputs("alike.jsonl"), make: lineFile("alike.jsonl", alikeDocuments(40))},
+	"text folder":   {config: inputs("notes"), make: func(t *testing.T, dir string) { notes(t, dir) }},
+	"wrong ending": {config: inputs("text.txt.jsonl"), make: func(t *testing.T, dir string) {
+		writeFile(t, filepath.Join(dir, "text.txt.jsonl"), gzipped(textOf(t, dir)))
+	}},
+	"held out":       {config: small[:strings.Index(small, "target:")] + "target: {holdout: 0.2}\n" + small[strings.Index(small, "search:"):]},
+	"user's trainer": {config: strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, -c, 'echo ''{\"score\": 1}'' > \"$1\"', '{job}', '{result}']\n", 1)},
+	"no test files":  {config: strings.Replace(small, "  test: [{file: test.jsonl}]\n", "", 1)},
+	"base model":     {config: strings.Replace(small, "  batch: 8\n", "  batch: 8\n  base: {tokens: 9000}\n", 1)},
+	"regmix":         {config: strings.Replace(small, "search: {", "search: {strategy: regmix, ", 1)},
+	"random":         {config: strings.Replace(small, "search: {", "search: {strategy: random, ", 1)},
+	"natural":        {config: strings.Replace(small, "search: {", "search: {strategy: natural, ", 1)},
+}
+
+func mkdir(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.Mkdir(filepath.Join(dir, name), 0o777); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func notes(t *testing.T, dir string) {
+	for i := range 40 {
+		writeFile(t, filepath.Join(dir, "notes", fmt.Sprintf("%d/%d.txt", i%4, i)), []byte(strings.Repeat("The "+topics[i%4]+" of that and the rest.\n", 5)))
+	}
+}
+
+func cutFile(name string, pack func(*testing.T, []byte) []byte) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		b := pack(t, textOf(t, dir))
+		writeFile(t, filepath.Join(dir, name), b[:len(b)/2])
+	}
+}
+
+func appendRaw(s string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		writeFile(t, filepath.Join(dir, "text", "topic0.jsonl"), append(textOf(t, dir), s...))
+	}
+}
+
+func appendLine(s string) func(*testing.T, string) { return appendRaw(s + "\n") }
+
+func fewDocuments(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"id":"%d","text":"%s"}`+"\n", i, strings.Repeat("The "+topics[i%4]+" of that, the one and the other. ", 8+i))
+	}
+	return b.String()
+}
+
+func alikeDocuments(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"id":"%d","text":"%s"}`+"\n", i, strings.Repeat("The river and the stone of that hill. ", 12))
+	}
+	return b.String()
+}
+
+func TestBadInput(t *testing.T) {
+	for name, c := range badInputs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := c
+			if c.config == "" {
+				c.config = small
+			}
+			if c.args == nil {
+				c.args = []string{"run"}
+			}
+			dir := workspace(t, c.config)
+			if c.make != nil {
+				c.make(t, dir)
+			}
+			code, out, errs := climbRun(t, dir, c.args...)
+			if code != c.code {
+				t.Fatalf("exit %d, want %d\n%s%s", code, c.code, out, errs)
+			}
+			for _, want := range c.err {
+				if !strings.Contains(errs, want) {
+					t.Errorf("the error does not name %q:\n%s", want, errs)
+				}
+			}
+			if strings.Contains(errs, "goroutine ") {
+				t.Errorf("a panic:\n%s", errs)
+			}
+			if code == 0 {
+				checkOutcome(t, dir, c.skip)
+			}
+		})
+	}
+}
+
+// checkOutcome looks at a run that was to succeed: one line skipped for the
+// reason, or none.
+func checkOutcome(t *testing.T, dir, skip string) {
+	t.Helper()
+	s := readSummary(t, filepath.Join(dir, "run"))
+	if skip == "" && len(s.Corpus.BadLines) > 0 {
+		t.Errorf("lines were skipped: %v", s.Corpus.BadLines)
+	}
+	if skip != "" && (len(s.Corpus.BadLines) != 1 || s.Corpus.BadLines[0].Reason != skip || s.Corpus.BadLines[0].Count != 1) {
+		t.Errorf("skipped %v, want one line for %s", s.Corpus.BadLines, skip)
+	}
+	if s.Confirmed.Verdict == "" {
+		t.Error("no verdict")
+	}
+}
+
+// Later documents with the same id and text are dropped and counted; the same
+// id with another text is kept and told.
+func TestDuplicateIDs(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, small)
+	text := textOf(t, dir)
+	first := text[:bytes.IndexByte(text, '\n')+1]
+	other := `{"id":"topic1-0","text":"the same id and another text of that"}` + "\n"
+	writeFile(t, filepath.Join(dir, "text", "topic9.jsonl"), append(bytes.Repeat(first, 3), other...))
+	mustRun(t, dir, "run")
+	s := readSummary(t, filepath.Join(dir, "run"))
+	if s.Corpus.Duplicates != 3 || s.Corpus.Documents != 241 {
+		t.Errorf("%d duplicates, %d documents; want 3 and 241", s.Corpus.Duplicates, s.Corpus.Documents)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "run", "report", "index.html"))
+	if err != nil || !bytes.Contains(page, []byte("have the id of an earlier document")) {
+		t.Errorf("the report does not tell of the id that is used twice (%v)", err)
+	}
+}
+
+// A full disk ends the run with what to do; with room the same command
+// finishes it.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, small)
+	disk := filepath.Join(dir, "disk")
+	mkdir(t, dir, "disk")
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk).CombinedOutput(); err != nil {
+		t.Skipf("cannot mount a small tmpfs here: %s", out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
+			t.Errorf("umount: %s", out)
+		}
+	})
+	code, _, errs := climbRun(t, dir, "run", "--out", "disk/run")
+	if code != 78 || !strings.Contains(errs, "no space left") || !strings.Contains(errs, "free some") {
+		t.Fatalf("exit %d, %q; want 78, no space left, and what to do", code, errs)
+	}
+	if out, err := exec.Command("mount", "-o", "remount,size=30m", disk).CombinedOutput(); err != nil {
+		t.Fatalf("remount: %s", out)
+	}
+	mustRun(t, dir, "run", "--out", "disk/run")
+	checkDataset(t, filepath.Join(disk, "run"))
+}
+
+// An input that changes during a run is refused by name; a new run takes it in.
+func TestChangedInput(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, small)
+	mustRun(t, dir, "embed")
+	plans, err := filepath.Glob(filepath.Join(dir, "run", "corpus-*", "plan.json"))
+	if err != nil || len(plans) != 1 {
+		t.Fatal(plans, err)
+	}
+	appendLine(`{"id":"new","text":"the new and the old of that"}`)(t, dir)
+	if err := os.RemoveAll(filepath.Join(filepath.Dir(plans[0]), "done")); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := climbRun(t, dir, "task", "run", "--plan", plans[0], "--task", "0")
+	if code != 78 || !strings.Contains(errs, "topic0.jsonl") {
+		t.Errorf("exit %d, %q; want 78 and the file's name", code, errs)
+	}
+	mustRun(t, dir, "run")
+	if s := readSummary(t, filepath.Join(dir, "run")); s.Corpus.Documents != 241 {
+		t.Errorf("%d documents, want 241", s.Corpus.Documents)
+	}
+}
