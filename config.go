@@ -22,6 +22,7 @@ import (
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/token"
 	"github.com/climb-go/climb/train"
 )
 
@@ -68,8 +69,8 @@ type LabelConfig struct {
 // PruneConfig says which clusters and documents are left out. Scores are in
 // [0, 1], higher is better.
 type PruneConfig struct {
-	Clusters  map[string]float64 `json:"clusters" doc:"score: least mean over the documents of a cluster that stays"`
-	Documents map[string]float64 `json:"documents" doc:"score: least value of a document that stays"`
+	Clusters  map[string]float64 `json:"clusters,omitempty" doc:"score: least mean over the documents of a cluster that stays"`
+	Documents map[string]float64 `json:"documents,omitempty" doc:"score: least value of a document that stays"`
 }
 
 // DomainsConfig chooses how clusters are merged.
@@ -84,16 +85,16 @@ type DomainsConfig struct {
 
 // TokensConfig describes the proxies' tokenizer.
 type TokensConfig struct {
-	Tokenizer   string `json:"tokenizer" doc:"path of a Hugging Face tokenizer.json to use; empty trains one on a sample"`
-	Vocab       int    `json:"vocab" default:"8192" min:"257" max:"1000000" doc:"vocabulary of the trained tokenizer"`
-	SampleBytes int64  `json:"sample_bytes" default:"16777216" min:"1" doc:"text bytes the tokenizer is trained on"`
+	Tokenizer   string             `json:"tokenizer" doc:"path of a Hugging Face tokenizer.json to use; empty trains one on a sample"`
+	SampleBytes int64              `json:"sample_bytes" default:"16777216" min:"1" doc:"text bytes the tokenizer is trained on"`
+	BPE         token.TrainOptions `json:"bpe" doc:"the tokenizer that is trained"`
 }
 
 // ProxyConfig describes the proxy model and its training.
 type ProxyConfig struct {
 	Model   lm.Config     `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
 	Tokens  int64         `json:"tokens" default:"2000000" min:"1" doc:"training tokens of one proxy"`
-	Command []string      `json:"command" doc:"a trainer of your own instead: program and arguments, with {job} and {result} for the files to read and write"`
+	Command []string      `json:"command,omitempty" doc:"a trainer of your own instead: program and arguments, with {job} and {result} for the files to read and write"`
 	Batch   int           `json:"batch" default:"16" min:"1" doc:"sequences in a batch"`
 	Optim   train.Options `json:"optim" doc:"optimizer and schedule of a proxy"`
 	Base    BaseConfig    `json:"base" doc:"the shared model that proxies continue from"`
@@ -102,13 +103,14 @@ type ProxyConfig struct {
 // BaseConfig describes the base model, trained once on the natural mixture
 // to the end of the stable phase; the mixtures act in the proxies' decay.
 type BaseConfig struct {
-	Tokens int64 `json:"tokens" min:"0" doc:"training tokens of the shared base; 0 trains every proxy from scratch"`
+	Tokens int64   `json:"tokens" min:"0" doc:"training tokens of the shared base; 0 trains every proxy from scratch"`
+	LR     float64 `json:"lr" default:"0.003" min:"0" doc:"learning rate of the base after its warm-up"`
 }
 
 // TargetConfig lists the files that say what the mixture is to be good at.
 type TargetConfig struct {
-	Validation []eval.Term `json:"validation" doc:"files that the search looks at"`
-	Test       []eval.Term `json:"test" doc:"files for the final report only"`
+	Validation []eval.Term `json:"validation,omitempty" doc:"files that the search looks at"`
+	Test       []eval.Term `json:"test,omitempty" doc:"files for the final report only"`
 	Holdout    float64     `json:"holdout" default:"0.01" min:"0" max:"0.5" doc:"without validation files: share of the documents held out of the corpus, every domain counting alike"`
 }
 
@@ -186,21 +188,28 @@ func ParseConfig(data []byte) (*Config, error) {
 	if err != nil {
 		return nil, &ConfigError{Text: fmt.Sprintf("preset: %q is not one of %s", head.Preset, strings.Join(Presets(), ", "))}
 	}
-	c := &Config{Preset: head.Preset}
+	// Defaults come first, so that a zero that somebody wrote stays a zero.
+	c := &Config{}
+	option.Fill(c)
+	c.Preset = head.Preset
 	for _, layer := range [][]byte{preset, data} {
+		before := *c
 		err := yaml.NewDecoder(bytes.NewReader(layer), yaml.Strict()).Decode(c)
-		if err != nil && !errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) { // nothing but comments
+			*c = before
+			continue
+		}
+		if err != nil {
 			return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
 		}
 	}
 	return c, c.Resolve()
 }
 
-// Resolve fills in the defaults and checks every value.
+// Resolve checks every value, and settles those that depend on others.
 func (c *Config) Resolve() error {
-	option.Fill(c)
 	if c.Proxy.Model.Vocab == 0 {
-		c.Proxy.Model.Vocab = c.Tokens.Vocab
+		c.Proxy.Model.Vocab = c.Tokens.BPE.Vocab
 	}
 	for _, terms := range [][]eval.Term{c.Target.Validation, c.Target.Test} {
 		for i := range terms {
@@ -216,8 +225,8 @@ func (c *Config) Resolve() error {
 	if len(c.Corpus.Inputs) == 0 {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
 	}
-	if c.Proxy.Model.Width%c.Proxy.Model.Heads != 0 {
-		return &ConfigError{Text: fmt.Sprintf("proxy.model: width %d is no multiple of heads %d", c.Proxy.Model.Width, c.Proxy.Model.Heads)}
+	if err := c.Proxy.Model.Check(); err != nil {
+		return &ConfigError{Text: fmt.Sprintf("proxy.model: %v", err)}
 	}
 	return nil
 }

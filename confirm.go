@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/climb-go/climb/eval"
@@ -68,7 +69,7 @@ type ConfirmedRow struct {
 	Mean     float64     `json:"mean"`
 	Interval *[2]float64 `json:"interval"` // null with fewer than two runs
 	Failed   []string    `json:"failed,omitempty"`
-	// Against holds the paired difference to each baseline, by name.
+	// Against holds the difference to each baseline, by name.
 	Against map[string]Difference `json:"against,omitempty"`
 	// Test holds the objective on the test files, if there are any.
 	Test         []float64             `json:"test,omitempty"`
@@ -80,7 +81,7 @@ type ConfirmedRow struct {
 	Metrics map[string]float64 `json:"metrics"`
 }
 
-// A Difference is a mean paired difference over the seeds.
+// A Difference is a mean difference over the seeds.
 type Difference struct {
 	Mean        float64    `json:"mean"`
 	Interval    [2]float64 `json:"interval"`
@@ -161,8 +162,12 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 		if err != nil {
 			return nil, err
 		}
-		out.Rows[n%len(list)].add(spec, result)
-		if n%len(list) == 0 {
+		i := slices.IndexFunc(list, func(c candidate) bool { return c.Name == spec.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: task %d runs %q, which is no candidate", plan.Dir(), n, spec.Name)
+		}
+		out.Rows[i].add(spec, result)
+		if !slices.Contains(out.Seeds, spec.Seed) {
 			out.Seeds = append(out.Seeds, spec.Seed)
 		}
 	}
@@ -170,8 +175,7 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 		out.Rows[i].summarize(o.Level)
 	}
 	out.compare()
-	out.decide()
-	return out, nil
+	return out, out.decide()
 }
 
 func (row *ConfirmedRow) add(spec trialSpec, result *train.Result) {
@@ -213,10 +217,10 @@ func meanInterval(x []float64, level float64) (float64, *[2]float64) {
 	return mean, &[2]float64{lo, hi}
 }
 
-// compare fills in the differences of the candidates, and of the baselines
-// among each other, to every baseline. The level of what is called significant
-// is corrected for the number of comparisons (Bonferroni): candidates times
-// baselines, since the winner is picked among the candidates by the same runs.
+// compare fills in the differences of every row to every baseline. The level
+// of what is called significant is corrected for the number of comparisons
+// (Bonferroni): candidates times baselines, since the winner is picked among
+// the candidates by the same runs.
 func (c *Confirmation) compare() {
 	first := len(c.Rows) - len(baselines)
 	corrected := 1 - (1-c.Level)/float64(first*len(baselines))
@@ -227,45 +231,70 @@ func (c *Confirmation) compare() {
 			if b == i {
 				continue
 			}
-			base := &c.Rows[b]
-			if d, ok := difference(row.Seeds, base.Seeds, row.Scores, base.Scores, c.Level, corrected); ok {
-				row.Against[base.Name] = d
+			if d, ok := c.difference(i, b, func(r *ConfirmedRow) []float64 { return r.Scores }, corrected); ok {
+				row.Against[c.Rows[b].Name] = d
 			}
-			if d, ok := difference(row.Seeds, base.Seeds, row.Test, base.Test, c.Level, corrected); ok {
-				row.TestAgainst[base.Name] = d
+			if d, ok := c.difference(i, b, func(r *ConfirmedRow) []float64 { return r.Test }, corrected); ok {
+				row.TestAgainst[c.Rows[b].Name] = d
 			}
 		}
 	}
 }
 
-// difference is the paired difference over the seeds that both have.
-func difference(aSeeds, bSeeds []uint64, a, b []float64, level, corrected float64) (Difference, bool) {
-	var x, y []float64
-	for i := range a {
-		for j := range b {
-			if aSeeds[i] == bSeeds[j] {
-				x, y = append(x, a[i]), append(y, b[j])
-			}
+// difference compares two rows by the runs with equal seeds, which share
+// initial weights and the order of the data. Where both are one mixture with
+// all its runs, the noise is pooled over all such rows; the random baseline,
+// which varies by its mixtures too, and rows with failed runs are compared
+// alone.
+func (c *Confirmation) difference(a, b int, of func(*ConfirmedRow) []float64, corrected float64) (Difference, bool) {
+	var pool [][]float64
+	at := map[int]int{}
+	for i := range c.Rows {
+		if x := of(&c.Rows[i]); c.Rows[i].Mixture != nil && len(x) == len(c.Seeds) {
+			at[i] = len(pool)
+			pool = append(pool, x)
 		}
 	}
-	if len(x) < 2 {
-		return Difference{}, false
+	ia, oka := at[a]
+	ib, okb := at[b]
+	compare := func(level float64) (d, lo, hi float64) { return eval.BlockDiff(pool, ia, ib, level) }
+	if !oka || !okb || len(c.Seeds) < 2 {
+		x, y := paired(&c.Rows[a], &c.Rows[b], of)
+		if len(x) < 2 {
+			return Difference{}, false
+		}
+		compare = func(level float64) (d, lo, hi float64) { return eval.PairedDiff(x, y, level) }
 	}
 	var d Difference
-	d.Mean, d.Interval[0], d.Interval[1] = eval.PairedDiff(x, y, level)
-	_, lo, _ := eval.PairedDiff(x, y, corrected)
+	d.Mean, d.Interval[0], d.Interval[1] = compare(c.Level)
+	_, lo, _ := compare(corrected)
 	d.Significant = lo > 0
 	return d, true
 }
 
+// paired returns the values of two rows for the seeds that both have.
+func paired(a, b *ConfirmedRow, of func(*ConfirmedRow) []float64) (x, y []float64) {
+	va, vb := of(a), of(b)
+	for i := range va {
+		if j := slices.Index(b.Seeds, a.Seeds[i]); j >= 0 && j < len(vb) {
+			x, y = append(x, va[i]), append(y, vb[j])
+		}
+	}
+	return x, y
+}
+
 // decide picks the answer: the best mean among all rows with a mixture of
-// their own, so that a baseline that is not beaten is the answer itself.
-func (c *Confirmation) decide() {
+// their own and at least two runs, so that a baseline that is not beaten is
+// the answer itself.
+func (c *Confirmation) decide() error {
 	best := math.Inf(-1)
 	for i, row := range c.Rows {
-		if row.Mixture != nil && len(row.Scores) > 0 && row.Mean > best {
+		if row.Mixture != nil && len(row.Scores) > 1 && row.Mean > best {
 			c.Winner, best = i, row.Mean
 		}
+	}
+	if math.IsInf(best, -1) {
+		return task.Permanent(fmt.Errorf("no mixture has two confirmation runs that did not fail; the first: %s", strings.Join(c.Rows[0].Failed, "; ")))
 	}
 	w := c.Rows[c.Winner]
 	var not []string
@@ -278,18 +307,24 @@ func (c *Confirmation) decide() {
 			not = append(not, b)
 		}
 	}
-	n := len(w.Scores)
+	c.Verdict = verdict(w, c.Significant, not, c.Level)
+	return nil
+}
+
+// verdict says in a sentence what the confirmation has shown.
+func verdict(w ConfirmedRow, better, not []string, level float64) string {
+	evidence := fmt.Sprintf("at %g %% confidence over %d fresh seeds", 100*level, len(w.Scores))
 	switch {
+	case w.Baseline && len(better) == 0:
+		return fmt.Sprintf("no significant gain: the %s mixture itself scored best %s", w.Name, evidence)
 	case w.Baseline:
-		c.Verdict = fmt.Sprintf("no significant gain: the %s mixture itself scored best over %d fresh seeds", w.Name, n)
-	case len(c.Significant) == 0:
-		c.Verdict = fmt.Sprintf("no significant gain over %s at %g %% confidence, %d fresh seeds", strings.Join(not, ", "), 100*c.Level, n)
+		return fmt.Sprintf("no mixture of the search beats the %s one, which is better than %s %s", w.Name, strings.Join(better, " and "), evidence)
+	case len(better) == 0:
+		return fmt.Sprintf("no significant gain over %s %s", strings.Join(not, ", "), evidence)
 	case len(not) == 0:
-		c.Verdict = fmt.Sprintf("better than %s at %g %% confidence, %d fresh seeds", strings.Join(c.Significant, ", "), 100*c.Level, n)
-	default:
-		c.Verdict = fmt.Sprintf("better than %s at %g %% confidence, %d fresh seeds; no significant gain over %s",
-			strings.Join(c.Significant, ", "), 100*c.Level, n, strings.Join(not, ", "))
+		return fmt.Sprintf("better than %s %s", strings.Join(better, ", "), evidence)
 	}
+	return fmt.Sprintf("better than %s %s; no significant gain over %s", strings.Join(better, ", "), evidence, strings.Join(not, ", "))
 }
 
 // readConfirm loads the outcome of the confirm stage.

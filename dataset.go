@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/export"
-	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/task"
 )
 
@@ -23,10 +23,14 @@ type drawOptions struct {
 // drawStage settles how often every document is taken: draw.json.
 var drawStage = &stage{
 	name: "draw", title: "draw the documents", format: 1,
-	inputs:  []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
-	options: func(r *Run) (any, error) { return drawOptions{r.Config.Seed, r.Config.Dataset}, nil },
-	tasks:   one,
-	run:     drawDocuments,
+	inputs: []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
+	options: func(r *Run) (any, error) {
+		o := drawOptions{r.Config.Seed, r.Config.Dataset}
+		o.Dataset.Level = 0 // of the dataset stage
+		return o, nil
+	},
+	tasks: one,
+	run:   drawDocuments,
 }
 
 func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
@@ -122,9 +126,13 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 		for _, doc := range docs {
 			dom := int(domains[doc.Row])
 			times := draw.Times(dom, draw.Key(n, doc.Row))
+			if times == 0 {
+				continue
+			}
+			line := provenance(doc, clusters[doc.Row], d.Domains[dom].Name)
 			for copy := range times {
 				order := draw.Order(n, doc.Row, copy)
-				piece.Add(draw.Shard(order), order, provenance(doc, clusters[doc.Row], d.Domains[dom].Name, copy))
+				piece.Add(draw.Shard(order), order, line, strconv.Itoa(copy)+"}}\n")
 			}
 			a.Count("documents", int64(times))
 		}
@@ -144,12 +152,12 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 }
 
 // provenance is the document's line in the dataset: as it came, with a field
-// "climb" that says where it was put.
-func provenance(doc corpus.Document, cluster int32, domain string, copy int) []byte {
+// "climb" that says where it was put, up to the number of the copy.
+func provenance(doc corpus.Document, cluster int32, domain string) []byte {
 	line := corpus.AppendDocument(nil, doc)
 	line = fmt.Appendf(line[:len(line)-len("}\n")], `,"climb":{"cluster":%d,"domain":`, cluster)
 	line = corpus.AppendString(line, domain)
-	return fmt.Appendf(line, `,"copy":%d}}`+"\n", copy)
+	return append(line, `,"copy":`...)
 }
 
 // datasetStage writes the shuffled shards, shard-NNNNN.jsonl.zst, and, when all
@@ -257,13 +265,4 @@ func (r *Run) link(stage string) error {
 		return nil
 	}
 	return os.Rename(tmp, path)
-}
-
-// mixtureMap names the shares of a mixture.
-func mixtureMap(domains []Domain, m mix.Mixture) map[string]float64 {
-	out := map[string]float64{}
-	for i, d := range domains {
-		out[d.Name] = m[i]
-	}
-	return out
 }

@@ -241,7 +241,7 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *texts, o domainsOpt
 	var ids []int32
 	var dist []float32
 	open := -1
-	err := t.sample(ctx, o.Domains.Sample, o.Seed^0xd0, nil, func(shard int, doc corpus.Document) (err error) {
+	err := t.sample(ctx, o.Domains.Sample, o.Seed^0xd0, func(shard int, doc corpus.Document) (err error) {
 		if shard != open {
 			open = shard
 			if ids, err = readInts(filepath.Join(p.Input("cluster"), part(shard, "npy"))); err != nil {
@@ -306,8 +306,8 @@ func (d *Domains) alarm() {
 	}
 	if g, share, collapsed := cluster.Collapsed(weight); collapsed && len(weight) > 1 {
 		d.Warnings = append(d.Warnings, fmt.Sprintf(
-			"domain %q holds %.0f %% of the text: merging has collapsed and the search can move little; lower domains.%s, or use domains.method: balanced",
-			d.Domains[g].Name, 100*share, "ward.threshold"))
+			"domain %q holds %.0f %% of the text: merging has collapsed and the search can move little; use more clusters, a lower merging threshold or a higher count, or domains.method: balanced",
+			d.Domains[g].Name, 100*share))
 	}
 	if len(d.Domains) == 1 {
 		d.Warnings = append(d.Warnings, "all text is in one domain: there is nothing to mix; use more clusters, or a lower merging threshold")

@@ -50,18 +50,16 @@ type StageEstimate struct {
 const (
 	sampleDocs    = 400
 	bytesPerToken = 3.8 // of English text with a vocabulary of several thousand
+
+	typicalCompression = 3 // of JSON lines with English text by gzip or zstd
 )
 
 // Estimate measures and adds up.
 func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
 	c := r.Config
-	shards, _, err := corpus.Split(c.Corpus)
-	if err != nil {
-		return nil, err
-	}
-	e := &Estimate{Out: c.Out, Files: len(r.files), Bytes: int64(r.inputBytes()), Shards: len(shards), Cores: runtime.GOMAXPROCS(0),
+	e := &Estimate{Out: c.Out, Files: len(r.inputs), Bytes: int64(r.inputBytes()), Shards: len(r.shards), Cores: runtime.GOMAXPROCS(0),
 		ProxyTokens: c.Proxy.Tokens, Free: freeBytes(c.Out)}
-	rates, err := r.measureText(ctx, shards, e)
+	rates, err := r.measureText(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -88,26 +86,38 @@ func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
 type textRates struct{ read, embed, label float64 }
 
 // measureText times the stages that read text on the first documents.
-func (r *Run) measureText(ctx context.Context, shards []corpus.Shard, e *Estimate) (textRates, error) {
+func (r *Run) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	var texts []string
-	var size, stored int64
+	var size, stored int64 // bytes of text, and of the lines before each file's last document
 	var bad corpus.Bad
 	start := time.Now()
-	for d, err := range corpus.Read(ctx, shards[0], r.Config.Corpus, &bad) {
-		if err != nil {
-			return textRates{}, err
+	for _, shard := range r.shards {
+		last := corpus.Document{Offset: shard.Start}
+		for d, err := range corpus.Read(ctx, shard, r.Config.Corpus, &bad) {
+			if err != nil {
+				return textRates{}, err
+			}
+			if d.Path == last.Path || last.Path == "" {
+				stored += d.Offset - last.Offset
+			} else {
+				stored += d.Offset + int64(len(last.Text))
+			}
+			last = d
+			texts = append(texts, d.Text)
+			if size += int64(len(d.Text)); len(texts) == sampleDocs {
+				stored += int64(len(d.Text))
+				break
+			}
 		}
-		texts = append(texts, d.Text)
-		size += int64(len(d.Text))
-		if stored = d.Offset - shards[0].Start; len(texts) == sampleDocs {
+		if len(texts) >= sampleDocs {
 			break
 		}
 	}
 	if len(texts) == 0 {
-		return textRates{}, fmt.Errorf("%s: no document among the first %d lines; check corpus.text_field (%q)", shards[0], bad.Lines, r.Config.Corpus.TextField)
+		return textRates{}, fmt.Errorf("the corpus holds no document among %d lines; check corpus.text_field (%q)", bad.Lines, r.Config.Corpus.TextField)
 	}
 	rates := textRates{read: perSecond(size, start)}
-	r.sizes(e, int64(len(texts)), size, stored, shards[0])
+	r.sizes(e, int64(len(texts)), size, stored)
 
 	o := r.Config.Embed.Lexical
 	o.Dim = min(o.Dim, 64) // enough to time the features; the projection is added below
@@ -131,16 +141,20 @@ func perSecond(n int64, start time.Time) float64 {
 
 // sizes sets the size of the text: counted, if the corpus was scanned, else
 // extrapolated from the sample.
-func (r *Run) sizes(e *Estimate, docs, size, stored int64, shard corpus.Shard) {
+func (r *Run) sizes(e *Estimate, docs, size, stored int64) {
 	var s scanReport
 	if readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s) == nil {
 		e.Documents, e.TextBytes = s.Documents, s.TextBytes
 	} else {
-		perStored := float64(size) / float64(max(1, stored))
-		if shard.Compression != "" { // offsets are of decompressed bytes
-			perStored *= 3.5
+		var lines float64 // bytes of the decompressed files
+		for _, f := range r.inputs {
+			if f.Compression == "" {
+				lines += float64(f.Bytes)
+			} else {
+				lines += float64(f.Bytes) * typicalCompression
+			}
 		}
-		e.TextBytes = int64(float64(e.Bytes) * min(perStored, 8))
+		e.TextBytes = int64(lines * min(1, float64(size)/float64(max(1, stored))))
 		e.Documents = max(1, int64(float64(e.TextBytes)/float64(size)*float64(docs)))
 	}
 	e.Tokens = int64(float64(e.TextBytes) / bytesPerToken)

@@ -30,11 +30,10 @@ func Families(names ...string) ([]Family, error) {
 		{"clusterers", "cluster.method", cluster.Methods},
 		{"labelers", "label.method", label.Methods},
 		{"mergers", "domains.method", cluster.Mergers},
-		{"tokenizers", "tokens", token.Methods},
+		{"tokenizers", "tokens.bpe", token.Methods},
 		{"strategies", "search.strategy", search.Methods},
 		{"predictors", "search.climb.predictor, search.regmix.predictor", predict.Methods},
 		{"optimizers", "proxy.optim", optim.Methods},
-		{"schedules", "proxy.optim", optim.Schedules},
 	}
 	if len(names) == 0 {
 		return all, nil
@@ -122,7 +121,8 @@ func WriteMethodsMarkdown(w io.Writer, families []Family) error {
 				if len(o.Choices) > 1 {
 					doc = strings.TrimPrefix(doc+" ("+strings.Join(o.Choices, ", ")+")", " ")
 				}
-				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", o.Name, o.Type, o.Default, strings.ReplaceAll(doc, "|", "\\|"))
+				escape := strings.NewReplacer("|", "\\|", "<", "&lt;")
+				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", o.Name, o.Type, escape.Replace(o.Default), escape.Replace(doc))
 			}
 		}
 	}

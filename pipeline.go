@@ -6,6 +6,7 @@
 package climb
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/task"
 )
@@ -76,8 +78,9 @@ type Run struct {
 	Config *Config
 	Watch  func(Event) // told what happens; may be nil; calls do not overlap
 
-	files []task.FileStamp
-	names map[string]string // stage -> directory name
+	inputs []corpus.FileInfo
+	shards []corpus.Shard
+	names  map[string]string // stage -> directory name
 }
 
 // An Event tells the progress of a run.
@@ -103,7 +106,7 @@ type Event struct {
 func NewRun(c *Config) (*Run, error) {
 	r := &Run{Config: c, names: map[string]string{}}
 	var err error
-	if r.files, err = corpusFiles(c); err != nil {
+	if r.shards, r.inputs, err = corpus.Split(c.Corpus); err != nil {
 		return nil, err
 	}
 	for _, s := range stages {
@@ -128,7 +131,10 @@ func (r *Run) Dir(stage string) string { return filepath.Join(r.Config.Out, r.na
 func (r *Run) Until(ctx context.Context, target string) error {
 	last := stages[len(stages)-1].name
 	if target != "" {
-		last = Targets[target]
+		var ok bool
+		if last, ok = Targets[target]; !ok {
+			return fmt.Errorf("no stage is called %q", target)
+		}
 	}
 	lock, err := task.Acquire(r.Config.Out)
 	if err != nil {
@@ -283,16 +289,11 @@ func (r *Run) warn(stage, format string, args ...any) {
 
 // saveConfig records the resolved configuration in the run directory.
 func (r *Run) saveConfig() error {
-	path := filepath.Join(r.Config.Out, "climb.yaml")
-	f, err := os.CreateTemp(r.Config.Out, ".climb-*.yaml")
-	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+	var b bytes.Buffer
+	if err := r.Config.WriteYAML(&b); err != nil {
+		return err
 	}
-	defer os.Remove(f.Name())
-	if err := errors.Join(r.Config.WriteYAML(f), f.Close()); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	return os.Rename(f.Name(), path)
+	return writeAtomic(filepath.Join(r.Config.Out, "climb.yaml"), b.Bytes())
 }
 
 // RunTask runs one task of a plan: the worker that every launcher uses.

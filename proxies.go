@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/mix"
@@ -82,13 +82,12 @@ func (t trialSpec) dir() string {
 var baseStage = &stage{
 	name: "base", title: "train the base model", format: 1, inputs: []string{"vocab", "encode", "tokens"},
 	options: func(r *Run) (any, error) {
-		return struct {
-			Seed  uint64      `json:"seed"`
-			Proxy ProxyConfig `json:"proxy"`
-		}{r.Config.Seed, r.Config.Proxy}, nil
+		p := r.Config.Proxy
+		p.Tokens, p.Command = 0, nil // of the proxies
+		return baseOptions{r.Config.Seed, p}, nil
 	},
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
-		if r.Config.Proxy.Base.Tokens == 0 || len(r.Config.Proxy.Command) > 0 {
+		if !r.Config.Proxy.hasBase() {
 			return nil, nil
 		}
 		return one(r, p)
@@ -97,11 +96,16 @@ var baseStage = &stage{
 	amount: func(r *Run) (float64, string) { return float64(r.Config.Proxy.Base.Tokens), "tokens" },
 }
 
+type baseOptions struct {
+	Seed  uint64      `json:"seed"`
+	Proxy ProxyConfig `json:"proxy"`
+}
+
+// hasBase tells whether proxies continue from a base model.
+func (p *ProxyConfig) hasBase() bool { return p.Base.Tokens > 0 && len(p.Command) == 0 }
+
 func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
-	var o struct {
-		Seed  uint64      `json:"seed"`
-		Proxy ProxyConfig `json:"proxy"`
-	}
+	var o baseOptions
 	if err := p.Option(&o); err != nil {
 		return err
 	}
@@ -116,7 +120,9 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	if job.Mixture, err = natural(tokens); err != nil {
 		return err
 	}
-	job.Seed, job.Tokens, job.Stable = o.Seed, o.Proxy.Base.Tokens, true
+	// Another order of the data than that of any proxy.
+	job.Seed = splitmix(o.Seed, 0xba5e)
+	job.Tokens, job.Optim.LR, job.Stable = o.Proxy.Base.Tokens, o.Proxy.Base.LR, true
 	job.Save = filepath.Join(a.Dir(), "model")
 	result, err := train.Proxy{}.Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
 	if err != nil {
@@ -146,6 +152,15 @@ func natural(tokens []int64) (mix.Mixture, error) {
 func newJob(p *task.Plan, o ProxyConfig) (train.Job, error) {
 	j := train.Job{Tokenizer: filepath.Join(p.Input("vocab"), "tokenizer.json"), Model: o.Model,
 		Tokens: o.Tokens, Batch: o.Batch, Optim: o.Optim}
+	vocab, err := task.Load(filepath.Join(p.Input("vocab"), "plan.json"))
+	if err != nil {
+		return j, err
+	}
+	m, err := vocab.Manifest(0)
+	if err != nil {
+		return j, err
+	}
+	j.Model.Vocab = int(m.Counters["vocab"])
 	in, err := task.Load(filepath.Join(p.Input("tokens"), "plan.json"))
 	if err != nil {
 		return j, err
@@ -158,10 +173,7 @@ func newJob(p *task.Plan, o ProxyConfig) (train.Job, error) {
 
 // runTrial trains and scores one proxy.
 func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	var o struct {
-		proxyOptions
-		Base bool `json:"base"`
-	}
+	var o proxyOptions
 	var spec trialSpec
 	if err := p.Option(&o); err != nil {
 		return err
@@ -174,7 +186,7 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 		return err
 	}
 	job.Mixture, job.Seed = spec.Mixture, spec.Seed
-	if o.Proxy.Base.Tokens > 0 {
+	if o.Proxy.hasBase() {
 		job.Init = filepath.Join(p.Input("base"), "model")
 	}
 	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
@@ -222,7 +234,7 @@ func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval
 	if len(target) > 0 {
 		return target, tests, nil
 	}
-	if target, err = holdoutTerms(holdoutDir, "validation"); err == nil && test {
+	if target, err = holdoutTerms(holdoutDir, "validation"); err == nil && test && len(tests) == 0 {
 		tests, err = holdoutTerms(holdoutDir, "test")
 	}
 	if err == nil && len(target) == 0 {
@@ -232,13 +244,17 @@ func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval
 }
 
 func holdoutTerms(dir, half string) ([]eval.Term, error) {
-	files, err := filepath.Glob(filepath.Join(dir, half+"-*.jsonl"))
-	slices.Sort(files)
-	terms := make([]eval.Term, len(files))
-	for i, f := range files {
-		terms[i] = eval.Term{File: f, Metric: "bpb", Weight: 1}
+	entries, err := os.ReadDir(dir) // sorted by name
+	if err != nil {
+		return nil, err
 	}
-	return terms, err
+	var terms []eval.Term
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), half+"-") {
+			terms = append(terms, eval.Term{File: filepath.Join(dir, e.Name()), Metric: "bpb", Weight: 1})
+		}
+	}
+	return terms, nil
 }
 
 // readTrial loads what a task of a trial plan measured.

@@ -225,7 +225,7 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 				continue
 			}
 			counts[dom][half]++
-			items[dom][half] = corpus.AppendDocument(items[dom][half], doc)
+			items[dom][half] = corpus.AppendDocument(items[dom][half], corpus.Document{ID: doc.ID, Text: doc.Text})
 		}
 	}
 	for dom := range items {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/climb-go/climb/task"
 )
@@ -29,15 +30,11 @@ func (r *Run) Status() (*Status, error) {
 	s := &Status{}
 	for _, st := range stages {
 		x := StageStatus{Stage: st.name, Dir: r.Dir(st.name)}
-		plans, err := filepath.Glob(filepath.Join(x.Dir, "*plan.json"))
+		plans, err := r.plans(st)
 		if err != nil {
 			return nil, err
 		}
-		for _, path := range plans {
-			p, err := task.Load(path)
-			if err != nil {
-				return nil, err
-			}
+		for _, p := range plans {
 			missing, err := p.Missing()
 			if err != nil {
 				return nil, err
@@ -56,6 +53,26 @@ func (r *Run) Status() (*Status, error) {
 		s.Holder = held.Error()
 	}
 	return s, nil
+}
+
+// plans loads the plans of a stage, of all its rounds, that are there.
+func (r *Run) plans(s *stage) ([]*task.Plan, error) {
+	entries, err := os.ReadDir(r.Dir(s.name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var plans []*task.Plan
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), "plan.json") || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		p, err := task.Load(filepath.Join(r.Dir(s.name), e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	return plans, err
 }
 
 // done tells whether the stage needs nothing more.

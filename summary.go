@@ -62,7 +62,7 @@ func (r *Run) reportCorpus(d *report.Data) error {
 	if err := readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s); err != nil {
 		return err
 	}
-	d.Corpus = report.Corpus{Files: int64(len(r.files)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates}
+	d.Corpus = report.Corpus{Files: int64(len(r.inputs)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates}
 	for _, reason := range slices.Sorted(maps.Keys(s.Bad.Reasons)) {
 		d.Corpus.BadLines = append(d.Corpus.BadLines, report.Reason{Reason: reason, Count: s.Bad.Reasons[reason]})
 	}
@@ -223,6 +223,8 @@ func (r *Run) reportConfirm(d *report.Data) error {
 	for i := range d.Domains {
 		d.Domains[i].Chosen = c.Rows[c.Winner].Mixture[i]
 	}
+	d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Significant means: the interval at the level corrected for %d comparisons (Bonferroni, candidates times baselines) excludes zero. Intervals are shown at %g %%.",
+		(len(c.Rows)-len(baselines))*len(baselines), 100*c.Level)})
 	if text := testText(c); text != "" {
 		d.Notes = append(d.Notes, report.Note{Text: text})
 	}
@@ -278,15 +280,11 @@ func (r *Run) reportCost(d *report.Data) error {
 	for _, s := range stages {
 		row := report.Stage{Name: s.title}
 		var first, last time.Time
-		plans, err := filepath.Glob(filepath.Join(r.Dir(s.name), "*plan.json"))
+		plans, err := r.plans(s)
 		if err != nil {
 			return err
 		}
-		for _, path := range plans {
-			p, err := task.Load(path)
-			if err != nil {
-				return err
-			}
+		for _, p := range plans {
 			for n := range p.Tasks {
 				m, err := p.Manifest(n)
 				if err != nil {

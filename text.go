@@ -26,16 +26,13 @@ type corpusOptions struct {
 var corpusStage = &stage{
 	name: "corpus", title: "scan the corpus", format: 1,
 	options: func(r *Run) (any, error) {
-		return corpusOptions{r.Config.Corpus, r.files}, nil
+		return corpusOptions{scanOptions(r.Config), stamps(r.inputs)}, nil
 	},
+	after: checkBadLines,
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
-		shards, _, err := corpus.Split(r.Config.Corpus)
-		if err != nil {
-			return nil, err
-		}
-		p.Files = r.files
-		tasks := make([]any, len(shards))
-		for i, s := range shards {
+		p.Files = stamps(r.inputs)
+		tasks := make([]any, len(r.shards))
+		for i, s := range r.shards {
 			tasks[i] = s
 		}
 		return tasks, nil
@@ -44,21 +41,41 @@ var corpusStage = &stage{
 	amount: func(r *Run) (float64, string) { return r.inputBytes(), "B" },
 }
 
-// corpusFiles stamps the input files.
-func corpusFiles(c *Config) ([]task.FileStamp, error) {
-	_, infos, err := corpus.Split(c.Corpus)
-	if err != nil {
-		return nil, err
+// scanOptions are the corpus options that what is read depends on. The limit
+// of bad lines is not one of them: raising it must not redo anything.
+func scanOptions(c *Config) corpus.Options {
+	o := c.Corpus
+	o.BadLineLimit = 1
+	return o
+}
+
+// checkBadLines stops the run if too many lines could not be read.
+func checkBadLines(r *Run, p *task.Plan) error {
+	var bad corpus.Bad
+	for i := range p.Tasks {
+		var scan corpus.ScanResult
+		if err := readJSON(p.Path(part(i, "json")), &scan); err != nil {
+			return err
+		}
+		bad.Merge(&scan.Bad)
 	}
-	stamps := make([]task.FileStamp, len(infos))
-	for i, f := range infos {
-		stamps[i] = task.FileStamp{Path: f.Path, Bytes: f.Bytes, ModTime: f.ModTime}
+	if err := bad.Check(r.Config.Corpus.BadLineLimit); err != nil {
+		return task.Permanent(err)
 	}
-	return stamps, nil
+	return nil
+}
+
+// stamps identifies the content of the input files.
+func stamps(files []corpus.FileInfo) []task.FileStamp {
+	out := make([]task.FileStamp, len(files))
+	for i, f := range files {
+		out[i] = task.FileStamp{Path: f.Path, Bytes: f.Bytes, ModTime: f.ModTime}
+	}
+	return out
 }
 
 func (r *Run) inputBytes() (n float64) {
-	for _, f := range r.files {
+	for _, f := range r.inputs {
 		n += float64(f.Bytes)
 	}
 	return n
@@ -99,7 +116,7 @@ type scanReport struct {
 // rowsStage finds duplicates over all shards and settles which rows stay.
 var rowsStage = &stage{
 	name: "rows", title: "find duplicate documents", format: 1, inputs: []string{"corpus"},
-	options: func(r *Run) (any, error) { return r.Config.Corpus, nil },
+	options: func(r *Run) (any, error) { return scanOptions(r.Config), nil },
 	tasks:   one,
 	run:     dropRows,
 }
@@ -124,9 +141,6 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 		rep.Bad.Merge(&scan.Bad)
 		rep.TextBytes += scan.TextBytes
 		rep.Rows = append(rep.Rows, scan.Documents)
-	}
-	if err := rep.Bad.Check(o.BadLineLimit); err != nil {
-		return task.Permanent(err)
 	}
 	rep.Counts, err = corpus.Duplicates(ctx, parts, func(shard int, drop *corpus.Rows) error {
 		rep.Rows[shard] -= int64(drop.Len())
@@ -243,30 +257,32 @@ func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, err
 
 // sample returns about n documents spread evenly over the corpus: one drawn
 // from each of n equal runs of rows. The same seed gives the same documents.
-// keep, if not nil, refuses rows; the sample is then smaller.
-func (t *texts) sample(ctx context.Context, n int, seed uint64, keep func(shard, row int) bool, use func(shard int, d corpus.Document) error) error {
+func (t *texts) sample(ctx context.Context, n int, seed uint64, use func(shard int, d corpus.Document) error) error {
 	next := stratified(t.scan.Documents, int64(n), seed)
 	want, more := next()
 	var base int64
 	for shard := range t.shards {
 		end := base + t.scan.Rows[shard]
-		for more && want < end {
-			for d, err := range t.shard(ctx, shard) {
-				if err != nil {
-					return err
-				}
-				if base+int64(d.Row) != want {
-					continue
-				}
-				if keep == nil || keep(shard, d.Row) {
-					if err := use(shard, d); err != nil {
-						return err
-					}
-				}
-				if want, more = next(); !more || want >= end {
-					break
-				}
+		if !more || want >= end {
+			base = end
+			continue
+		}
+		for d, err := range t.shard(ctx, shard) {
+			if err != nil {
+				return err
 			}
+			if base+int64(d.Row) != want {
+				continue
+			}
+			if err := use(shard, d); err != nil {
+				return err
+			}
+			if want, more = next(); !more || want >= end {
+				break
+			}
+		}
+		if more && want < end {
+			return fmt.Errorf("shard %s holds fewer than the %d documents that were counted in it", t.shards[shard], t.scan.Rows[shard])
 		}
 		base = end
 	}

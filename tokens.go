@@ -96,7 +96,7 @@ func (o *vocabOptions) trainOn(ctx context.Context, p *task.Plan) (*token.Tokeni
 			}
 		}
 	}
-	tok, err := token.Train(iter.Seq[string](texts), token.TrainOptions{Vocab: o.Tokens.Vocab})
+	tok, err := token.Train(iter.Seq[string](texts), o.Tokens.BPE)
 	if failed != nil {
 		return nil, failed
 	}

@@ -40,7 +40,7 @@ var vectorizerStage = &stage{
 		}
 		var sample []string
 		limit := o.Embed.Lexical.MaxBytes
-		err = t.sample(ctx, o.Embed.Lexical.Sample, o.Seed, nil, func(_ int, d corpus.Document) error {
+		err = t.sample(ctx, o.Embed.Lexical.Sample, o.Seed, func(_ int, d corpus.Document) error {
 			sample = append(sample, cutBytes(d.Text, limit))
 			return nil
 		})
@@ -241,7 +241,7 @@ func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 }
 
 // clusterStage writes the cluster of every document, part-NNNNN.npy, int32,
-// and its distance from the centroid, part-NNNNN.dist.npy, float32.
+// and its squared distance from the centroid, part-NNNNN.dist.npy, float32.
 var clusterStage = &stage{
 	name: "cluster", title: "assign every document", format: 1, inputs: []string{"corpus", "rows", "embed", "centroids"},
 	options: func(r *Run) (any, error) { return r.Config.Cluster.Method, nil },

@@ -8,8 +8,9 @@ import (
 
 // AppendDocument appends d as one JSON line with the fields id, text, source
 // (if not empty) and those of d.Fields, in this order, and a newline. A field
-// of d.Fields that has one of the three names is written with an underscore
-// before it. d.Fields must be nil or as Read gives it.
+// of d.Fields that has one of the three names, or the name "climb" under which
+// a dataset says where a document was put, is written with an underscore before
+// it. d.Fields must be nil or as Read gives it.
 func AppendDocument(dst []byte, d Document) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = AppendString(dst, d.ID)
@@ -26,7 +27,7 @@ func AppendDocument(dst []byte, d Document) []byte {
 				key, _ = unescape(nil, key)
 			}
 			switch string(key) {
-			case "id", "text", "source":
+			case "id", "text", "source", "climb":
 				dst = append(dst, `"_`...)
 				member = member[1:]
 			}

@@ -46,7 +46,7 @@ func List(o Options) (*Listing, error) {
 		}
 	}
 	if len(l.out.Files) == 0 {
-		return nil, fmt.Errorf("corpus.inputs name no file with content (skipped: %v)", l.out.Skipped)
+		return nil, fmt.Errorf("corpus.inputs name no file with content: %s (skipped: %v)", strings.Join(o.Inputs, ", "), l.out.Skipped)
 	}
 	slices.SortFunc(l.out.Files, func(a, b FileInfo) int { return strings.Compare(a.Path, b.Path) })
 	return l.out, nil

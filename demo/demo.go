@@ -290,6 +290,7 @@ func cut(text string) []string {
 	}
 	for line := range strings.Lines(text) {
 		for len(line) > maxDocument {
+			flush()
 			b.WriteString(strings.ToValidUTF8(line[:maxDocument], ""))
 			line = line[maxDocument:]
 			flush()

@@ -109,3 +109,36 @@ func quantile(sorted []float64, q float64) float64 {
 	j := min(i+1, len(sorted)-1)
 	return sorted[i] + (at-float64(i))*(sorted[j]-sorted[i])
 }
+
+// BlockDiff is the mean of x[a]-x[b] with its Student-t interval from the
+// pooled residual of all treatments: a randomised complete block design
+// (Montgomery, "Design and Analysis of Experiments", section 4.1). x is
+// treatments by blocks (mixtures by seeds). With score = treatment + block +
+// noise, the residual variance is
+//
+//	s^2 = sum_ij (x_ij - mean_i. - mean_.j + mean_..)^2 / ((t-1)(n-1))
+//
+// and the difference has the standard error s sqrt(2/n). It equals PairedDiff
+// for two treatments; with more, the few seeds of each tell the noise of all,
+// provided that it is the same for all.
+func BlockDiff(x [][]float64, a, b int, level float64) (diff, lo, hi float64) {
+	t, n := len(x), len(x[a])
+	rows, cols := make([]float64, t), make([]float64, n)
+	var grand float64
+	for i := range x {
+		for j, v := range x[i] {
+			rows[i] += v / float64(n)
+			cols[j] += v / float64(t)
+			grand += v / float64(n*t)
+		}
+	}
+	var sum float64
+	for i := range x {
+		for j, v := range x[i] {
+			r := v - rows[i] - cols[j] + grand
+			sum += r * r
+		}
+	}
+	df := float64((t - 1) * (n - 1))
+	return around(rows[a]-rows[b], math.Sqrt(sum/df*2/float64(n)), df, level)
+}

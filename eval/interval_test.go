@@ -103,3 +103,52 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("median %v, want 3", got)
 	}
 }
+
+// With two treatments the pooled interval is the paired one; with more it uses
+// their noise too, and block effects do not matter.
+func TestBlockDiff(t *testing.T) {
+	a, b := []float64{3, 5, 4.5, 8}, []float64{2, 4.5, 4, 6}
+	d, lo, hi := BlockDiff([][]float64{a, b}, 0, 1, 0.9)
+	wd, wlo, whi := PairedDiff(a, b, 0.9)
+	if math.Abs(d-wd)+math.Abs(lo-wlo)+math.Abs(hi-whi) > 1e-12 {
+		t.Errorf("got %v [%v, %v], the paired interval is %v [%v, %v]", d, lo, hi, wd, wlo, whi)
+	}
+	x := [][]float64{{1, 2, 4}, {1.5, 2.2, 4.6}, {0.3, 1.8, 3.1}}
+	d, lo, hi = BlockDiff(x, 1, 2, 0.95)
+	// 2.776445 is the 97.5 % quantile of Student's t with 4 degrees of freedom.
+	if want := 2.776445 * math.Sqrt(residual(x)/4*2/3); math.Abs(hi-d-want) > 1e-5 || math.Abs(d-lo-want) > 1e-5 || math.Abs(d-31.0/30) > 1e-12 {
+		t.Errorf("got %v [%v, %v], want %v +- %v", d, lo, hi, 31.0/30, want)
+	}
+	for i := range x {
+		for j := range x[i] {
+			x[i][j] += 100 * float64(j)
+		}
+	}
+	if d2, lo2, hi2 := BlockDiff(x, 1, 2, 0.95); math.Abs(d2-d)+math.Abs(lo2-lo)+math.Abs(hi2-hi) > 1e-9 {
+		t.Errorf("block effects changed the interval to %v [%v, %v]", d2, lo2, hi2)
+	}
+}
+
+// residual is the interaction sum of squares by the textbook's subtraction:
+// total - treatments - blocks.
+func residual(x [][]float64) float64 {
+	t, n := float64(len(x)), float64(len(x[0]))
+	var grand, total, rows, cols float64
+	for i := range x {
+		var sum float64
+		for _, v := range x[i] {
+			sum += v
+			total += v * v
+		}
+		rows += sum * sum / n
+		grand += sum
+	}
+	for j := range x[0] {
+		var sum float64
+		for i := range x {
+			sum += x[i][j]
+		}
+		cols += sum * sum / t
+	}
+	return total - rows - cols + grand*grand/(n*t)
+}

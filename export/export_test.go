@@ -130,7 +130,7 @@ func TestScatterGather(t *testing.T) {
 			line := fmt.Sprintf(`{"in":%d,"row":%d}`, in, row)
 			want[line]++
 			key := d.Order(in, row, 0)
-			p.Add(d.Shard(key), key, []byte(line+"\n"))
+			p.Add(d.Shard(key), key, []byte(line), "\n")
 		}
 		path := filepath.Join(dir, fmt.Sprint(in))
 		f, err := os.Create(path)
@@ -177,7 +177,7 @@ func TestScatterGather(t *testing.T) {
 
 func TestGatherRefusesDamage(t *testing.T) {
 	p := NewPiece(1)
-	p.Add(0, 1, []byte("{}\n"))
+	p.Add(0, 1, []byte("{}"), "\n")
 	var b bytes.Buffer
 	if _, err := p.WriteTo(&b); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestGatherRefusesDamage(t *testing.T) {
 
 func FuzzReadPiece(f *testing.F) {
 	p := NewPiece(2)
-	p.Add(1, 1, []byte("{}\n"))
+	p.Add(1, 1, []byte("{}"), "\n")
 	var b bytes.Buffer
 	if _, err := p.WriteTo(&b); err != nil {
 		f.Fatal(err)

@@ -23,7 +23,8 @@ import (
 
 type record struct {
 	key  uint64
-	line []byte // with its newline
+	line []byte // with its newline, once it has been read from a piece
+	tail string // the end of the line that differs between the copies of a document
 }
 
 // A Piece collects the records of one input shard.
@@ -34,9 +35,10 @@ type Piece struct {
 // NewPiece makes a piece for the given number of output shards.
 func NewPiece(shards int) *Piece { return &Piece{make([][]record, shards)} }
 
-// Add gives one copy of a document. The line is kept.
-func (p *Piece) Add(shard int, key uint64, line []byte) {
-	p.shards[shard] = append(p.shards[shard], record{key, line})
+// Add gives one copy of a document: line and tail make up its line. The line
+// is kept, and copies may share it.
+func (p *Piece) Add(shard int, key uint64, line []byte, tail string) {
+	p.shards[shard] = append(p.shards[shard], record{key, line, tail})
 }
 
 // WriteTo writes the piece file.
@@ -53,8 +55,9 @@ func (p *Piece) WriteTo(w io.Writer) (int64, error) {
 		raw = raw[:0]
 		for _, r := range records {
 			raw = binary.LittleEndian.AppendUint64(raw, r.key)
-			raw = binary.LittleEndian.AppendUint32(raw, uint32(len(r.line)))
+			raw = binary.LittleEndian.AppendUint32(raw, uint32(len(r.line)+len(r.tail)))
 			raw = append(raw, r.line...)
+			raw = append(raw, r.tail...)
 		}
 		frame = enc.EncodeAll(raw, frame[:0])
 		n, err := w.Write(frame)
@@ -122,7 +125,7 @@ func readPiece(records []record, path string, shard int) ([]record, error) {
 		if len(raw) < 12+n {
 			return nil, errPiece
 		}
-		records = append(records, record{key, raw[12 : 12+n : 12+n]})
+		records = append(records, record{key: key, line: raw[12 : 12+n : 12+n]})
 		raw = raw[12+n:]
 	}
 	return records, nil

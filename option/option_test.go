@@ -19,7 +19,7 @@ type outer struct {
 	On     bool    `json:"on" default:"true"`
 	Part   inner   `json:"part"`
 	Free   string  `json:"free"`
-	hidden float64 //nolint:unused // unexported fields must be skipped
+	hidden float64 //lint:ignore U1000 unexported fields must be skipped
 }
 
 func TestFill(t *testing.T) {

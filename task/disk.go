@@ -27,6 +27,8 @@ func diskError(dir string, err error) error {
 		return Permanent(fmt.Errorf("no space left in %s: free some, or put the run on a larger disk, and run the same command again: finished tasks are kept (%w)", dir, err))
 	case errors.Is(err, syscall.EDQUOT):
 		return Permanent(fmt.Errorf("disk quota used up in %s: free some space, and run the same command again: finished tasks are kept (%w)", dir, err))
+	case errors.Is(err, syscall.ENOTDIR):
+		return Permanent(fmt.Errorf("cannot make %s: a part of that path is a file; choose another run directory (%w)", dir, err))
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return Permanent(fmt.Errorf("cannot write in %s: make it writable, or choose another run directory (%w)", dir, err))
 	}

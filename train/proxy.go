@@ -10,7 +10,6 @@ import (
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/lm/optim"
-	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/token"
 )
 
@@ -20,7 +19,6 @@ type Proxy struct{}
 // Train implements Trainer. Cancelling ctx stops between two steps.
 func (Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, error) {
 	start := time.Now()
-	option.Fill(&j.Optim)
 	if err := j.Check(); err != nil {
 		return nil, err
 	}
@@ -145,9 +143,9 @@ func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) 
 	return err
 }
 
-// evaluate returns the result of each term and their weighted mean. A file
-// that two terms share is evaluated once.
-func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) ([]*eval.TaskResult, float64, error) {
+// evaluate returns the results of the terms' files, each once, and the
+// weighted mean of the terms.
+func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*eval.TaskResult, score float64, err error) {
 	if len(terms) == 0 {
 		return nil, 0, nil
 	}
@@ -155,7 +153,7 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) ([]*eval.Tas
 		file  string
 		limit int
 	}
-	done := map[key]*eval.TaskResult{}
+	done, names := map[key]*eval.TaskResult{}, map[string]int{}
 	results := make([]*eval.TaskResult, len(terms))
 	for i, t := range terms {
 		k := key{t.File, t.Limit}
@@ -167,9 +165,13 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) ([]*eval.Tas
 			if done[k], err = task.Limit(t.Limit).Evaluate(ctx, m); err != nil {
 				return nil, 0, fmt.Errorf("evaluate %s: %w", filepath.Base(t.File), err)
 			}
+			if names[task.Name]++; names[task.Name] > 1 { // of a file in another folder
+				done[k].Task = fmt.Sprintf("%s#%d", task.Name, names[task.Name])
+			}
+			files = append(files, done[k])
 		}
 		results[i] = done[k]
 	}
-	score, err := eval.Objective(terms, results)
-	return results, score, err
+	score, err = eval.Objective(terms, results)
+	return files, score, err
 }

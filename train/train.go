@@ -35,7 +35,7 @@ type Job struct {
 	Init      string      `json:"init"`   // folder of the base model to continue, "" to start from scratch
 	Tokens    int64       `json:"tokens"` // to train on
 	Batch     int         `json:"batch"`  // sequences
-	Optim     Options     `json:"optim"`
+	Optim     Options     `json:"optim"`  // taken as it is; option.Fill sets the defaults
 	Target    []eval.Term `json:"target"` // the score is their weighted mean
 	Test      []eval.Term `json:"test"`   // measured beside it, never part of the score
 	Save      string      `json:"save"`   // folder for the trained weights, "" to drop them
@@ -46,8 +46,8 @@ type Job struct {
 // scores: it is quarantined, never ranked.
 type Result struct {
 	Score    float64            `json:"score"`              // higher is better
-	Validate []*eval.TaskResult `json:"validate,omitempty"` // by term of Job.Target
-	Test     []*eval.TaskResult `json:"test,omitempty"`     // by term of Job.Test
+	Validate []*eval.TaskResult `json:"validate,omitempty"` // of the files of Job.Target
+	Test     []*eval.TaskResult `json:"test,omitempty"`     // of the files of Job.Test
 	TestMean float64            `json:"test_mean"`          // the objective on the test files
 	Loss     float64            `json:"loss"`               // nats per token, mean of the last tenth of the steps
 	Tokens   []int64            `json:"tokens"`             // consumed, by domain
@@ -91,11 +91,15 @@ func (j *Job) Steps() int {
 	return int(max(1, (j.Tokens+per-1)/per))
 }
 
-// schedule is the job's learning rate by step.
+// schedule is the job's learning rate by step. A run that continues a base
+// model has no stable phase: the base has been through it.
 func (j *Job) schedule() optim.WSD {
 	n := j.Steps()
 	s := optim.WSD{Peak: j.Optim.LR, Min: min(j.Optim.MinLR, j.Optim.LR), Warmup: int(j.Optim.Warmup * float64(n))}
-	if !j.Stable {
+	switch {
+	case j.Init != "":
+		s.Decay = n - s.Warmup
+	case !j.Stable:
 		s.Decay = min(int(j.Optim.Decay*float64(n)), n-s.Warmup)
 	}
 	s.Stable = n - s.Warmup - s.Decay

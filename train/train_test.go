@@ -16,6 +16,7 @@ import (
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/token"
 )
 
@@ -143,7 +144,9 @@ func TestSamplerReadsAnEpoch(t *testing.T) {
 }
 
 func testJob(tokenizer string, domains []string, target string) Job {
-	return Job{Mixture: mix.Mixture{0.5, 0.5}, Seed: 3, Domains: domains, Tokenizer: tokenizer,
+	var o Options
+	option.Fill(&o)
+	return Job{Mixture: mix.Mixture{0.5, 0.5}, Optim: o, Seed: 3, Domains: domains, Tokenizer: tokenizer,
 		Model: lm.Config{Layers: 1, Width: 16, Heads: 2, Context: 16}, Tokens: 6000, Batch: 4,
 		Target: []eval.Term{{File: target, Metric: "bpb", Weight: 1}}}
 }
@@ -321,5 +324,9 @@ func TestSchedule(t *testing.T) {
 	j.Stable = true
 	if s = j.schedule(); s.At(99) != 1 {
 		t.Errorf("a base model's schedule ends at %g, want the peak", s.At(99))
+	}
+	j.Stable, j.Init = false, "base"
+	if s = j.schedule(); s.Stable != 0 || s.Decay != 90 || s.At(99) != 0.1 {
+		t.Errorf("schedule %+v of a continued run; want 10 steps of warm-up and 90 of decay", s)
 	}
 }

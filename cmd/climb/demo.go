@@ -84,25 +84,20 @@ func demoConfig(o *runOptions) (*climb.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Out, err = filepath.Abs(o.Out)
-	if err != nil {
-		return nil, err
-	}
-	o.Out = cfg.Out
-	o.apply(cfg)
-	return cfg, nil
+	return cfg, o.apply(cfg)
 }
 
 // demoYAML is the laptop preset with the sizes that fit into a few minutes.
 const demoYAML = `preset: laptop
 corpus:
   inputs: [%q]
-tokens: {vocab: 2048}
+tokens: {bpe: {vocab: 2048}}
 proxy:
   model: {layers: 2, width: 96, heads: 3, context: 128}
-  tokens: 150000
+  tokens: 200000
 search:
   rounds: [12, 6, 3]
+confirm: {seeds: 4}
 target:
   validation:
     - {file: %q, limit: 40}

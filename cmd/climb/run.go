@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -36,13 +37,16 @@ func (o *runOptions) load(args []string) (*climb.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.apply(c)
-	return c, nil
+	return c, o.apply(c)
 }
 
-func (o *runOptions) apply(c *climb.Config) {
+// apply lets the flags overrule the configuration.
+func (o *runOptions) apply(c *climb.Config) error {
 	if o.Out != "" {
-		c.Out = o.Out
+		var err error
+		if c.Out, err = filepath.Abs(o.Out); err != nil {
+			return err
+		}
 	}
 	if o.Workers != 0 {
 		c.Workers = o.Workers
@@ -50,6 +54,7 @@ func (o *runOptions) apply(c *climb.Config) {
 	if c.Workers > 0 {
 		runtime.GOMAXPROCS(c.Workers)
 	}
+	return nil
 }
 
 func newRun() *cobra.Command {

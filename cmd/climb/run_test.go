@@ -126,7 +126,7 @@ embed: {lexical: {dim: 16}}
 cluster: {kmeans: {k: 8}}
 prune: {clusters: {quality: 0.01, symbols: 0.01, boilerplate: 0.01, advert: 0.01}}
 domains: {ward: {count: 4}}
-tokens: {vocab: 400}
+tokens: {bpe: {vocab: 400}}
 proxy:
   model: {layers: 1, width: 16, heads: 2, context: 32}
   tokens: 12000
@@ -403,7 +403,7 @@ func TestChangedOptionRedoesItsStages(t *testing.T) {
 		{"dataset: {shard_bytes: 30000}", "dataset: {shard_bytes: 20000}", "draw"},
 		{"confirm: {seeds: 2, measured: 1}", "confirm: {seeds: 3, measured: 1}", "confirm"},
 		{"search: {rounds: [6, 3]}", "search: {rounds: [6, 2]}", "search"},
-		{"tokens: {vocab: 400}", "tokens: {vocab: 380}", "vocab"},
+		{"bpe: {vocab: 400}", "bpe: {vocab: 380}", "vocab"},
 		{"domains: {ward: {count: 4}}", "domains: {ward: {count: 3}}", "domains"},
 	} {
 		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(strings.Replace(small, c.from, c.to, 1)))

@@ -1,0 +1,96 @@
+package climb
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const minimal = "corpus: {inputs: [text]}\n"
+
+func parse(t *testing.T, yaml string) *Config {
+	t.Helper()
+	c, err := ParseConfig([]byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Every preset parses, and what --print-config writes of it parses to the same
+// configuration: all values are visible.
+func TestPrintedConfigIsTheConfig(t *testing.T) {
+	for _, preset := range Presets() {
+		c := parse(t, "preset: "+preset+"\n"+minimal)
+		var b bytes.Buffer
+		if err := c.WriteYAML(&b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseConfig(b.Bytes())
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", preset, err, b.String())
+		}
+		if d := cmp.Diff(string(marshal(c)), string(marshal(again))); d != "" {
+			t.Errorf("%s: the printed configuration is another one:\n%s", preset, d)
+		}
+	}
+}
+
+// What a user writes beats the preset, which beats the default; a zero that
+// was written stays.
+func TestConfigLayers(t *testing.T) {
+	c := parse(t, minimal+"confirm: {measured: 0}\nproxy: {optim: {warmup: 0}}\nprune: {clusters: {alpha: 0.2}}\n")
+	if c.Confirm.Measured != 0 || c.Proxy.Optim.Warmup != 0 {
+		t.Errorf("measured %d, warmup %g: a zero became a default", c.Confirm.Measured, c.Proxy.Optim.Warmup)
+	}
+	if c.Confirm.Seeds != 5 || c.Cluster.KMeans.K != 64 || c.Embed.Lexical.Dim != 256 {
+		t.Errorf("seeds %d, k %d, dim %d: not the preset's and the default", c.Confirm.Seeds, c.Cluster.KMeans.K, c.Embed.Lexical.Dim)
+	}
+	if d := cmp.Diff(map[string]float64{"alpha": 0.2}, c.Prune.Clusters); d != "" {
+		t.Errorf("floors are merged with the preset's, not replaced:\n%s", d)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"":                                      "corpus.inputs",
+		minimal + "clutser: {}\n":               "[2:1]",
+		minimal + "cluster: {kmeans: {k: x}}\n": "[2:23]",
+		minimal + "search: {rounds: [4, 0]}\n":  "search.rounds[1]",
+		minimal + "preset: big\n":               "laptop, recipe, paper",
+		minimal + "proxy: {model: {width: 10, heads: 4}}": "proxy.model",
+		minimal + "target: {validation: [{metric: acc}]}": "no file",
+		minimal + "dataset: {epochs: .nan}":               "dataset.epochs",
+	} {
+		_, err := ParseConfig([]byte(yaml))
+		var ce *ConfigError
+		if !errors.As(err, &ce) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", yaml, err, want)
+		}
+	}
+}
+
+func TestStarterParses(t *testing.T) {
+	for _, preset := range Presets() {
+		var b bytes.Buffer
+		if err := WriteStarter(&b, preset, "a folder"); err != nil {
+			t.Fatal(err)
+		}
+		if c := parse(t, b.String()); c.Preset != preset || c.Corpus.Inputs[0] != "a folder" {
+			t.Errorf("preset %q, inputs %q", c.Preset, c.Corpus.Inputs)
+		}
+	}
+	if err := WriteStarter(&bytes.Buffer{}, "big", "x"); err == nil {
+		t.Error("an unknown preset was accepted")
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(minimal))
+	f.Add([]byte("preset: paper\n" + minimal + "search: {rounds: [1]}\n"))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = ParseConfig(data) }) // must not panic
+}
