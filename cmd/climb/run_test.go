@@ -459,3 +459,24 @@ func TestPublish(t *testing.T) {
 		t.Errorf("a task that is not in the plan: exit %d, %q", code, stderr)
 	}
 }
+
+// A trainer of the user's that trains as we do makes the same dataset: the Job
+// says everything.
+func TestTrainerOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command to build the example trainer with")
+	}
+	dir := workspace(t, small)
+	trainer := filepath.Join(dir, "trainer")
+	if out, err := exec.Command("go", "build", "-o", trainer, "../../examples/trainer").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	mustRun(t, dir, "run")
+	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(strings.Replace(small, "proxy:\n",
+		fmt.Sprintf("proxy:\n  command: [%q, \"{job}\", \"{result}\"]\n", trainer), 1)))
+	mustRun(t, dir, "run", "--out", "own")
+	if digest(t, filepath.Join(dir, "run")) != digest(t, filepath.Join(dir, "own")) {
+		t.Error("the example trainer made another dataset")
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+)
+
+// Every command has a summary, and every one that runs has an example.
+func TestHelp(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Short == "" || c.Runnable() && c.Example == "" {
+			t.Errorf("%s: summary %q, example %q", c.CommandPath(), c.Short, c.Example)
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRoot())
+}
+
+func TestInitRefusesToReplace(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, small)
+	code, _, errs := climbRun(t, dir, "init", "text")
+	if code != 2 || !strings.Contains(errs, "--force") {
+		t.Errorf("exit %d, %q; want 2 and --force", code, errs)
+	}
+	if out := mustRun(t, dir, "init", "text", "--file", "new.yaml", "--preset", "recipe"); !strings.Contains(out, "4 files") {
+		t.Error(out)
+	}
+	if out := mustRun(t, dir, "run", "new.yaml", "--print-config"); !strings.Contains(out, "preset: recipe") || !strings.Contains(out, "kmeans||") {
+		t.Errorf("the new configuration, resolved:\n%s", out)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, small)
+	var p climb.Estimate
+	if err := json.Unmarshal([]byte(mustRun(t, dir, "plan", "--json")), &p); err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	for i := range topics {
+		info, err := os.Stat(filepath.Join(dir, "text", "topic"+string(rune('0'+i))+".jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if p.Bytes != size || p.ProxyRuns != 9+2*5 || p.Seconds <= 0 || p.Disk <= 0 {
+		t.Errorf("plan %+v; want %d bytes, %d runs, and some time and disk", p, size, 9+2*5)
+	}
+	if f := float64(p.TextBytes) / float64(size); f < 0.7 || f > 1 {
+		t.Errorf("%d bytes of text guessed for %d bytes of files", p.TextBytes, size)
+	}
+	if f := float64(p.Documents) / 240; f < 0.7 || f > 1.3 {
+		t.Errorf("%d documents guessed, there are 240", p.Documents)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {
+		t.Error("plan wrote something")
+	}
+	mustRun(t, dir, "run")
+	for _, s := range func() []climb.StageEstimate {
+		if err := json.Unmarshal([]byte(mustRun(t, dir, "plan", "--json")), &p); err != nil {
+			t.Fatal(err)
+		}
+		return p.Stages
+	}() {
+		if !s.Done {
+			t.Errorf("%s is not done after a run", s.Stage)
+		}
+	}
+	var status climb.Status
+	if err := json.Unmarshal([]byte(mustRun(t, dir, "status", "--json")), &status); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range status.Stages {
+		if !s.Planned || s.Done != s.Total {
+			t.Errorf("status of a finished run: %+v", s)
+		}
+	}
+	if out := mustRun(t, dir, "report"); !strings.Contains(out, "Verdict: ") || !strings.Contains(out, "index.html") {
+		t.Errorf("report printed\n%s", out)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var families []climb.FamilyDescription
+	if err := json.Unmarshal([]byte(mustRun(t, dir, "methods", "--json")), &families); err != nil || len(families) < 8 {
+		t.Fatalf("%d families, %v", len(families), err)
+	}
+	if out := mustRun(t, dir, "methods", "strategies"); !strings.Contains(out, "2504.13161") || strings.Contains(out, "kmeans") {
+		t.Error(out)
+	}
+	if code, _, errs := climbRun(t, dir, "methods", "magic"); code != 2 || !strings.Contains(errs, "magic") {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
+// A corpus eight times as large takes little more memory: what a run holds
+// follows the options.
+func TestMemoryFollowsOptions(t *testing.T) {
+	t.Parallel()
+	config := strings.NewReplacer("shard_bytes: 20000", "shard_bytes: 400000", "lexical: {dim: 16}", "lexical: {dim: 16, sample: 500}",
+		"cluster: {", "cluster: {sample: 500, ", "domains: {", "domains: {sample: 500, ",
+		"tokens: {bpe", "tokens: {sample_bytes: 200000, bpe").Replace(small)
+	peak := func(docs int) int64 {
+		dir := t.TempDir()
+		writeText(t, dir, docs)
+		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(config))
+		c := command(dir, "tokens", "--workers", "2")
+		c.Env = append(c.Env, "GOGC=50") // the live memory, not the garbage
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10 // MiB
+	}
+	little, much := peak(1000), peak(8000)
+	t.Logf("peak memory: %d MiB for %d documents, %d MiB for eight times as many", little, 4*1000, much)
+	if much > little+little/2 {
+		t.Errorf("%d MiB for eight times the corpus, %d MiB before", much, little)
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	e := climb.Event{Number: 4, Of: 19, Title: "embed every document", Done: 3, Total: 10, Fraction: 0.25, Amount: 4e6, Unit: "B", Elapsed: 10 * time.Second}
+	want := "[ 4/19] embed every document             [======                  ]  25 %  3/10  100 KB/s  30 s left"
+	if got := progressLine(e); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestDurationText(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", 61 * time.Second: "1 min 01 s", 3700 * time.Second: "1 h 01 min", 50 * time.Hour: "2 days 2 h",
+	} {
+		if got := durationText(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
