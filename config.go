@@ -104,7 +104,7 @@ type ProxyConfig struct {
 // to the end of the stable phase; the mixtures act in the proxies' decay.
 type BaseConfig struct {
 	Tokens int64   `json:"tokens" min:"0" doc:"training tokens of the shared base; 0 trains every proxy from scratch"`
-	LR     float64 `json:"lr" default:"0.003" min:"0" doc:"learning rate of the base after its warm-up"`
+	LR     float64 `json:"lr" min:"0" doc:"learning rate of the base after its warm-up; 0 = as proxy.optim.lr"`
 }
 
 // TargetConfig lists the files that say what the mixture is to be good at.

@@ -122,7 +122,10 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	}
 	// Another order of the data than that of any proxy.
 	job.Seed = splitmix(o.Seed, 0xba5e)
-	job.Tokens, job.Optim.LR, job.Stable = o.Proxy.Base.Tokens, o.Proxy.Base.LR, true
+	job.Tokens, job.Stable = o.Proxy.Base.Tokens, true
+	if o.Proxy.Base.LR > 0 {
+		job.Optim.LR = o.Proxy.Base.LR
+	}
 	job.Save = filepath.Join(a.Dir(), "model")
 	result, err := train.Proxy{}.Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
 	if err != nil {

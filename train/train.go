@@ -17,7 +17,7 @@ import (
 // Options are the optimizer and the learning-rate schedule: linear warm-up,
 // a stable phase, then decay (WSD; Hu et al. 2024, arXiv 2404.06395).
 type Options struct {
-	LR     float64     `json:"lr" default:"0.003" min:"0" doc:"peak learning rate"`
+	LR     float64     `json:"lr" min:"0" doc:"peak learning rate; 0 = 0.32 / width of the model, as measured for the sizes of lm"`
 	MinLR  float64     `json:"min_lr" default:"0.0001" min:"0" doc:"learning rate at the end of the decay"`
 	Warmup float64     `json:"warmup" default:"0.05" min:"0" max:"1" doc:"share of the steps that warm up"`
 	Decay  float64     `json:"decay" default:"0.5" min:"0" max:"1" doc:"share of the steps, at the end, in which the rate decays"`
@@ -95,7 +95,11 @@ func (j *Job) Steps() int {
 // model has no stable phase: the base has been through it.
 func (j *Job) schedule() optim.WSD {
 	n := j.Steps()
-	s := optim.WSD{Peak: j.Optim.LR, Min: min(j.Optim.MinLR, j.Optim.LR), Warmup: int(j.Optim.Warmup * float64(n))}
+	peak := j.Optim.LR
+	if peak == 0 {
+		peak = lm.LearningRate(j.Model.Width)
+	}
+	s := optim.WSD{Peak: peak, Min: min(j.Optim.MinLR, peak), Warmup: int(j.Optim.Warmup * float64(n))}
 	switch {
 	case j.Init != "":
 		s.Decay = n - s.Warmup
