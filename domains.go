@@ -72,6 +72,16 @@ var domainsStage = &stage{
 	},
 	tasks: one,
 	run:   makeDomains,
+	after: func(r *Run, _ *task.Plan) error {
+		d, err := r.domains()
+		if err != nil {
+			return err
+		}
+		for _, w := range d.Warnings {
+			r.warn("domains", "%s", w)
+		}
+		return nil
+	},
 }
 
 func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {

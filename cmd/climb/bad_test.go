@@ -214,6 +214,22 @@ func checkOutcome(t *testing.T, dir, skip string) {
 	}
 }
 
+// A corpus whose text is nearly all alike ends in one large domain, and the run
+// says so while it goes on.
+func TestCollapseIsTold(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, strings.Replace(inputs("alike.jsonl"), "ward: {count: 4}", "ward: {count: 2}", 1))
+	var b strings.Builder
+	b.WriteString(fewDocuments(4))
+	for i := range 200 {
+		fmt.Fprintf(&b, `{"id":"a%d","text":"%s"}`+"\n", i, strings.Repeat("The river and the stone of that hill. ", 10+i%7))
+	}
+	writeFile(t, filepath.Join(dir, "alike.jsonl"), []byte(b.String()))
+	if out := mustRun(t, dir, "domains"); !strings.Contains(out, "! domains: ") || !strings.Contains(out, "merging has collapsed") {
+		t.Errorf("no warning in\n%s", out)
+	}
+}
+
 // Later documents with the same id and text are dropped and counted; the same
 // id with another text is kept and told.
 func TestDuplicateIDs(t *testing.T) {

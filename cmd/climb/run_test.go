@@ -289,13 +289,14 @@ func checkDataset(t *testing.T, run string) {
 	}
 }
 
-// Same seed, same dataset, on one core and on two; another seed, another one.
+// Same seed, same dataset, on one core and on two, whatever the directory is
+// called; another seed, another one.
 func TestSameSeedSameDataset(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, small)
 	mustRun(t, dir, "run", "--workers", "1", "--out", "one")
-	mustRun(t, dir, "run", "--workers", "2", "--out", "two")
-	if a, b := digest(t, filepath.Join(dir, "one")), digest(t, filepath.Join(dir, "two")); a != b {
+	mustRun(t, dir, "run", "--workers", "2", "--out", "two [2]")
+	if a, b := digest(t, filepath.Join(dir, "one")), digest(t, filepath.Join(dir, "two [2]")); a != b {
 		t.Error("one core and two made different datasets")
 	}
 	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte("seed: 2\n"+small))
