@@ -22,11 +22,7 @@ corpus and a few steps of the proxy; nothing is written.`,
 		Example: `  climb plan climb.yaml
   climb plan climb.yaml --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := o.load(args)
-			if err != nil {
-				return err
-			}
-			r, err := climb.NewRun(cfg)
+			r, err := o.open(args)
 			if err != nil {
 				return err
 			}

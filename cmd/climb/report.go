@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/report"
 )
 
@@ -24,11 +23,7 @@ far, and print the outcome. The run need not be finished.`,
 		Example: `  climb report climb.yaml
   climb report climb.yaml --json | jq .confirmed.verdict`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			cfg, err := o.load(args)
-			if err != nil {
-				return err
-			}
-			r, err := climb.NewRun(cfg)
+			r, err := o.open(args)
 			if err != nil {
 				return err
 			}
@@ -37,14 +32,14 @@ far, and print the outcome. The run need not be finished.`,
 				return err
 			}
 			if o.JSON {
-				data, err := os.ReadFile(filepath.Join(cfg.Out, "report", "summary.json"))
+				data, err := os.ReadFile(filepath.Join(r.Config.Out, "report", "summary.json"))
 				if err != nil {
 					return err
 				}
 				_, err = os.Stdout.Write(data)
 				return err
 			}
-			writeSummary(os.Stdout, d, cfg.Out)
+			writeSummary(os.Stdout, d, r.Config.Out)
 			return nil
 		},
 	}

@@ -40,6 +40,15 @@ func (o *runOptions) load(args []string) (*climb.Config, error) {
 	return c, o.apply(c)
 }
 
+// open prepares the run of the configuration named by the arguments.
+func (o *runOptions) open(args []string) (*climb.Run, error) {
+	cfg, err := o.load(args)
+	if err != nil {
+		return nil, err
+	}
+	return climb.NewRun(cfg)
+}
+
 // apply lets the flags overrule the configuration.
 func (o *runOptions) apply(c *climb.Config) error {
 	if o.Out != "" {

@@ -6,8 +6,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-
-	"github.com/climb-go/climb"
 )
 
 func newStatus() *cobra.Command {
@@ -18,11 +16,7 @@ func newStatus() *cobra.Command {
 		Example: `  climb status climb.yaml
   climb status climb.yaml --json`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			cfg, err := o.load(args)
-			if err != nil {
-				return err
-			}
-			r, err := climb.NewRun(cfg)
+			r, err := o.open(args)
 			if err != nil {
 				return err
 			}
