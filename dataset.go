@@ -122,6 +122,7 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 		return err
 	}
 	piece := export.NewPiece(draw.Shards)
+	documents, repeated := make([]int64, len(d.Domains)), make([]int64, len(d.Domains))
 	err = batches(ctx, p, n, a, func(docs []corpus.Document, _ []string) error {
 		for _, doc := range docs {
 			dom := int(domains[doc.Row])
@@ -134,12 +135,19 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 				order := draw.Order(n, doc.Row, copy)
 				piece.Add(draw.Shard(order), order, line, strconv.Itoa(copy)+"}}\n")
 			}
-			a.Count("documents", int64(times))
+			documents[dom] += int64(times)
+			if times > 1 {
+				repeated[dom]++
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	for dom := range documents {
+		a.Count(fmt.Sprintf("documents:%d", dom), documents[dom])
+		a.Count(fmt.Sprintf("repeated:%d", dom), repeated[dom])
 	}
 	f, err := a.Create(part(n, "piece"))
 	if err != nil {

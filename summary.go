@@ -26,7 +26,7 @@ import (
 func (r *Run) Report() (*report.Data, error) {
 	d := &report.Data{Run: report.Run{
 		Title:   "climb: " + filepath.Base(r.Config.Out),
-		Command: fmt.Sprintf("climb run %s", filepath.Join(filepath.Base(r.Config.Out), "climb.yaml")),
+		Command: fmt.Sprintf("climb run %s", filepath.Join(r.Config.Out, "climb.yaml")),
 		Preset:  r.Config.Preset, Seed: r.Config.Seed, Version: Version,
 		Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.GOMAXPROCS(0), vec.CPU(), runtime.GOOS, runtime.GOARCH),
 	}}
@@ -271,6 +271,20 @@ func (r *Run) reportDataset(d *report.Data) error {
 	for i, dom := range m.Domains {
 		d.Domains[i].Epochs = dom.Epochs
 		d.Dataset.Parts = append(d.Dataset.Parts, report.Share{Domain: dom.Name, Asked: dom.Asked, Achieved: dom.Share, Tokens: dom.Tokens, Epochs: dom.Epochs})
+	}
+	p, err := task.Load(filepath.Join(r.Dir("scatter"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	for n := range p.Tasks {
+		t, err := p.Manifest(n)
+		if err != nil {
+			return err
+		}
+		for i := range d.Dataset.Parts {
+			d.Dataset.Parts[i].Documents += t.Counters[fmt.Sprintf("documents:%d", i)]
+			d.Dataset.Parts[i].Repeated += t.Counters[fmt.Sprintf("repeated:%d", i)]
+		}
 	}
 	return nil
 }
