@@ -178,8 +178,12 @@ func (r *Run) trials(plan *task.Plan) ([]search.Trial, error) {
 		if err != nil {
 			return nil, err
 		}
+		m, err := plan.Manifest(n)
+		if err != nil {
+			return nil, err
+		}
 		t := search.Trial{Mixture: spec.Mixture, Hash: spec.Hash, Seed: spec.Seed, Round: spec.Round, Score: result.Score,
-			Failed: result.Failed, Tokens: result.Tokens, Seconds: result.Seconds, Scores: map[string]float64{}}
+			Failed: result.Failed, Tokens: result.Tokens, Seconds: m.Seconds, Scores: map[string]float64{}}
 		for _, v := range result.Validate {
 			for metric, x := range v.Metrics {
 				t.Scores[v.Task+":"+metric] = x

@@ -47,7 +47,6 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	for i, a := range c.Args {
 		args[i] = strings.NewReplacer("{job}", job, "{result}", result).Replace(a)
 	}
-	start := time.Now()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
@@ -60,7 +59,6 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
 	}
-	r.Seconds = time.Since(start).Seconds()
 	return r, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"time"
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
@@ -18,7 +17,6 @@ type Proxy struct{}
 
 // Train implements Trainer. Cancelling ctx stops between two steps.
 func (Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, error) {
-	start := time.Now()
 	if err := j.Check(); err != nil {
 		return nil, err
 	}
@@ -50,7 +48,6 @@ func (Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, e
 	if err == nil && r.Failed == "" && j.Save != "" {
 		err = model.Save(j.Save)
 	}
-	r.Seconds = time.Since(start).Seconds()
 	return r, err
 }
 

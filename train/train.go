@@ -42,7 +42,7 @@ type Job struct {
 	Stable    bool        `json:"stable"` // stop at the end of the stable phase: the job of a base model
 }
 
-// A Result is what a run measured. A run that diverged has Failed set and no
+// A Result is what a run measured, and nothing that differs when it is run again. A run that diverged has Failed set and no
 // scores: it is quarantined, never ranked.
 type Result struct {
 	Score    float64            `json:"score"`              // higher is better
@@ -52,7 +52,6 @@ type Result struct {
 	Loss     float64            `json:"loss"`               // nats per token, mean of the last tenth of the steps
 	Tokens   []int64            `json:"tokens"`             // consumed, by domain
 	Steps    int                `json:"steps"`
-	Seconds  float64            `json:"seconds"`
 	Failed   string             `json:"failed,omitempty"`
 }
 

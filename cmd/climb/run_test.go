@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/climb-go/climb/task"
 )
 
 // TestMain lets the test binary play the climb command, so that tests can
@@ -424,6 +427,47 @@ func TestChangedOptionRedoesItsStages(t *testing.T) {
 		all := []string{"corpus", "rows", "vectorizer", "embed", "centroids", "cluster", "label", "domains", "assign", "vocab", "encode", "tokens", "search", "confirm", "draw", "scatter", "dataset"}
 		if want := all[slices.Index(all, c.first):]; !slices.Equal(again, want) {
 			t.Errorf("%s: redone %v, want %v", c.to, again, want)
+		}
+	}
+}
+
+// Every task is a pure function of its plan: run again by the worker's command,
+// it writes the same bytes.
+func TestTasksArePure(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, strings.Replace(small, "  batch: 8\n", "  batch: 8\n  base: {tokens: 9000}\n", 1))
+	mustRun(t, dir, "run")
+	plans, err := filepath.Glob(filepath.Join(dir, "run", "*", "*plan.json"))
+	if err != nil || len(plans) < 18 {
+		t.Fatalf("%d plans, %v", len(plans), err)
+	}
+	for _, plan := range plans {
+		p, err := task.Load(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Tasks) == 0 {
+			continue
+		}
+		n := len(p.Tasks) - 1
+		before, err := p.Manifest(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest := filepath.Join(strings.TrimSuffix(plan, "plan.json")+"done", fmt.Sprintf("%05d.json", n))
+		if err := os.Remove(manifest); err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, dir, "task", "run", "--plan", plan, "--task", fmt.Sprint(n))
+		after, err := p.Manifest(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(before.Outputs, after.Outputs); d != "" {
+			t.Errorf("%s: task %d wrote other bytes:\n%s", plan, n, d)
+		}
+		if d := cmp.Diff(before.Counters, after.Counters); d != "" {
+			t.Errorf("%s: task %d counted otherwise:\n%s", plan, n, d)
 		}
 	}
 }
