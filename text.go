@@ -175,21 +175,27 @@ type texts struct {
 	scan    scanReport
 }
 
-// opened holds the texts of a run, which never change, for the next task.
-var opened sync.Map // corpus and rows directories -> *texts
+// loaded keeps what tasks read from the outputs of finished stages, which
+// never change, for the next task in this process.
+var loaded sync.Map // path -> value
+
+// cached is load(path), once for each path; what two tasks load at the same
+// time is loaded twice.
+func cached[T any](path string, load func(path string) (T, error)) (T, error) {
+	if v, ok := loaded.Load(path); ok {
+		return v.(T), nil
+	}
+	v, err := load(path)
+	if err == nil {
+		loaded.Store(path, v)
+	}
+	return v, err
+}
 
 // openTexts finds the documents from the directories of the corpus and rows
 // stages.
 func openTexts(p *task.Plan) (*texts, error) {
-	key := [2]string{p.Input("corpus"), p.Input("rows")}
-	if t, ok := opened.Load(key); ok {
-		return t.(*texts), nil
-	}
-	t, err := loadTexts(key[0], key[1])
-	if err == nil {
-		opened.Store(key, t)
-	}
-	return t, err
+	return cached(p.Input("rows"), func(rows string) (*texts, error) { return loadTexts(p.Input("corpus"), rows) })
 }
 
 func loadTexts(corpusDir, rowsDir string) (*texts, error) {

@@ -117,7 +117,7 @@ var encodeStage = &stage{
 }
 
 func encodeShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	tok, err := token.Load(filepath.Join(p.Input("vocab"), "tokenizer.json"))
+	tok, err := cached(filepath.Join(p.Input("vocab"), "tokenizer.json"), token.Load)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (r *Run) domains() (*Domains, error) {
 }
 
 func writeTokens(ctx context.Context, p *task.Plan, dom int, a *task.Attempt) error {
-	tok, err := token.Load(filepath.Join(p.Input("vocab"), "tokenizer.json"))
+	tok, err := cached(filepath.Join(p.Input("vocab"), "tokenizer.json"), token.Load)
 	if err != nil {
 		return err
 	}

@@ -80,15 +80,23 @@ var embedStage = &stage{
 	amount:  textBytes,
 }
 
+func loadEmbedder(path string) (*embedding.LexicalModel, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := embedding.LoadLexical(f)
+	if err != nil {
+		return nil, fmt.Errorf("read the embedder %s: %w", path, err)
+	}
+	return m, nil
+}
+
 func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	f, err := os.Open(filepath.Join(p.Input("vectorizer"), "lexical.model"))
+	m, err := cached(filepath.Join(p.Input("vectorizer"), "lexical.model"), loadEmbedder)
 	if err != nil {
 		return err
-	}
-	m, err := embedding.LoadLexical(f)
-	f.Close()
-	if err != nil {
-		return fmt.Errorf("read the embedder: %w", err)
 	}
 	out, err := a.Create(part(n, "npy"))
 	if err != nil {
@@ -118,7 +126,6 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error
 	if err := out.Close(); err != nil {
 		return err
 	}
-	a.Count("without_features", m.Empty())
 	return a.WriteFile(part(n, "ids"), ids)
 }
 
@@ -304,7 +311,7 @@ func writeInts(a *task.Attempt, name, dtype string, x []int32) error {
 }
 
 func clusterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	c, err := readCentroids(p.Input("centroids"))
+	c, err := cached(p.Input("centroids"), readCentroids)
 	if err != nil {
 		return err
 	}
