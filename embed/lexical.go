@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/vec"
@@ -53,7 +52,6 @@ type LexicalModel struct {
 	matrix   []float32 // len(buckets) x Dim: inverse document frequency times the right singular vectors
 	row      []int32   // bucket -> row, -1 if not kept
 	scratch  sync.Pool // *counter
-	empty    atomic.Int64
 }
 
 // counter is what one goroutine needs to count the features of a text.
@@ -237,10 +235,6 @@ func (m *LexicalModel) index() {
 // Dim implements Embedder.
 func (m *LexicalModel) Dim() int { return m.Options.Dim }
 
-// Empty is how many texts had none of the model's features so far. Their
-// vector is the first axis.
-func (m *LexicalModel) Empty() int64 { return m.empty.Load() }
-
 // Embed implements Embedder.
 func (m *LexicalModel) Embed(ctx context.Context, dst []float32, texts []string) error {
 	d := m.Options.Dim
@@ -281,7 +275,6 @@ func (m *LexicalModel) embed(c *counter, dst []float32, text string) {
 	if norm < 1e-12 {
 		clear(dst)
 		dst[0] = 1
-		m.empty.Add(1)
 		return
 	}
 	vec.Scale(float32(1/norm), dst)

@@ -158,8 +158,8 @@ func TestSmallSamples(t *testing.T) {
 				}
 			}
 			last := got[len(texts)*32:]
-			if last[0] != 1 || m.Empty() < 1 {
-				t.Errorf("a text without features gives %v and is counted %d times", last[:3], m.Empty())
+			if last[0] != 1 {
+				t.Errorf("a text without features gives %v, want the first axis", last[:3])
 			}
 		})
 	}
