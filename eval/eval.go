@@ -53,6 +53,7 @@ type Item struct {
 	Requests []Request // one a choice; a single one for Target and Text
 	Gold     int       // 0-based index of the right choice; 0 for Target and Text
 	Lengths  []int     // characters of each answer without its delimiter, for acc_norm
+	Bytes    []int     // UTF-8 bytes of the same, for acc_bytes
 }
 
 // A Task is a file of items of one kind.

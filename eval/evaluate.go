@@ -14,12 +14,13 @@ import (
 //	acc_token  choice: ... the highest log-likelihood per token
 //	acc_norm   choice: ... the highest log-likelihood per character of the choice without its
 //	           delimiter (the harness's code; its documentation says byte)
+//	acc_bytes  choice: ... the highest log-likelihood per byte of the same, the harness's acc_bytes
 //	bpb        bits per byte, lower is better. choice and target: of the gold answer with its
 //	           delimiter, mean over the items; text: all bits over all bytes, the harness's bits_per_byte
 //	greedy     choice and target: every token of the gold answer is the model's first choice
 //
 // Of equal choices the first wins, as in the harness.
-var Metrics = []string{"acc", "acc_token", "acc_norm", "bpb", "greedy"}
+var Metrics = []string{"acc", "acc_token", "acc_norm", "acc_bytes", "bpb", "greedy"}
 
 // Oriented returns the value of a metric, negated where lower is better.
 func Oriented(metric string, value float64) float64 {
@@ -63,6 +64,7 @@ func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 			r.score("acc", is(item.Gold == best(l, func(int) int { return 1 })))
 			r.score("acc_token", is(item.Gold == best(l, func(k int) int { return l[k].Tokens })))
 			r.score("acc_norm", is(item.Gold == best(l, func(k int) int { return item.Lengths[k] })))
+			r.score("acc_bytes", is(item.Gold == best(l, func(k int) int { return item.Bytes[k] })))
 			r.score("greedy", is(gold.Greedy))
 		case Target:
 			r.score("acc", is(gold.Greedy))

@@ -50,18 +50,18 @@ func TestEvaluateChoiceByHand(t *testing.T) {
 	}
 	// Item a: sums -2 > -3; per token -2 < -1.5; per character -1 < -0.6.
 	// Item b: sums tie, so the first, wrong, choice; per token ties too; per character -1 < -0.4: right.
-	// Item c: sums -4 < -3; per token -1 > -1.5: right; per character -2 < -1 (per byte it would tie and be right).
+	// Item c: sums -4 < -3; per token -1 > -1.5: right; per character -2 < -1; per byte -1 ties, so the first: right.
 	// Bits per byte of the gold, delimiter included: 2/3, 2/6 and 4/5 nats.
 	got, err := task.Evaluate(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]float64{"acc": 1. / 3, "acc_token": 1. / 3, "acc_norm": 1. / 3, "greedy": 1. / 3,
+	want := map[string]float64{"acc": 1. / 3, "acc_token": 1. / 3, "acc_norm": 1. / 3, "acc_bytes": 2. / 3, "greedy": 1. / 3,
 		"bpb": (2./3 + 2./6 + 4./5) / 3 / math.Ln2}
 	if d := cmp.Diff(want, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
-	scores := map[string][]float64{"acc": {1, 0, 0}, "acc_token": {0, 0, 1}, "acc_norm": {0, 1, 0}, "greedy": {1, 0, 0},
+	scores := map[string][]float64{"acc": {1, 0, 0}, "acc_token": {0, 0, 1}, "acc_norm": {0, 1, 0}, "acc_bytes": {0, 1, 1}, "greedy": {1, 0, 0},
 		"bpb": {2. / 3 / math.Ln2, 2. / 6 / math.Ln2, 4. / 5 / math.Ln2}}
 	if d := cmp.Diff(scores, got.Scores, near); d != "" {
 		t.Error(d)

@@ -230,6 +230,7 @@ func (item *Item) fromTarget(r *record) error {
 func (item *Item) add(q Request, answer string) {
 	item.Requests = append(item.Requests, q)
 	item.Lengths = append(item.Lengths, utf8.RuneCountInString(answer))
+	item.Bytes = append(item.Bytes, len(answer))
 }
 
 func (item *Item) setGold(gold *int, what string) error {

@@ -28,17 +28,17 @@ func TestLoadTaskShapes(t *testing.T) {
 		want             Item
 	}{
 		{"choice", `{"id":"a","query":"Q:\nAnswer:","choices":["yes","no é"],"gold":1}`, Choice,
-			Item{ID: "a", Requests: []Request{{"Q:\nAnswer:", " yes"}, {"Q:\nAnswer:", " no é"}}, Gold: 1, Lengths: []int{3, 4}}},
+			Item{ID: "a", Requests: []Request{{"Q:\nAnswer:", " yes"}, {"Q:\nAnswer:", " no é"}}, Gold: 1, Lengths: []int{3, 4}, Bytes: []int{3, 5}}},
 		{"empty query", `{"id":"a","query":"","choices":["x","y"],"gold":0}`, Choice,
-			Item{ID: "a", Requests: []Request{{"", "x"}, {"", "y"}}, Lengths: []int{1, 1}}},
+			Item{ID: "a", Requests: []Request{{"", "x"}, {"", "y"}}, Lengths: []int{1, 1}, Bytes: []int{1, 1}}},
 		{"query ends in space", `{"query":"so \n","choices":["x","y"],"gold":0}`, Choice,
-			Item{ID: "line 1", Requests: []Request{{"so", " \nx"}, {"so", " \ny"}}, Lengths: []int{1, 1}}},
+			Item{ID: "line 1", Requests: []Request{{"so", " \nx"}, {"so", " \ny"}}, Lengths: []int{1, 1}, Bytes: []int{1, 1}}},
 		{"answer brings its space", `{"id":7,"query":"so","choices":[" x","\ny"],"gold":0}`, Choice,
-			Item{ID: "7", Requests: []Request{{"so", " x"}, {"so", "\ny"}}, Lengths: []int{2, 2}}},
+			Item{ID: "7", Requests: []Request{{"so", " x"}, {"so", "\ny"}}, Lengths: []int{2, 2}, Bytes: []int{2, 2}}},
 		{"contexts win", `{"id":"w","query":"so","choices":["Al ran.","Bo ran."],"gold":1,"contexts":["so Al","so Bo"],"target":"ran."}`, Choice,
-			Item{ID: "w", Requests: []Request{{"so Al", " ran."}, {"so Bo", " ran."}}, Gold: 1, Lengths: []int{4, 4}}},
+			Item{ID: "w", Requests: []Request{{"so Al", " ran."}, {"so Bo", " ran."}}, Gold: 1, Lengths: []int{4, 4}, Bytes: []int{4, 4}}},
 		{"target", `{"id":"l","context":"go","target":"home","aliases":["x"]}`, Target,
-			Item{ID: "l", Requests: []Request{{"go", " home"}}, Lengths: []int{4}}},
+			Item{ID: "l", Requests: []Request{{"go", " home"}}, Lengths: []int{4}, Bytes: []int{4}}},
 		{"text", `{"id":"t","text":" a\n"}`, Text, Item{ID: "t", Requests: []Request{{"", " a\n"}}}},
 	}
 	for _, test := range tests {

@@ -12,7 +12,7 @@ import (
 // A Term is one part of what a search maximises.
 type Term struct {
 	File   string  `json:"file" doc:"task file: JSONL with choices, targets or texts, or .txt; .gz and .zst too"`
-	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,bpb,greedy" doc:"what is measured; bpb is the smoothest for small models"`
+	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy" doc:"what is measured; bpb is the smoothest for small models"`
 	Weight float64 `json:"weight" default:"1" min:"0" doc:"share in the objective, relative to the other terms"`
 	Limit  int     `json:"limit" min:"0" doc:"use only so many items, spread evenly over the file; 0 = all"`
 }
