@@ -39,8 +39,19 @@ var confirmStage = &stage{
 // Names of the baselines.
 var baselines = []string{"natural", "uniform", "random"}
 
-// A candidate is a mixture to confirm. The random baseline has another
-// mixture for each seed.
+// randomPerSeed is the number of random mixtures that are run for each fresh
+// seed: a random mixture's score varies much more by the mixture than by the
+// seed, so its mean takes more runs to know.
+const randomPerSeed = 2
+
+// confirmRuns is the number of proxy runs of a confirmation with all its
+// candidates.
+func (c ConfirmConfig) runs() int {
+	return c.Seeds * (1 + c.Measured + len(baselines) - 1 + randomPerSeed)
+}
+
+// A candidate is a mixture to confirm. The random baseline has other mixtures
+// for each seed.
 type candidate struct {
 	Name    string
 	Mixture mix.Mixture
@@ -63,7 +74,7 @@ type Confirmation struct {
 type ConfirmedRow struct {
 	Name     string      `json:"name"`
 	Baseline bool        `json:"baseline"`
-	Mixture  mix.Mixture `json:"mixture,omitempty"` // nil for random: another one for each seed
+	Mixture  mix.Mixture `json:"mixture,omitempty"` // nil for random: other ones for each seed
 	Scores   []float64   `json:"scores"`            // by seed; NaN never: failed runs are left out of Seeds
 	Seeds    []uint64    `json:"seeds"`
 	Mean     float64     `json:"mean"`
@@ -101,11 +112,13 @@ func driveConfirm(ctx context.Context, r *Run, p *task.Plan, e Event) (bool, err
 	var specs []trialSpec
 	for k := range o.Seeds {
 		for _, c := range list {
-			m := c.Mixture
+			mixtures := []mix.Mixture{c.Mixture}
 			if c.random != nil {
-				m = c.random[k]
+				mixtures = c.random[k*randomPerSeed : (k+1)*randomPerSeed]
 			}
-			specs = append(specs, trialSpec{Name: c.Name, Mixture: m, Hash: m.Hash(), Seed: confirmSeed(r.Config.Seed, k)})
+			for _, m := range mixtures {
+				specs = append(specs, trialSpec{Name: c.Name, Mixture: m, Hash: m.Hash(), Seed: confirmSeed(r.Config.Seed, k)})
+			}
 		}
 	}
 	plan, ran, err := r.runTrials(ctx, p, "round-01", specs, e)
@@ -140,7 +153,7 @@ func candidates(s *Search, o ConfirmConfig, seed uint64) ([]candidate, error) {
 		return nil, err
 	}
 	random := candidate{Name: "random"}
-	for k := range o.Seeds {
+	for k := range o.Seeds * randomPerSeed {
 		m, err := search.RandomMixture(s.Problem, confirmSeed(seed, k))
 		if err != nil {
 			return nil, err
@@ -241,11 +254,11 @@ func (c *Confirmation) compare() {
 	}
 }
 
-// difference compares two rows by the runs with equal seeds, which share
-// initial weights and the order of the data. Where both are one mixture with
-// all its runs, the noise is pooled over all such rows; the random baseline,
-// which varies by its mixtures too, and rows with failed runs are compared
-// alone.
+// difference compares two rows. Where both are one mixture with all its runs,
+// runs with equal seeds, which share initial weights and the order of the data,
+// are set against each other, and the noise is pooled over all such rows. Rows
+// with failed runs are paired by seed alone. The random baseline varies mostly
+// by its mixtures: its runs are a sample of their own.
 func (c *Confirmation) difference(a, b int, of func(*ConfirmedRow) []float64, corrected float64) (Difference, bool) {
 	var pool [][]float64
 	at := map[int]int{}
@@ -258,7 +271,13 @@ func (c *Confirmation) difference(a, b int, of func(*ConfirmedRow) []float64, co
 	ia, oka := at[a]
 	ib, okb := at[b]
 	compare := func(level float64) (d, lo, hi float64) { return eval.BlockDiff(pool, ia, ib, level) }
-	if !oka || !okb || len(c.Seeds) < 2 {
+	switch x, y := of(&c.Rows[a]), of(&c.Rows[b]); {
+	case c.Rows[a].Mixture == nil || c.Rows[b].Mixture == nil:
+		if min(len(x), len(y)) < 2 {
+			return Difference{}, false
+		}
+		compare = func(level float64) (d, lo, hi float64) { return eval.WelchDiff(x, y, level) }
+	case !oka || !okb || len(c.Seeds) < 2:
 		x, y := paired(&c.Rows[a], &c.Rows[b], of)
 		if len(x) < 2 {
 			return Difference{}, false

@@ -13,7 +13,7 @@ func row(name string, scores ...float64) ConfirmedRow {
 		r.Mixture = mix.Mixture{1}
 	}
 	for k := range scores {
-		r.Seeds = append(r.Seeds, uint64(k))
+		r.Seeds = append(r.Seeds, uint64(k%4))
 	}
 	r.summarize(0.95)
 	return r
@@ -30,13 +30,13 @@ func confirmation(t *testing.T, rows ...ConfirmedRow) *Confirmation {
 }
 
 func TestVerdict(t *testing.T) {
-	natural, uniform, random := row("natural", 1, 2, 3, 4), row("uniform", 0.9, 2, 3, 3.9), row("random", 0.5, 1.2, 3.1, 2)
+	natural, uniform, random := row("natural", 1, 2, 3, 4), row("uniform", 0.9, 2, 3, 3.9), row("random", 0.5, 1.2, 3.1, 2, 0.7, 2.2, 1.1, 2.5)
 	for _, c := range []struct {
 		predicted ConfirmedRow
 		winner    string
 		verdict   string
 	}{
-		{row("predicted", 5, 6.1, 7, 8), "predicted", "better than natural, uniform, random at 95 %"},
+		{row("predicted", 15, 16.1, 17, 18), "predicted", "better than natural, uniform, random at 95 %"},
 		{row("predicted", 1.05, 2.01, 3, 4.02), "predicted", "no significant gain over natural"},
 		{row("predicted", 0.9, 1.9, 2.8, 3.9), "natural", "no significant gain: the natural mixture itself"},
 		{row("predicted", 1.5, 2.5, 3.52, 4.49), "predicted", "better than natural, uniform at 95 % confidence over 4 fresh seeds; no significant gain over random"},
@@ -79,7 +79,11 @@ func TestFalseAlarms(t *testing.T) {
 		}
 		var rows []ConfirmedRow
 		for i, name := range []string{"predicted", "measured-1", "measured-2", "natural", "uniform", "random"} {
-			rows = append(rows, row(name, noise(i, 0), noise(i, 1), noise(i, 2), noise(i, 3)))
+			scores := []float64{noise(i, 0), noise(i, 1), noise(i, 2), noise(i, 3)}
+			if name == "random" { // by its mixtures too
+				scores = []float64{3 * noise(i, 0), 3 * noise(i, 1), 3 * noise(i, 2), 3 * noise(i, 3), 3 * noise(i, 4), 3 * noise(i, 5), 3 * noise(i, 6), 3 * noise(i, 7)}
+			}
+			rows = append(rows, row(name, scores...))
 		}
 		if c := confirmation(t, rows...); len(c.Significant) > 0 && !c.Rows[c.Winner].Baseline {
 			alarms++

@@ -178,7 +178,7 @@ func (r *Run) measureProxy(e *Estimate) error {
 	for _, n := range search.Rounds(search.Problem{Rounds: r.Config.Search.Rounds}, strategy) {
 		e.ProxyRuns += n
 	}
-	e.ProxyRuns += r.Config.Confirm.Seeds * (1 + r.Config.Confirm.Measured + len(baselines))
+	e.ProxyRuns += r.Config.Confirm.runs()
 	e.ProxyParams = p.Model.NumParams()
 	if len(p.Command) > 0 {
 		e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known")
@@ -217,7 +217,7 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 	runs := func(n int) float64 { // whole waves of one run on each core
 		return float64((n+e.Cores-1)/e.Cores) * trial
 	}
-	confirm := c.Confirm.Seeds * (1 + c.Confirm.Measured + len(baselines))
+	confirm := c.Confirm.runs()
 	proxyDisk := int64(50_000)
 	names := int64(len(c.Label.Rules.Names()))
 	add := func(name, last, work string, seconds float64, disk int64) {

@@ -140,7 +140,7 @@ type Candidate struct {
 	Metrics     []Metric     `json:"metrics"`
 }
 
-// Difference is that of a candidate's score to another's, paired by seed.
+// Difference is that of a candidate's mean score to another's.
 type Difference struct {
 	To          string     `json:"to"` // name of the other candidate
 	Mean        float64    `json:"mean"`

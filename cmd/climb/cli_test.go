@@ -58,8 +58,8 @@ func TestPlan(t *testing.T) {
 		}
 		size += info.Size()
 	}
-	if p.Bytes != size || p.ProxyRuns != 9+2*5 || p.Seconds <= 0 || p.Disk <= 0 {
-		t.Errorf("plan %+v; want %d bytes, %d runs, and some time and disk", p, size, 9+2*5)
+	if p.Bytes != size || p.ProxyRuns != 9+2*6 || p.Seconds <= 0 || p.Disk <= 0 {
+		t.Errorf("plan %+v; want %d bytes, %d runs, and some time and disk", p, size, 9+2*6)
 	}
 	if f := float64(p.TextBytes) / float64(size); f < 0.7 || f > 1 {
 		t.Errorf("%d bytes of text guessed for %d bytes of files", p.TextBytes, size)
