@@ -34,6 +34,8 @@ func swiglu(dst, gate, up []float32) { swigluGo(dst, gate, up) }
 
 func swigluGrad(dgate, dup, gate, up, dy []float32) { swigluGradGo(dgate, dup, gate, up, dy) }
 
+func swigluBoth(act, dgate, dup, gate, up, dy []float32) { swigluBothGo(act, dgate, dup, gate, up, dy) }
+
 func softmaxGrad(dst, p, dp []float32, alpha, mean float32) { softmaxGradGo(dst, p, dp, alpha, mean) }
 
 func rotate(x, y, cos, sin []float32) { rotateGo(x, y, cos, sin) }

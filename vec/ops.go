@@ -119,6 +119,13 @@ func SwiGLUGrad(dgate, dup, gate, up, dy []float32) {
 	swigluGrad(dgate, dup, gate, up, dy)
 }
 
+// SwiGLUBoth is SwiGLU, to act, and SwiGLUGrad with the exponentials computed
+// once. act may differ from SwiGLU's in the last place.
+func SwiGLUBoth(act, dgate, dup, gate, up, dy []float32) {
+	same("swiglu gradient", len(act), len(dgate), len(dup), len(gate), len(up), len(dy))
+	swigluBoth(act, dgate, dup, gate, up, dy)
+}
+
 // Rotate turns the pairs (x[i], y[i]) by the angles with these cosines and
 // sines: x' = x*cos - y*sin, y' = y*cos + x*sin. For rotary embeddings in the
 // half-split form x and y are the two halves of a head.

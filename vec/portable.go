@@ -136,6 +136,17 @@ func swigluGradGo(dgate, dup, gate, up, dy []float32) {
 	}
 }
 
+func swigluBothGo(act, dgate, dup, gate, up, dy []float32) {
+	for i := range dy {
+		g, u, d := gate[i], up[i], dy[i]
+		s := 1 / (1 + exp32(-g))
+		gs := g * s
+		act[i] = gs * u
+		dup[i] = d * gs
+		dgate[i] = d * u * (s + gs*(1-s))
+	}
+}
+
 func rotateGo(x, y, cos, sin []float32) {
 	for i := range x {
 		a, b := x[i], y[i]
@@ -204,6 +215,13 @@ func halfValue(h uint16) float32 {
 		return math.Float32frombits(sign | 0x7f800000 | f<<13)
 	}
 	return math.Float32frombits(sign | (e+112)<<23 | f<<13)
+}
+
+// tilesGo does a column of tiles, whose panels of A are next elements apart.
+func tilesGo(panels, next, k int, a, b, c []float32, ldc int, alpha, beta float32) {
+	for r := range panels {
+		tileGo(k, a[r*next:], b, c[4*r*ldc:], ldc, alpha, beta)
+	}
 }
 
 // tileGo does C = alpha*A*B + beta*C for a 4 x 4 block of C, A and B packed with
