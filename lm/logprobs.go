@@ -1,10 +1,6 @@
 package lm
 
-import (
-	"fmt"
-
-	"github.com/climb-go/climb/vec"
-)
+import "fmt"
 
 // LogProbs scores a batch of sequences of different lengths. tokens is B x T,
 // right padded: row i holds lens[i] tokens and what follows is not read.
@@ -48,17 +44,17 @@ func (m *Model) LogProbsFrom(ws *Workspace, tokens []uint32, lens, from []int, d
 // score writes the results of the rows of ws.x listed in ws.picked to their
 // places.
 func (m *Model) score(ws *Workspace, tokens []uint32, dst []float32, greedy []bool) {
-	v, w := m.Config.Vocab, m.Config.Width
+	v, w, ld := m.Config.Vocab, m.Config.Width, ws.headStride
 	for r0 := 0; r0 < len(ws.picked); r0 += ws.headRows {
 		rows := min(ws.headRows, len(ws.picked)-r0)
 		for r := range rows {
 			x := ws.x[ws.picked[r0+r].row*w:][:w]
 			normForward(ws.h[r*w:(r+1)*w], ws.rms, x, m.w.norm, m.Config.NormEps)
 		}
-		vec.Gemm(false, true, rows, v, w, 1, ws.h, w, m.w.embed, w, 0, ws.logits, v)
+		ws.gemm(false, true, rows, v, w, 1, ws.h, w, m.w.embed, w, 0, ws.logits, ld)
 		for r := range rows {
 			at := ws.picked[r0+r].at
-			z := ws.logits[r*v : (r+1)*v]
+			z := ws.logits[r*ld:][:v]
 			if greedy != nil {
 				greedy[at] = isTop(z, int(tokens[at]))
 			}

@@ -185,6 +185,17 @@ func softmaxGrad(dst, p, dp []float32, alpha, mean float32) {
 	}
 }
 
+func softmaxBack(p, dp []float32, shift, mean, alpha float32) {
+	switch level {
+	case avx512:
+		softmaxBackAVX512(p, dp, shift, mean, alpha)
+	case avx2:
+		softmaxBackAVX2(p, dp, shift, mean, alpha)
+	default:
+		softmaxBackGo(p, dp, shift, mean, alpha)
+	}
+}
+
 func rotate(x, y, cos, sin []float32) {
 	switch level {
 	case avx512:
@@ -279,6 +290,9 @@ func swigluBothAVX512(act, dgate, dup, gate, up, dy []float32)
 func softmaxGradAVX512(dst, p, dp []float32, alpha, mean float32)
 
 //go:noescape
+func softmaxBackAVX512(p, dp []float32, shift, mean, alpha float32)
+
+//go:noescape
 func rotateAVX512(x, y, cos, sin []float32)
 
 //go:noescape
@@ -358,6 +372,9 @@ func swigluBothAVX2(act, dgate, dup, gate, up, dy []float32)
 
 //go:noescape
 func softmaxGradAVX2(dst, p, dp []float32, alpha, mean float32)
+
+//go:noescape
+func softmaxBackAVX2(p, dp []float32, shift, mean, alpha float32)
 
 //go:noescape
 func rotateAVX2(x, y, cos, sin []float32)

@@ -38,6 +38,10 @@ func swigluBoth(act, dgate, dup, gate, up, dy []float32) { swigluBothGo(act, dga
 
 func softmaxGrad(dst, p, dp []float32, alpha, mean float32) { softmaxGradGo(dst, p, dp, alpha, mean) }
 
+func softmaxBack(p, dp []float32, shift, mean, alpha float32) {
+	softmaxBackGo(p, dp, shift, mean, alpha)
+}
+
 func rotate(x, y, cos, sin []float32) { rotateGo(x, y, cos, sin) }
 
 func rmsGrad(dx, dw, dy, x, w []float32, r, beta float32) { rmsGradGo(dx, dw, dy, x, w, r, beta) }

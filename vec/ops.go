@@ -88,6 +88,17 @@ func SoftmaxGrad(dst, p, dp []float32, alpha float32) {
 	softmaxGrad(dst, p, dp, alpha, dot(p, dp))
 }
 
+// SoftmaxBack is the backward pass of softmax where only the scores are at hand,
+// with lse their LogSumExp and mean the sum p[j]*dp[j]:
+//
+//	p[i] = e^(p[i]-lse);  dp[i] = alpha * p[i] * (dp[i] - mean)
+//
+// Dao et al. 2022, arXiv:2205.14135, appendix B.4.
+func SoftmaxBack(p, dp []float32, lse, mean, alpha float32) {
+	same("softmax gradient", len(p), len(dp))
+	softmaxBack(p, dp, lse, mean, alpha)
+}
+
 // LogSumExp returns log sum e^x[i], -Inf for none.
 func LogSumExp(x []float32) float32 {
 	m := maximum(x)

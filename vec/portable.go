@@ -114,6 +114,13 @@ func softmaxGradGo(dst, p, dp []float32, alpha, mean float32) {
 	}
 }
 
+func softmaxBackGo(p, dp []float32, shift, mean, alpha float32) {
+	for i := range p {
+		p[i] = exp32(p[i] - shift)
+		dp[i] = (dp[i] - mean) * (p[i] * alpha)
+	}
+}
+
 func siluGo(dst, x []float32) {
 	for i := range dst {
 		dst[i] = x[i] / (1 + exp32(-x[i]))

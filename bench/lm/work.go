@@ -70,9 +70,9 @@ func train(s shape, threads int) (o outcome) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ws := lm.NewWorkspace(m, s.Batch, s.Seqlen)
+	ws := lm.NewWorkspaceParallel(m, s.Batch, s.Seqlen, threads)
 	grad := make([]float32, m.NumParams())
-	opt := optim.AdamW{NoDecay: m.NoDecay()}
+	opt := optim.AdamW{NoDecay: m.NoDecay(), Workers: threads}
 	rng := rand.New(rand.NewPCG(1, 2))
 	tokens := make([]uint32, s.Batch*(s.Seqlen+1))
 	step := func() {

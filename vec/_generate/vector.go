@@ -215,6 +215,17 @@ var kernels = []kernel{
 			l.store(l.op("VMULPS", p, dp, dp), "dst")
 		})
 	}},
+	{"softmaxBack", "p, dp []float32, shift, mean, alpha float32)", func(l *loop) {
+		l.each(func() {
+			p, dp := l.load("p"), l.load("dp")
+			l.op("VSUBPS", l.arg["shift"], p, p)
+			l.exp(p)
+			l.store(p, "p")
+			l.op("VSUBPS", l.arg["mean"], dp, dp)
+			l.op("VMULPS", l.arg["alpha"], p, p)
+			l.store(l.op("VMULPS", p, dp, dp), "dp")
+		})
+	}},
 	{"rotate", "x, y, cos, sin []float32)", func(l *loop) {
 		l.each(func() {
 			x, y, c, s, xs := l.load("x"), l.load("y"), l.load("cos"), l.load("sin"), l.tmp()
