@@ -246,6 +246,7 @@ func TestScorerAgainstSingleRows(t *testing.T) {
 	}
 	long := strings.Repeat("7 8 9 q z ", 12)
 	reqs := []eval.Request{{Context: "red", Continuation: " green"}, {Context: "", Continuation: "blue"},
+		{Context: "7 8 9 q z 7", Continuation: " 9 z"}, {Context: "7 8 9 q z 7", Continuation: " red"}, {Context: "7 8 9 q z 7", Continuation: " q"},
 		{Context: long, Continuation: " red blue"}, {Context: "red", Continuation: " " + long}, {Context: "", Continuation: long}}
 	got, err := (&Scorer{Tokenizer: tok, Model: m}).LogLikelihood(context.Background(), reqs)
 	if err != nil {
