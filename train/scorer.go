@@ -17,6 +17,7 @@ import (
 type Scorer struct {
 	Tokenizer *token.Tokenizer
 	Model     *lm.Model
+	Workers   func() int // as Proxy's
 
 	ws *lm.Workspace
 }
@@ -71,6 +72,9 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 		for b, w := range batch {
 			copy(tokens[b*width:], w.tokens)
 			lens[b], from[b] = len(w.tokens), len(w.tokens)-w.n
+		}
+		if s.Workers != nil {
+			s.ws.SetWorkers(s.Workers())
 		}
 		n := len(batch) * width
 		s.Model.LogProbsShared(s.ws, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/climb-go/climb/eval"
@@ -193,6 +194,31 @@ func TestProxyLearnsItsMixture(t *testing.T) {
 	}
 	if scores["a"] != scores["a again"] {
 		t.Errorf("the same job scored %v and %v", scores["a"], scores["a again"])
+	}
+}
+
+// TestWorkersDoNotMatter: the result is the same, to the bit, on one worker and
+// on a number that changes from step to step.
+func TestWorkersDoNotMatter(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 200)
+	tokenizer, domains, _ := world(t, a, strings.Repeat("one two three four. ", 200))
+	j := testJob(tokenizer, domains, targetFile(t, a[:200]))
+	j.Tokens /= 4
+	want, err := Proxy{}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	got, err := Proxy{Workers: func() int { n++; return n%3 + 1 }}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Seconds = want.Seconds
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n <= want.Steps {
+		t.Errorf("the number of workers was asked for %d times in %d steps and the evaluation", n, want.Steps)
 	}
 }
 
