@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/train"
@@ -127,7 +128,7 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 		job.Optim.LR = o.Proxy.Base.LR
 	}
 	job.Save = filepath.Join(a.Dir(), "model")
-	result, err := train.Proxy{}.Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
+	result, err := proxyTrainer(ctx).Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,12 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 		return task.Permanent(fmt.Errorf("the base model %s; lower proxy.optim.lr", result.Failed))
 	}
 	return a.WriteJSON("result.json", result)
+}
+
+// proxyTrainer trains on one core while there are other tasks for the rest, and
+// on all it is left with otherwise.
+func proxyTrainer(ctx context.Context) train.Proxy {
+	return train.Proxy{Workers: func() int { return launch.Cores(ctx) }}
 }
 
 // natural is the mixture of the corpus as it is.
@@ -195,7 +202,7 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
 		return err
 	}
-	var trainer train.Trainer = train.Proxy{}
+	var trainer train.Trainer = proxyTrainer(ctx)
 	if len(o.Proxy.Command) > 0 {
 		trainer = train.Command{Args: o.Proxy.Command}
 	}

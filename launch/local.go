@@ -38,14 +38,11 @@ func (l Local) Run(ctx context.Context, p *task.Plan, f task.Func, watch func(Ev
 	if err != nil {
 		return err
 	}
-	w := &pool{local: l, plan: p, f: f, watch: watch, todo: missing, done: len(p.Tasks) - len(missing), failed: len(p.Tasks)}
+	w := &pool{local: l, running: min(l.workers(), len(missing)), plan: p, f: f, watch: watch, todo: missing, done: len(p.Tasks) - len(missing), failed: len(p.Tasks)}
 	w.tell(Event{Task: -1})
-	workers := l.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
+	ctx = context.WithValue(ctx, poolKey{}, w)
 	var wg sync.WaitGroup
-	for range min(workers, len(missing)) {
+	for range min(l.workers(), len(missing)) {
 		wg.Go(func() { w.work(ctx) })
 	}
 	wg.Wait()
@@ -55,6 +52,28 @@ func (l Local) Run(ctx context.Context, p *task.Plan, f task.Func, watch func(Ev
 	return w.err
 }
 
+func (l Local) workers() int {
+	if l.Workers > 0 {
+		return l.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// Cores returns how many cores the task that was given ctx may use now: one
+// while other tasks wait or run on the rest, more when there are fewer tasks
+// left than workers. It may change at any time. It is 1 outside of Local.
+func Cores(ctx context.Context) int {
+	w, ok := ctx.Value(poolKey{}).(*pool)
+	if !ok {
+		return 1
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return max(1, w.local.workers()/max(1, w.running))
+}
+
+type poolKey struct{}
+
 // pool is the state of one Run.
 type pool struct {
 	local Local
@@ -62,11 +81,12 @@ type pool struct {
 	f     task.Func
 	watch func(Event)
 
-	mu     sync.Mutex
-	todo   []int // tasks that no worker has taken
-	done   int
-	failed int // lowest task that failed
-	err    error
+	mu      sync.Mutex
+	todo    []int // tasks that no worker has taken
+	running int   // workers that have not run out of tasks
+	done    int
+	failed  int // lowest task that failed
+	err     error
 }
 
 // work does tasks until there are none.
@@ -74,6 +94,7 @@ func (w *pool) work(ctx context.Context) {
 	for {
 		w.mu.Lock()
 		if len(w.todo) == 0 || ctx.Err() != nil {
+			w.running--
 			w.mu.Unlock()
 			return
 		}

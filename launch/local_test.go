@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/climb-go/climb/task"
 )
@@ -163,5 +164,35 @@ func TestCancel(t *testing.T) {
 	}
 	if missing, err := p.Missing(); err != nil || len(missing) != 10 {
 		t.Errorf("missing %v, %v", missing, err)
+	}
+}
+
+// TestCores: two tasks on two workers have a core each; when one has ended the
+// other has both.
+func TestCores(t *testing.T) {
+	if n := Cores(t.Context()); n != 1 {
+		t.Errorf("%d cores outside of a pool, want 1", n)
+	}
+	both := make(chan int, 2)
+	first := make(chan struct{})
+	err := Local{Workers: 2}.Run(t.Context(), newPlan(t, 2), func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+		both <- Cores(ctx)
+		if n == 0 {
+			<-first
+			for deadline := time.Now().Add(10 * time.Second); Cores(ctx) != 2; time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					return fmt.Errorf("%d cores when the other task has ended, want 2", Cores(ctx))
+				}
+			}
+		} else {
+			close(first)
+		}
+		return echo(ctx, p, n, a)
+	}, nil)
+	if err != nil {
+		t.Error(err)
+	}
+	if x, y := <-both, <-both; x != 1 || y != 1 {
+		t.Errorf("%d and %d cores with two tasks on two workers", x, y)
 	}
 }

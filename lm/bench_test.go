@@ -3,6 +3,7 @@
 package lm
 
 import (
+	"slices"
 	"syscall"
 	"testing"
 
@@ -36,6 +37,32 @@ func BenchmarkStep(b *testing.B) {
 			perSecond := float64(b.N*s.batch*s.seqlen) / (cpuSeconds() - start)
 			b.ReportMetric(perSecond, "tokens/cpu-s")
 			b.ReportMetric(perSecond*s.c.FlopsPerToken(s.seqlen)/1e9, "GFLOP/cpu-s")
+		})
+	}
+}
+
+// BenchmarkLogProbs scores the four choices of 16 questions, whose contexts are
+// 100 tokens long, with every row whole and with the contexts shared.
+func BenchmarkLogProbs(b *testing.B) {
+	m, err := New(medium, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const rows, width, context = 64, 106, 100
+	tokens := randomTokens(rows*width, medium.Vocab, 1)
+	lens, from := slices.Repeat([]int{width}, rows), slices.Repeat([]int{context}, rows)
+	for i := range rows {
+		copy(tokens[i*width:][:context], tokens[i/4*4*width:])
+	}
+	dst := make([]float32, len(tokens))
+	ws := NewWorkspace(m, 16, 256)
+	for name, f := range map[string]func(*Workspace, []uint32, []int, []int, []float32, []bool){"whole": m.LogProbsFrom, "shared": m.LogProbsShared} {
+		b.Run(name, func(b *testing.B) {
+			start := cpuSeconds()
+			for b.Loop() {
+				f(ws, tokens, lens, from, dst, nil)
+			}
+			b.ReportMetric(float64(b.N*rows)/(cpuSeconds()-start), "rows/cpu-s")
 		})
 	}
 }

@@ -38,7 +38,7 @@ func (m *Model) batch(ws *Workspace, tokens []uint32, grad bool) float64 {
 		}
 		m.forward(ws)
 		n := ws.rows()
-		normForward(ws.h, ws.rms, ws.x[:n*m.Config.Width], m.w.norm, m.Config.NormEps)
+		ws.norm(ws.x[:n*m.Config.Width], m.w.norm)
 		sum += m.crossEntropy(ws, n, grad, 1/float32(count))
 		if grad {
 			m.backward(ws)
@@ -61,17 +61,17 @@ func (m *Model) forward(ws *Workspace) {
 		if l+1 < len(ws.layers) {
 			next = ws.layers[l+1].x[:n*w]
 		}
-		normForward(ws.h, ws.rms, a.x[:n*w], b.norm1, m.Config.NormEps)
-		vec.Gemm(false, true, n, 3*w, w, 1, ws.h, w, b.qkv, w, 0, a.qkv, 3*w)
+		ws.norm(a.x[:n*w], b.norm1)
+		ws.gemm(false, true, n, 3*w, w, 1, ws.h, w, b.qkv, w, 0, a.qkv, 3*w)
 		ws.rotate(a.qkv, vec.Rotate)
-		ws.attend(a.att, a.qkv)
+		ws.attend(a)
 		copy(a.mid, a.x[:n*w])
-		vec.Gemm(false, true, n, w, w, 1, a.att, w, b.out, w, 1, a.mid, w)
+		ws.gemm(false, true, n, w, w, 1, a.att, w, b.out, w, 1, a.mid, w)
 
-		normForward(ws.h, ws.rms, a.mid[:n*w], b.norm2, m.Config.NormEps)
-		vec.Gemm(false, true, n, 2*hid, w, 1, ws.h, w, b.gu, w, 0, a.gu, 2*hid)
-		swigluForward(ws.act[:n*hid], a.gu, hid)
+		ws.norm(a.mid[:n*w], b.norm2)
+		ws.gemm(false, true, n, 2*hid, w, 1, ws.h, w, b.gu, w, 0, a.gu, 2*hid)
+		ws.swiglu(a.gu, n)
 		copy(next, a.mid[:n*w])
-		vec.Gemm(false, true, n, w, hid, 1, ws.act, hid, b.down, hid, 1, next, w)
+		ws.gemm(false, true, n, w, hid, 1, ws.act, hid, b.down, hid, 1, next, w)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -191,6 +192,41 @@ func TestDeterministic(t *testing.T) {
 	wg.Wait()
 	if other, _ := train(t, 3, 20); slices.Equal(other.Params(), want.Params()) {
 		t.Error("seeds 2 and 3 gave the same parameters")
+	}
+}
+
+// TestWorkers: loss and gradient have the same bits for any number of workers
+// and of processors, also when it changes between passes.
+func TestWorkers(t *testing.T) {
+	c := Config{Vocab: 331, Width: 96, Layers: 2, Heads: 3, Context: 150}
+	m := spread(t, c, 3)
+	const batch, seqlen = 9, 150
+	tokens := randomTokens(batch*(seqlen+1), c.Vocab, 4)
+	run := func(ws *Workspace) (float64, []float32) {
+		grad := make([]float32, m.NumParams())
+		return m.LossGrad(ws, tokens, grad), grad
+	}
+	one := NewWorkspace(m, batch, seqlen)
+	one.headRows = 200
+	loss, want := run(one)
+	check := func(what string, ws *Workspace) {
+		ws.headRows = 200
+		if l, g := run(ws); l != loss || !slices.Equal(g, want) {
+			t.Errorf("%s gives other bits than one worker: loss %v, %v", what, l, loss)
+		}
+	}
+	for _, workers := range []int{2, 3, 8} {
+		check(fmt.Sprint(workers, " workers"), NewWorkspaceParallel(m, batch, seqlen, workers))
+	}
+	many := NewWorkspaceParallel(m, batch, seqlen, 4)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	check("one processor", many)
+	runtime.GOMAXPROCS(3)
+	check("three processors", many)
+	many.SetWorkers(2)
+	check("two workers after four", many)
+	if got := m.Loss(many, tokens); got != loss {
+		t.Errorf("Loss on two workers %v, LossGrad on one %v", got, loss)
 	}
 }
 

@@ -2,8 +2,7 @@ package lm
 
 import (
 	"fmt"
-
-	"github.com/climb-go/climb/vec"
+	"slices"
 )
 
 // LogProbs scores a batch of sequences of different lengths. tokens is B x T,
@@ -21,44 +20,99 @@ func (m *Model) LogProbs(ws *Workspace, tokens []uint32, lens []int, dst []float
 // the other elements of dst are 0. The output layer, a third of the work for
 // small models, runs only where it is needed. nil means from the start.
 func (m *Model) LogProbsFrom(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool) {
+	m.logProbs(ws, tokens, lens, from, dst, greedy, false)
+}
+
+// LogProbsShared is LogProbsFrom for rows of which many begin as the row above:
+// where from[i] and all tokens before it are the same, as in the choices of one
+// question, those tokens go through the model once for all such rows together.
+// The figures are those of LogProbsFrom to a few units in the last place.
+func (m *Model) LogProbsShared(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool) {
+	m.logProbs(ws, tokens, lens, from, dst, greedy, from != nil)
+}
+
+// leastShared is the length of the shortest context that is shared, in tokens.
+const leastShared = 8
+
+func (m *Model) logProbs(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool, share bool) {
 	t := checkRows(ws, tokens, lens, from, dst, greedy)
 	clear(dst)
 	clear(greedy)
+	first := func(i int) int {
+		if from == nil {
+			return 1
+		}
+		return max(1, from[i])
+	}
+	// same tells whether rows i and j are scored after the same context, one
+	// that is worth sharing.
+	same := func(i, j int) bool {
+		n := first(i)
+		return n >= leastShared && n == first(j) && n < min(lens[i], lens[j]) && slices.Equal(tokens[i*t:i*t+n], tokens[j*t:j*t+n])
+	}
 	for i := 0; i < len(lens); {
 		ws.begin(m)
 		ws.picked = ws.picked[:0]
-		for ; i < len(lens) && ws.rows()+lens[i]-1 <= ws.capacity; i++ {
-			first := 1
-			if from != nil {
-				first = max(1, from[i])
-			}
-			if first >= lens[i] {
+		var context span
+		owner := -1 // the row whose context is in the pass as a span of its own
+		for ; i < len(lens); i++ {
+			n := first(i)
+			if n >= lens[i] {
 				continue
 			}
-			s := ws.add(tokens[i*t : i*t+lens[i]-1])
-			for k := first; k < lens[i]; k++ {
-				ws.picked = append(ws.picked, pick{s.start + k - 1, i*t + k})
+			row, shared, rows := tokens[i*t:i*t+lens[i]-1], 0, lens[i]-1
+			switch {
+			case share && owner >= 0 && same(owner, i):
+				shared, rows = n, rows-n
+			case share && i+1 < len(lens) && same(i, i+1):
+				shared, owner = n, -1
 			}
+			if ws.rows()+rows > ws.capacity {
+				break
+			}
+			if shared > 0 && owner < 0 {
+				context, owner = ws.add(row[:shared]), i
+			}
+			ws.pick(row, context, shared, n, i*t)
 		}
 		m.forward(ws)
 		m.score(ws, tokens, dst, greedy)
 	}
 }
 
+// pick adds what follows the first shared tokens of row, which are in the pass
+// as context, and lists the rows that predict token n and those after it. The
+// row's first token is at place at of the batch.
+func (ws *Workspace) pick(row []uint32, context span, shared, n, at int) {
+	var s span
+	if shared < len(row) {
+		s = ws.add(row[shared:])
+		last := &ws.seqs[len(ws.seqs)-1]
+		last.prefix, last.shared = context.start, shared
+	}
+	for k := n; k <= len(row); k++ {
+		if k <= shared {
+			ws.picked = append(ws.picked, pick{context.start + k - 1, at + k})
+		} else {
+			ws.picked = append(ws.picked, pick{s.start + k - 1 - shared, at + k})
+		}
+	}
+}
+
 // score writes the results of the rows of ws.x listed in ws.picked to their
 // places.
 func (m *Model) score(ws *Workspace, tokens []uint32, dst []float32, greedy []bool) {
-	v, w := m.Config.Vocab, m.Config.Width
+	v, w, ld := m.Config.Vocab, m.Config.Width, ws.headStride
 	for r0 := 0; r0 < len(ws.picked); r0 += ws.headRows {
 		rows := min(ws.headRows, len(ws.picked)-r0)
 		for r := range rows {
 			x := ws.x[ws.picked[r0+r].row*w:][:w]
 			normForward(ws.h[r*w:(r+1)*w], ws.rms, x, m.w.norm, m.Config.NormEps)
 		}
-		vec.Gemm(false, true, rows, v, w, 1, ws.h, w, m.w.embed, w, 0, ws.logits, v)
+		ws.gemm(false, true, rows, v, w, 1, ws.h, w, m.w.embed, w, 0, ws.logits, ld)
 		for r := range rows {
 			at := ws.picked[r0+r].at
-			z := ws.logits[r*v : (r+1)*v]
+			z := ws.logits[r*ld:][:v]
 			if greedy != nil {
 				greedy[at] = isTop(z, int(tokens[at]))
 			}

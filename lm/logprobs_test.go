@@ -67,6 +67,46 @@ func TestLogProbsRows(t *testing.T) {
 	}
 }
 
+// TestLogProbsShared: contexts that go through the model once give what whole
+// rows give, in passes that the groups do not fit, and take fewer rows.
+func TestLogProbsShared(t *testing.T) {
+	m := spread(t, tiny, 1)
+	const width = 71
+	big, plain := NewWorkspaceParallel(m, 40, 70, 2), NewWorkspace(m, 40, 70)
+	rng := rand.New(rand.NewPCG(2, 2))
+	var tokens []uint32
+	var lens, from []int
+	add := func(context []uint32, n int) { // n tokens follow
+		row := append(slices.Clone(context), randomTokens(n, tiny.Vocab, rng.Uint64())...)
+		lens, from = append(lens, len(row)), append(from, len(context))
+		tokens = append(tokens, append(row, make([]uint32, width-len(row))...)...)
+	}
+	for range 60 {
+		context := randomTokens(rng.IntN(60), tiny.Vocab, rng.Uint64())
+		for range 1 + rng.IntN(4) {
+			add(context, rng.IntN(12))
+		}
+	}
+	want, got := make([]float32, len(tokens)), make([]float32, len(tokens))
+	wantTop, gotTop := make([]bool, len(tokens)), make([]bool, len(tokens))
+	m.LogProbsFrom(plain, tokens, lens, from, want, wantTop)
+	m.LogProbsShared(big, tokens, lens, from, got, gotTop)
+	for i := range want {
+		if math.Abs(float64(got[i]-want[i])) > 1e-5 || gotTop[i] != wantTop[i] {
+			t.Errorf("row %d of length %d, token %d, scored from %d: %v, %v; whole rows give %v, %v",
+				i/width, lens[i/width], i%width, from[i/width], got[i], gotTop[i], want[i], wantTop[i])
+		}
+	}
+	tokens, lens, from = nil, nil, nil
+	for range 4 {
+		add(randomTokens(40, tiny.Vocab, 9), 6)
+	}
+	m.LogProbsShared(big, tokens, lens, from, got[:len(tokens)], nil)
+	if n := big.rows(); n != 40+4*5 {
+		t.Errorf("four choices of 6 tokens after a context of 40 took %d rows", n)
+	}
+}
+
 // TestGreedy: exactly one of all continuations of a prefix is greedy and no
 // other is more probable; all their probabilities add up to 1.
 func TestGreedy(t *testing.T) {

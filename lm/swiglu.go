@@ -2,20 +2,38 @@ package lm
 
 import "github.com/climb-go/climb/vec"
 
-// swigluForward sets act, rows x hid, to silu(gate) * up of gu, rows x 2 hid,
-// gate first.
-func swigluForward(act, gu []float32, hid int) {
-	for i := range len(act) / hid {
+// swiglu sets ws.act, n x Hidden, to silu(gate) * up of gu, n x 2 Hidden, gate
+// first.
+func (ws *Workspace) swiglu(gu []float32, n int) {
+	if ws.workers > 1 {
+		ws.parts(n, func(lo, hi int) { ws.swigluPart(gu, lo, hi) })
+		return
+	}
+	ws.swigluPart(gu, 0, n)
+}
+
+func (ws *Workspace) swigluPart(gu []float32, lo, hi int) {
+	hid := ws.config.Hidden
+	for i := lo; i < hi; i++ {
 		row := gu[2*i*hid : 2*(i+1)*hid]
-		vec.SwiGLU(act[i*hid:(i+1)*hid], row[:hid], row[hid:])
+		vec.SwiGLU(ws.act[i*hid:(i+1)*hid], row[:hid], row[hid:])
 	}
 }
 
-// swigluBackward overwrites gu with the gradients by gate and up, given dact,
-// the gradient by what swigluForward wrote.
-func swigluBackward(gu, dact []float32, hid int) {
-	for i := range len(dact) / hid {
+// swigluBackward sets ws.act as swiglu does, and overwrites gu with the
+// gradients by gate and up, given ws.dact, the gradient by ws.act.
+func (ws *Workspace) swigluBackward(gu []float32, n int) {
+	if ws.workers > 1 {
+		ws.parts(n, func(lo, hi int) { ws.swigluBackwardPart(gu, lo, hi) })
+		return
+	}
+	ws.swigluBackwardPart(gu, 0, n)
+}
+
+func (ws *Workspace) swigluBackwardPart(gu []float32, lo, hi int) {
+	hid := ws.config.Hidden
+	for i := lo; i < hi; i++ {
 		row := gu[2*i*hid : 2*(i+1)*hid]
-		vec.SwiGLUGrad(row[:hid], row[hid:], row[:hid], row[hid:], dact[i*hid:(i+1)*hid])
+		vec.SwiGLUBoth(ws.act[i*hid:(i+1)*hid], row[:hid], row[hid:], row[:hid], row[hid:], ws.dact[i*hid:(i+1)*hid])
 	}
 }

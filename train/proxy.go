@@ -12,11 +12,22 @@ import (
 	"github.com/climb-go/climb/token"
 )
 
-// Proxy trains jobs in this process, one goroutine each.
-type Proxy struct{}
+// Proxy trains jobs in this process.
+type Proxy struct {
+	// Workers is asked before every step and batch of the evaluation how many
+	// goroutines it may use; nil means one. The result does not depend on it.
+	Workers func() int
+}
+
+func (p Proxy) workers() int {
+	if p.Workers == nil {
+		return 1
+	}
+	return p.Workers()
+}
 
 // Train implements Trainer. Cancelling ctx stops between two steps.
-func (Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, error) {
+func (p Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, error) {
 	if err := j.Check(); err != nil {
 		return nil, err
 	}
@@ -38,12 +49,12 @@ func (Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result, e
 		return nil, err
 	}
 	r := &Result{}
-	if err := j.fit(ctx, model, sampler, r, watch); err != nil {
+	if err := j.fit(ctx, model, sampler, r, watch, p.workers); err != nil {
 		return nil, err
 	}
 	r.Tokens = sampler.Tokens()
 	if r.Failed == "" {
-		err = j.measure(ctx, &Scorer{Tokenizer: tok, Model: model}, r)
+		err = j.measure(ctx, &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}, r)
 	}
 	if err == nil && r.Failed == "" && j.Save != "" {
 		err = model.Save(j.Save)
@@ -88,7 +99,7 @@ func (j *Job) model(vocab int) (*lm.Model, error) {
 
 // fit runs the steps of the job. A loss or gradient that is not finite, or a
 // loss that ends above that of a uniform guess, makes the run a failed one.
-func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch func(Progress)) error {
+func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch func(Progress), workers func() int) error {
 	steps, T := j.Steps(), j.Model.Context
 	ws := lm.NewWorkspace(m, j.Batch, T)
 	grad := make([]float32, m.NumParams())
@@ -105,6 +116,8 @@ func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch
 			s.Next(batch[b*(T+1) : (b+1)*(T+1)])
 		}
 		clear(grad)
+		adam.Workers = workers()
+		ws.SetWorkers(adam.Workers)
 		loss := m.LossGrad(ws, batch, grad)
 		norm := optim.ClipNorm(grad, j.Optim.Clip)
 		if bad := loss + norm; math.IsNaN(bad) || math.IsInf(bad, 0) {

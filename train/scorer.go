@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -16,6 +17,7 @@ import (
 type Scorer struct {
 	Tokenizer *token.Tokenizer
 	Model     *lm.Model
+	Workers   func() int // as Proxy's
 
 	ws *lm.Workspace
 }
@@ -30,6 +32,9 @@ type window struct {
 	tokens     []uint32
 }
 
+// context is what the scored tokens come after.
+func (w window) context() []uint32 { return w.tokens[:len(w.tokens)-w.n] }
+
 // LogLikelihood implements eval.Model.
 func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval.Likelihood, error) {
 	out := make([]eval.Likelihood, len(reqs))
@@ -41,9 +46,13 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 		out[i] = eval.Likelihood{Tokens: len(ids) - at, Bytes: len(r.Continuation), Greedy: true}
 		rows = s.windows(rows, i, ids, at)
 	}
-	// Rows of similar length waste no padding. The sort is stable, so batches
-	// do not depend on anything but the requests.
-	slices.SortStableFunc(rows, func(a, b window) int { return len(a.tokens) - len(b.tokens) })
+	// Rows after the same context come together, so that it goes through the
+	// model once. The sort is stable, so batches do not depend on anything but
+	// the requests.
+	slices.SortStableFunc(rows, func(a, b window) int {
+		x, y := a.context(), b.context()
+		return cmp.Or(cmp.Compare(len(x), len(y)), slices.Compare(x, y), cmp.Compare(len(a.tokens), len(b.tokens)))
+	})
 	if s.ws == nil {
 		s.ws = lm.NewWorkspace(s.Model, rowsPerBatch, s.Model.Config.Context)
 	}
@@ -55,14 +64,20 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		width := len(batch[len(batch)-1].tokens)
+		width := 0
+		for _, w := range batch {
+			width = max(width, len(w.tokens))
+		}
 		clear(tokens)
 		for b, w := range batch {
 			copy(tokens[b*width:], w.tokens)
 			lens[b], from[b] = len(w.tokens), len(w.tokens)-w.n
 		}
+		if s.Workers != nil {
+			s.ws.SetWorkers(s.Workers())
+		}
 		n := len(batch) * width
-		s.Model.LogProbsFrom(s.ws, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])
+		s.Model.LogProbsShared(s.ws, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])
 		for b, w := range batch {
 			for t := len(w.tokens) - w.n; t < len(w.tokens); t++ {
 				out[w.request].LogProb += float64(logp[b*width+t])

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/climb-go/climb/eval"
@@ -196,6 +197,30 @@ func TestProxyLearnsItsMixture(t *testing.T) {
 	}
 }
 
+// TestWorkersDoNotMatter: the result is the same, to the bit, on one worker and
+// on a number that changes from step to step.
+func TestWorkersDoNotMatter(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 200)
+	tokenizer, domains, _ := world(t, a, strings.Repeat("one two three four. ", 200))
+	j := testJob(tokenizer, domains, targetFile(t, a[:200]))
+	j.Tokens /= 4
+	want, err := Proxy{}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	got, err := Proxy{Workers: func() int { n++; return n%3 + 1 }}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n <= want.Steps {
+		t.Errorf("the number of workers was asked for %d times in %d steps and the evaluation", n, want.Steps)
+	}
+}
+
 // A run with an absurd learning rate is set aside, not scored.
 func TestDivergedRunIsSetAside(t *testing.T) {
 	a := strings.Repeat("red green blue yellow red blue. ", 40)
@@ -246,6 +271,7 @@ func TestScorerAgainstSingleRows(t *testing.T) {
 	}
 	long := strings.Repeat("7 8 9 q z ", 12)
 	reqs := []eval.Request{{Context: "red", Continuation: " green"}, {Context: "", Continuation: "blue"},
+		{Context: "7 8 9 q z 7", Continuation: " 9 z"}, {Context: "7 8 9 q z 7", Continuation: " red"}, {Context: "7 8 9 q z 7", Continuation: " q"},
 		{Context: long, Continuation: " red blue"}, {Context: "red", Continuation: " " + long}, {Context: "", Continuation: long}}
 	got, err := (&Scorer{Tokenizer: tok, Model: m}).LogLikelihood(context.Background(), reqs)
 	if err != nil {

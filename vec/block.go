@@ -12,9 +12,13 @@ const (
 	blockN = 2048
 	// directB is the number of rows of C up to which packing B does not pay.
 	directB = 64
-	// packA is the number of columns of C from which packing pays for a
-	// transposed A under AVX2, whose small tiles ask for new lines of A more often.
-	packA = 128
+	// packA is the number of columns of C from which packing pays for an A that
+	// is transposed, or whose rows meet in the same lines of the first-level
+	// cache because they are a multiple of aliased elements apart. The small
+	// tiles of AVX2 ask for new lines of A more often.
+	packA     = 512
+	packAAVX2 = 128
+	aliased   = 512
 )
 
 // A product is one call of Gemm with the transposes turned into strides: element
@@ -79,7 +83,7 @@ func (w *workspace) multiply(p product) {
 	w.b = b.room(w.b)
 	for i0 := 0; i0 < p.m; i0 += blockM {
 		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, width: mr}
-		if level == avx512 || level == avx2 && (p.aks == 1 || p.n < packA) {
+		if p.inPlace() {
 			a.placed = a.n / mr
 		}
 		w.a = a.room(w.a)
@@ -91,28 +95,55 @@ func (w *workspace) multiply(p product) {
 				b.pack(q)
 			}
 			bx, _, bks := b.panel(q)
-			for r := range a.panels() {
-				ax, ars, aks := a.panel(r)
-				w.tile(&p, ax, ars, aks, bx, bks, p.c[(i0+r*mr)*p.ldc+q*nr:], min(mr, a.n-r*mr), min(nr, p.n-q*nr))
-			}
+			w.column(&p, &a, bx, bks, p.c[i0*p.ldc+q*nr:], min(nr, p.n-q*nr))
 		}
 	}
 }
 
-// tile adds a panel of A times a panel of B to rows x cols elements of C. At the
-// edges of C it goes by way of a whole tile, so that those elements get the
-// same arithmetic as all others.
-func (w *workspace) tile(p *product, a []float32, ars, aks int, b []float32, bks int, c []float32, rows, cols int) {
-	mr, nr := tileSize()
-	if rows == mr && cols == nr {
-		tile(p.k, a, ars, aks, b, bks, c, p.ldc, p.alpha, p.beta)
-		return
+// inPlace tells whether the kernel reads A where it lies.
+func (p *product) inPlace() bool {
+	switch level {
+	case avx512:
+		return p.n < packA || p.aks == 1 && p.ars%aliased != 0
+	case avx2:
+		return p.n < packAAVX2 || p.aks == 1
 	}
+	return false
+}
+
+// column adds the panels of A times a panel of B to a.n x cols elements of C.
+// Whole tiles go together: those placed, then those packed.
+func (w *workspace) column(p *product, a *side, b []float32, bks int, c []float32, cols int) {
+	mr, nr := tileSize()
+	whole := 0
+	if cols == nr {
+		whole = a.n / mr
+	}
+	for r := 0; r < whole; {
+		x, ars, aks := a.panel(r)
+		end, next := min(whole, a.placed), mr*ars
+		if r >= a.placed {
+			end, next = whole, mr*a.k
+		}
+		tiles(end-r, next, p.k, x, ars, aks, b, bks, c[r*mr*p.ldc:], p.ldc, p.alpha, p.beta)
+		r = end
+	}
+	for r := whole; r < a.panels(); r++ {
+		w.edgeTile(p, a, r, b, bks, c[r*mr*p.ldc:], cols)
+	}
+}
+
+// edgeTile does panel r of A where C ends, by way of a whole tile, so that those
+// elements get the same arithmetic as all others.
+func (w *workspace) edgeTile(p *product, a *side, r int, b []float32, bks int, c []float32, cols int) {
+	mr, nr := tileSize()
+	rows := min(mr, a.n-r*mr)
+	x, ars, aks := a.panel(r)
 	w.edge = grow(w.edge, mr*nr)
 	for i := 0; i < rows && p.beta != 0; i++ {
 		copy(w.edge[i*nr:][:cols], c[i*p.ldc:])
 	}
-	tile(p.k, a, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta)
+	tiles(1, 0, p.k, x, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta)
 	for i := range rows {
 		copy(c[i*p.ldc:][:cols], w.edge[i*nr:])
 	}

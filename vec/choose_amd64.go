@@ -13,20 +13,40 @@ func tileSize() (mr, nr int) {
 	return 4, 4
 }
 
-// tile does C = alpha*A*B + beta*C for one tile: element (i, p) of A is
-// a[i*ars+p*aks] and element (p, j) of B is b[p*bks+j]. Portable Go takes packed
-// panels only.
-func tile(k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+// tiles does C = alpha*A*B + beta*C for a column of tiles, panels of them: element
+// (i, p) of panel r of A is a[r*next+i*ars+p*aks] and element (p, j) of B is
+// b[p*bks+j]. Portable Go takes packed panels only.
+func tiles(panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
 	mr, nr := tileSize()
-	_, _, _ = a[(mr-1)*ars+(k-1)*aks], b[(k-1)*bks+nr-1], c[(mr-1)*ldc+nr-1]
+	_, _, _ = a[(panels-1)*next+(mr-1)*ars+(k-1)*aks], b[(k-1)*bks+nr-1], c[(panels*mr-1)*ldc+nr-1]
 	switch level {
 	case avx512:
-		tileAVX512(k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+		tileAVX512(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
 	case avx2:
-		tileAVX2(k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+		tileAVX2(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
 	default:
-		tileGo(k, a, b, c, ldc, alpha, beta)
+		tilesGo(panels, next, k, a, b, c, ldc, alpha, beta)
 	}
+}
+
+// copyRows sets dst[p*width+i] = src[p*stride+i] for i < width and p < k, if there
+// is a kernel for that width.
+func copyRows(dst, src []float32, stride, width, k int) (done bool) {
+	if level == portable || k == 0 {
+		return false
+	}
+	_, _ = dst[k*width-1], src[(k-1)*stride+width-1]
+	switch _, nr := tileSize(); {
+	case width == 8:
+		copy8AVX2(&dst[0], &src[0], stride, k)
+	case width == nr && level == avx512:
+		copyPanelAVX512(&dst[0], &src[0], stride, k)
+	case width == nr:
+		copyPanelAVX2(&dst[0], &src[0], stride, k)
+	default:
+		return false
+	}
+	return true
 }
 
 // transpose8 sets dst[p*dstStride+i] = src[i*srcStride+p] for i < 8 and p < done,

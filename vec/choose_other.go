@@ -6,9 +6,12 @@ const level = portable
 
 func tileSize() (mr, nr int) { return 4, 4 }
 
-func tile(k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
-	tileGo(k, a, b, c, ldc, alpha, beta)
+func tiles(panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+	tilesGo(panels, next, k, a, b, c, ldc, alpha, beta)
 }
+
+// copyRows leaves all to the caller.
+func copyRows(dst, src []float32, stride, width, k int) (done bool) { return false }
 
 // transpose8 handles no columns: all are left to the caller.
 func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (done int) { return 0 }

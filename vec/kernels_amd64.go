@@ -163,6 +163,17 @@ func swigluGrad(dgate, dup, gate, up, dy []float32) {
 	}
 }
 
+func swigluBoth(act, dgate, dup, gate, up, dy []float32) {
+	switch level {
+	case avx512:
+		swigluBothAVX512(act, dgate, dup, gate, up, dy)
+	case avx2:
+		swigluBothAVX2(act, dgate, dup, gate, up, dy)
+	default:
+		swigluBothGo(act, dgate, dup, gate, up, dy)
+	}
+}
+
 func softmaxGrad(dst, p, dp []float32, alpha, mean float32) {
 	switch level {
 	case avx512:
@@ -171,6 +182,17 @@ func softmaxGrad(dst, p, dp []float32, alpha, mean float32) {
 		softmaxGradAVX2(dst, p, dp, alpha, mean)
 	default:
 		softmaxGradGo(dst, p, dp, alpha, mean)
+	}
+}
+
+func softmaxBack(p, dp []float32, shift, mean, alpha float32) {
+	switch level {
+	case avx512:
+		softmaxBackAVX512(p, dp, shift, mean, alpha)
+	case avx2:
+		softmaxBackAVX2(p, dp, shift, mean, alpha)
+	default:
+		softmaxBackGo(p, dp, shift, mean, alpha)
 	}
 }
 
@@ -208,7 +230,10 @@ func adamw(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscal
 }
 
 //go:noescape
-func tileAVX512(k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+
+//go:noescape
+func copyPanelAVX512(dst, src *float32, stride, k int)
 
 //go:noescape
 func nearestAVX512(dots, norms []float32, best *[32]float32, index *[32]int32)
@@ -259,7 +284,13 @@ func swigluAVX512(dst, gate, up []float32)
 func swigluGradAVX512(dgate, dup, gate, up, dy []float32)
 
 //go:noescape
+func swigluBothAVX512(act, dgate, dup, gate, up, dy []float32)
+
+//go:noescape
 func softmaxGradAVX512(dst, p, dp []float32, alpha, mean float32)
+
+//go:noescape
+func softmaxBackAVX512(p, dp []float32, shift, mean, alpha float32)
 
 //go:noescape
 func rotateAVX512(x, y, cos, sin []float32)
@@ -271,7 +302,10 @@ func rmsGradAVX512(dx, dw, dy, x, w []float32, r, beta float32)
 func adamwAVX512(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps float32)
 
 //go:noescape
-func tileAVX2(k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+func tileAVX2(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+
+//go:noescape
+func copy8AVX2(dst, src *float32, stride, k int)
 
 //go:noescape
 func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride int, blocks int)
@@ -281,6 +315,9 @@ func halfFromFloatAVX2(dst []uint16, src []float32)
 
 //go:noescape
 func floatFromHalfAVX2(dst []float32, src []uint16)
+
+//go:noescape
+func copyPanelAVX2(dst, src *float32, stride, k int)
 
 //go:noescape
 func nearestAVX2(dots, norms []float32, best *[32]float32, index *[32]int32)
@@ -331,7 +368,13 @@ func swigluAVX2(dst, gate, up []float32)
 func swigluGradAVX2(dgate, dup, gate, up, dy []float32)
 
 //go:noescape
+func swigluBothAVX2(act, dgate, dup, gate, up, dy []float32)
+
+//go:noescape
 func softmaxGradAVX2(dst, p, dp []float32, alpha, mean float32)
+
+//go:noescape
+func softmaxBackAVX2(p, dp []float32, shift, mean, alpha float32)
 
 //go:noescape
 func rotateAVX2(x, y, cos, sin []float32)

@@ -34,7 +34,13 @@ func swiglu(dst, gate, up []float32) { swigluGo(dst, gate, up) }
 
 func swigluGrad(dgate, dup, gate, up, dy []float32) { swigluGradGo(dgate, dup, gate, up, dy) }
 
+func swigluBoth(act, dgate, dup, gate, up, dy []float32) { swigluBothGo(act, dgate, dup, gate, up, dy) }
+
 func softmaxGrad(dst, p, dp []float32, alpha, mean float32) { softmaxGradGo(dst, p, dp, alpha, mean) }
+
+func softmaxBack(p, dp []float32, shift, mean, alpha float32) {
+	softmaxBackGo(p, dp, shift, mean, alpha)
+}
 
 func rotate(x, y, cos, sin []float32) { rotateGo(x, y, cos, sin) }
 

@@ -88,6 +88,17 @@ func SoftmaxGrad(dst, p, dp []float32, alpha float32) {
 	softmaxGrad(dst, p, dp, alpha, dot(p, dp))
 }
 
+// SoftmaxBack is the backward pass of softmax where only the scores are at hand,
+// with lse their LogSumExp and mean the sum p[j]*dp[j]:
+//
+//	p[i] = e^(p[i]-lse);  dp[i] = alpha * p[i] * (dp[i] - mean)
+//
+// Dao et al. 2022, arXiv:2205.14135, appendix B.4.
+func SoftmaxBack(p, dp []float32, lse, mean, alpha float32) {
+	same("softmax gradient", len(p), len(dp))
+	softmaxBack(p, dp, lse, mean, alpha)
+}
+
 // LogSumExp returns log sum e^x[i], -Inf for none.
 func LogSumExp(x []float32) float32 {
 	m := maximum(x)
@@ -117,6 +128,13 @@ func SwiGLU(dst, gate, up []float32) {
 func SwiGLUGrad(dgate, dup, gate, up, dy []float32) {
 	same("swiglu gradient", len(dgate), len(dup), len(gate), len(up), len(dy))
 	swigluGrad(dgate, dup, gate, up, dy)
+}
+
+// SwiGLUBoth is SwiGLU, to act, and SwiGLUGrad with the exponentials computed
+// once. act may differ from SwiGLU's in the last place.
+func SwiGLUBoth(act, dgate, dup, gate, up, dy []float32) {
+	same("swiglu gradient", len(act), len(dgate), len(dup), len(gate), len(up), len(dy))
+	swigluBoth(act, dgate, dup, gate, up, dy)
 }
 
 // Rotate turns the pairs (x[i], y[i]) by the angles with these cosines and

@@ -76,6 +76,14 @@ var ops = []op{
 			mean := sum(len(s[0]), func(i int) float64 { return s[1][i] * s[2][i] })
 			return each(0, func(s [][]float64, i int) float64 { return 0.125 * s[1][i] * (s[2][i] - mean) })(s)
 		}},
+	{"SoftmaxBack", 2, func(s [][]float32) float32 { SoftmaxBack(s[0], s[1], 0.5, 0.25, 0.125); return 0 },
+		func(s [][]float64) float64 {
+			for i := range s[0] {
+				s[0][i] = math.Exp(s[0][i] - 0.5)
+				s[1][i] = 0.125 * s[0][i] * (s[1][i] - 0.25)
+			}
+			return 0
+		}},
 	{"Silu", 2, func(s [][]float32) float32 { Silu(s[0], s[1]); return 0 },
 		each(0, func(s [][]float64, i int) float64 { return s[1][i] * sigmoid(s[1][i]) })},
 	{"SwiGLU", 3, func(s [][]float32) float32 { SwiGLU(s[0], s[1], s[2]); return 0 },
@@ -86,6 +94,16 @@ var ops = []op{
 				g, u, d := s[2][i], s[3][i], s[4][i]
 				s[0][i] = d * u * sigmoid(g) * (1 + g*(1-sigmoid(g)))
 				s[1][i] = d * g * sigmoid(g)
+			}
+			return 0
+		}},
+	{"SwiGLUBoth", 6, func(s [][]float32) float32 { SwiGLUBoth(s[0], s[1], s[2], s[3], s[4], s[5]); return 0 },
+		func(s [][]float64) float64 {
+			for i := range s[0] {
+				g, u, d := s[3][i], s[4][i], s[5][i]
+				s[0][i] = g * sigmoid(g) * u
+				s[1][i] = d * u * sigmoid(g) * (1 + g*(1-sigmoid(g)))
+				s[2][i] = d * g * sigmoid(g)
 			}
 			return 0
 		}},

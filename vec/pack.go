@@ -56,6 +56,9 @@ func (s *side) pack(q int) {
 		clear(dst)
 	}
 	if s.across == 1 {
+		if n == width && copyRows(dst, src, s.along, width, s.k) {
+			return
+		}
 		for p := range s.k {
 			copy(dst[p*width:][:n], src[p*s.along:])
 		}

@@ -114,6 +114,13 @@ func softmaxGradGo(dst, p, dp []float32, alpha, mean float32) {
 	}
 }
 
+func softmaxBackGo(p, dp []float32, shift, mean, alpha float32) {
+	for i := range p {
+		p[i] = exp32(p[i] - shift)
+		dp[i] = (dp[i] - mean) * (p[i] * alpha)
+	}
+}
+
 func siluGo(dst, x []float32) {
 	for i := range dst {
 		dst[i] = x[i] / (1 + exp32(-x[i]))
@@ -131,6 +138,17 @@ func swigluGradGo(dgate, dup, gate, up, dy []float32) {
 		g, u, d := gate[i], up[i], dy[i]
 		s := 1 / (1 + exp32(-g))
 		gs := g * s
+		dup[i] = d * gs
+		dgate[i] = d * u * (s + gs*(1-s))
+	}
+}
+
+func swigluBothGo(act, dgate, dup, gate, up, dy []float32) {
+	for i := range dy {
+		g, u, d := gate[i], up[i], dy[i]
+		s := 1 / (1 + exp32(-g))
+		gs := g * s
+		act[i] = gs * u
 		dup[i] = d * gs
 		dgate[i] = d * u * (s + gs*(1-s))
 	}
@@ -204,6 +222,13 @@ func halfValue(h uint16) float32 {
 		return math.Float32frombits(sign | 0x7f800000 | f<<13)
 	}
 	return math.Float32frombits(sign | (e+112)<<23 | f<<13)
+}
+
+// tilesGo does a column of tiles, whose panels of A are next elements apart.
+func tilesGo(panels, next, k int, a, b, c []float32, ldc int, alpha, beta float32) {
+	for r := range panels {
+		tileGo(k, a[r*next:], b, c[4*r*ldc:], ldc, alpha, beta)
+	}
 }
 
 // tileGo does C = alpha*A*B + beta*C for a 4 x 4 block of C, A and B packed with

@@ -21,6 +21,7 @@ type AdamW struct {
 	DisableDecay bool    `json:"disable_decay" doc:"no weight decay at all"`
 
 	NoDecay [][2]int `json:"-"` // ascending half-open ranges of parameters without decay: norm gains
+	Workers int      `json:"-"` // goroutines; the result does not depend on them
 
 	steps int
 	m, v  []float32
@@ -53,6 +54,18 @@ func (o *AdamW) Step(params, grads []float32, lr float64) {
 
 // update steps the parameters from lo to hi.
 func (o *AdamW) update(params, grads []float32, lo, hi int, lr, decay float64) {
+	const least = 1 << 16 // parameters that are worth a goroutine
+	parts := min(o.Workers, (hi-lo)/least)
+	if parts > 1 {
+		vec.ForEach(parts, parts, func(_, i int) {
+			o.part(params, grads, lo+i*(hi-lo)/parts, lo+(i+1)*(hi-lo)/parts, lr, decay)
+		})
+		return
+	}
+	o.part(params, grads, lo, hi, lr, decay)
+}
+
+func (o *AdamW) part(params, grads []float32, lo, hi int, lr, decay float64) {
 	c1, c2 := 1-math.Pow(o.Beta1, float64(o.steps)), 1-math.Pow(o.Beta2, float64(o.steps))
 	vec.AdamW(params[lo:hi], grads[lo:hi], o.m[lo:hi], o.v[lo:hi], float32(lr),
 		float32(o.Beta1), float32(o.Beta2), float32(o.Eps), float32(decay), float32(c1), float32(c2))

@@ -3,6 +3,7 @@ package optim
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/climb-go/climb/option"
@@ -61,6 +62,29 @@ func TestAdamW(t *testing.T) {
 	for i := range p {
 		if math.Abs(float64(p[i])-want[i]) > 1e-5 {
 			t.Errorf("parameter %d is %v, want %v", i, p[i], want[i])
+		}
+	}
+}
+
+// TestAdamWWorkers: the bits do not depend on the number of goroutines.
+func TestAdamWWorkers(t *testing.T) {
+	const n = 300_001
+	run := func(workers int) []float32 {
+		rng := rand.New(rand.NewPCG(3, 3))
+		p, g := make([]float32, n), make([]float32, n)
+		o := AdamW{NoDecay: [][2]int{{5, 70}}, Workers: workers}
+		for range 3 {
+			for i := range g {
+				g[i] = float32(rng.NormFloat64())
+			}
+			o.Step(p, g, 0.01)
+		}
+		return p
+	}
+	want := run(1)
+	for _, workers := range []int{2, 3, 7} {
+		if !slices.Equal(run(workers), want) {
+			t.Errorf("%d goroutines give other bits than one", workers)
 		}
 	}
 }

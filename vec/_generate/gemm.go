@@ -8,27 +8,31 @@ import "fmt"
 //
 // The rows of A are reached from one pointer by index registers that hold 1, 3,
 // 5 and 7 times the row stride, so any stride along the rows and along k will do:
-// a packed panel, A as it lies, and A transposed are the same to the kernel.
+// a packed panel, A as it lies, and A transposed are the same to the kernel. It
+// goes down one panel of B with as many panels of A as it is told, each next
+// elements after the one before.
 func (g *gen) tile(rows int) {
 	acc := func(r, half int) string { return g.reg(2*r + half) }
 	b0, b1 := g.reg(2*rows), g.reg(2*rows+1)
 	address := []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)", "(AX)(R9*2)", "(AX)(R11*1)"}
 
-	g.text("tile", "k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)")
-	g.in("MOVQ k+0(FP), CX")
-	g.in("MOVQ a+8(FP), AX")
-	g.in("MOVQ ars+16(FP), R8")
-	g.in("MOVQ aks+24(FP), R12")
-	g.in("MOVQ b+32(FP), BX")
-	g.in("MOVQ bks+40(FP), R13")
-	g.in("MOVQ c+48(FP), DI")
-	g.in("MOVQ ldc+56(FP), SI")
+	g.text("tile", "panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)")
+	g.in("MOVQ ars+32(FP), R8")
+	g.in("MOVQ aks+40(FP), R12")
+	g.in("MOVQ bks+56(FP), R13")
+	g.in("MOVQ c+64(FP), DI")
+	g.in("MOVQ ldc+72(FP), SI")
 	for _, r := range []string{"R8", "R12", "R13", "SI"} {
 		g.in("SHLQ $2, %s", r)
 	}
+	g.in("SHLQ $2, next+8(FP)")
 	g.in("LEAQ (R8)(R8*2), R9")
 	g.in("LEAQ (R8)(R8*4), R10")
 	g.in("LEAQ (R9)(R8*4), R11")
+	g.label("panel")
+	g.in("MOVQ k+16(FP), CX")
+	g.in("MOVQ a+24(FP), AX")
+	g.in("MOVQ b+48(FP), BX")
 	g.in("MOVQ DI, DX")
 	for r := range rows {
 		g.in("PREFETCHT0 (DX)")
@@ -72,14 +76,14 @@ func (g *gen) tile(rows int) {
 
 	g.label("store")
 	alpha, beta := b0, b1
-	g.in("VBROADCASTSS alpha+64(FP), %s", alpha)
+	g.in("VBROADCASTSS alpha+80(FP), %s", alpha)
 	for i := range 2 * rows {
 		g.in("VMULPS %s, %s, %s", alpha, g.reg(i), g.reg(i))
 	}
-	g.in("MOVL beta+68(FP), CX")
+	g.in("MOVL beta+84(FP), CX")
 	g.in("SHLL $1, CX")
 	g.in("JZ write")
-	g.in("VBROADCASTSS beta+68(FP), %s", beta)
+	g.in("VBROADCASTSS beta+84(FP), %s", beta)
 	g.in("MOVQ DI, DX")
 	for r := range rows {
 		g.in("VFMADD231PS (DX), %s, %s", beta, acc(r, 0))
@@ -92,10 +96,12 @@ func (g *gen) tile(rows int) {
 	for r := range rows {
 		g.in("VMOVUPS %s, (DI)", acc(r, 0))
 		g.in("VMOVUPS %s, %d(DI)", acc(r, 1), g.bytes)
-		if r < rows-1 {
-			g.in("ADDQ SI, DI")
-		}
+		g.in("ADDQ SI, DI")
 	}
+	g.in("MOVQ next+8(FP), AX")
+	g.in("ADDQ AX, a+24(FP)")
+	g.in("DECQ panels+0(FP)")
+	g.in("JNZ panel")
 	g.ret()
 }
 
@@ -141,3 +147,26 @@ func (g *gen) transpose8() {
 }
 
 func (g *gen) narrow(i int) string { return fmt.Sprintf("X%d", i) }
+
+// copyPanel writes the kernel that packs rows of one panel: for each of k rows of
+// src, that many vectors go to dst, one row after the other.
+func (g *gen) copyPanel(name string, vectors int) {
+	g.text(name, "dst, src *float32, stride, k int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ src+8(FP), AX")
+	g.in("MOVQ stride+16(FP), R8")
+	g.in("MOVQ k+24(FP), CX")
+	g.in("SHLQ $2, R8")
+	g.label("row")
+	for v := range vectors {
+		g.in("VMOVUPS %d(AX), %s", v*g.bytes, g.reg(v))
+	}
+	g.in("ADDQ R8, AX")
+	for v := range vectors {
+		g.in("VMOVUPS %s, %d(DI)", g.reg(v), v*g.bytes)
+	}
+	g.in("ADDQ $%d, DI", vectors*g.bytes)
+	g.in("DECQ CX")
+	g.in("JNZ row")
+	g.ret()
+}

@@ -68,9 +68,11 @@ func main() {
 			g.tile(8)
 		} else {
 			g.tile(6)
+			g.copyPanel("copy8", 1)
 			g.transpose8()
 			g.halves()
 		}
+		g.copyPanel("copyPanel", 2)
 		g.nearest()
 		for _, k := range kernels {
 			k.write(g.loop(k.name, k.signature))

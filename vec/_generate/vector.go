@@ -188,12 +188,42 @@ var kernels = []kernel{
 			l.store(u, "dgate")
 		})
 	}},
+	{"swigluBoth", "act, dgate, dup, gate, up, dy []float32)", func(l *loop) {
+		l.each(func() {
+			g, u, d := l.load("gate"), l.load("up"), l.load("dy")
+			s := l.onePlusExpMinus(g)
+			one := l.constant("one")
+			l.op("VDIVPS", s, one, s)
+			l.op("VMULPS", s, g, g)
+			a := l.tmp()
+			l.op("VMULPS", u, g, a)
+			l.store(a, "act")
+			l.op("VMULPS", d, u, u)
+			l.op("VMULPS", d, g, d)
+			l.op("VSUBPS", s, one, one)
+			l.op("VFMADD231PS", g, one, s)
+			l.op("VMULPS", s, u, u)
+			l.store(d, "dup")
+			l.store(u, "dgate")
+		})
+	}},
 	{"softmaxGrad", "dst, p, dp []float32, alpha, mean float32)", func(l *loop) {
 		l.each(func() {
 			p, dp := l.load("p"), l.load("dp")
 			l.op("VSUBPS", l.arg["mean"], dp, dp)
 			l.op("VMULPS", l.arg["alpha"], p, p)
 			l.store(l.op("VMULPS", p, dp, dp), "dst")
+		})
+	}},
+	{"softmaxBack", "p, dp []float32, shift, mean, alpha float32)", func(l *loop) {
+		l.each(func() {
+			p, dp := l.load("p"), l.load("dp")
+			l.op("VSUBPS", l.arg["shift"], p, p)
+			l.exp(p)
+			l.store(p, "p")
+			l.op("VSUBPS", l.arg["mean"], dp, dp)
+			l.op("VMULPS", l.arg["alpha"], p, p)
+			l.store(l.op("VMULPS", p, dp, dp), "dp")
 		})
 	}},
 	{"rotate", "x, y, cos, sin []float32)", func(l *loop) {

@@ -1,0 +1,155 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// python is Debian's: its packages are python3-torch and python3-numpy.
+const python = "/usr/bin/python3"
+
+type bench struct{ rounds int }
+
+// An outcome is what one run did: units of work (tokens, or floating-point
+// operations) in seconds of processor time and on the clock.
+type outcome struct {
+	Units float64 `json:"units"`
+	CPU   float64 `json:"cpu"`
+	Wall  float64 `json:"wall"`
+	MiB   float64 `json:"-"` // largest resident set
+}
+
+func (o outcome) cpuRate() float64  { return o.Units / o.CPU }
+func (o outcome) wallRate() float64 { return o.Units / o.Wall }
+
+// series calls each function once a round, in turn, and returns their results.
+func (b *bench) series(fs ...func() float64) [][]float64 {
+	out := make([][]float64, len(fs))
+	for range b.rounds {
+		for i, f := range fs {
+			out[i] = append(out[i], f())
+		}
+	}
+	return out
+}
+
+func median(x []float64) float64 {
+	s := slices.Sorted(slices.Values(x))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// ours is a run of this program.
+func (b *bench) ours(work string, threads int, size string) outcome {
+	self, err := os.Executable()
+	if err != nil {
+		log.Fatal(err)
+	}
+	cmd := exec.Command(self, "-work", work, "-threads", strconv.Itoa(threads), "-sizes", size)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", threads))
+	return run(cmd)
+}
+
+// peer is a run of peer.py, which lies beside this file.
+func (b *bench) peer(threads int, args ...string) outcome {
+	_, file, _, _ := runtime.Caller(0)
+	cmd := exec.Command(python, append([]string{filepath.Join(filepath.Dir(file), "peer.py")}, args...)...)
+	n := strconv.Itoa(threads)
+	cmd.Env = append(os.Environ(), "OPENBLAS_NUM_THREADS="+n, "OMP_NUM_THREADS="+n)
+	if c := coreType(); c != "" {
+		cmd.Env = append(cmd.Env, "OPENBLAS_CORETYPE="+c)
+	}
+	return run(cmd)
+}
+
+func run(cmd *exec.Cmd) (o outcome) {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &o)
+	}
+	if err != nil {
+		log.Fatalf("%v: %v\n%s", cmd.Args, err, stderr.Bytes())
+	}
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		o.MiB = float64(u.Maxrss) / 1024
+	}
+	return o
+}
+
+func (b *bench) gemm(peak float64) Gemm {
+	const n = 1024
+	x := b.series(
+		func() float64 { return b.ours("gemm", 1, "").cpuRate() / 1e9 },
+		func() float64 { return b.peer(1, "gemm", strconv.Itoa(n), "1").cpuRate() / 1e9 },
+	)
+	g := Gemm{N: n, GFLOPS: median(x[0])}
+	g.PeakFraction, g.OpenBLASRatio = g.GFLOPS/peak, g.GFLOPS/median(x[1])
+	return g
+}
+
+// size measures one model; the last call's memory stays in mem.
+func (b *bench) size(s shape, peak float64, mem *Memory) Size {
+	cfg, err := json.Marshal(s)
+	if err != nil {
+		log.Fatal(err)
+	}
+	torch := func(threads int) outcome {
+		return b.peer(threads, "train", strconv.Itoa(threads), strconv.Itoa(s.Steps), string(cfg))
+	}
+	var wall []float64
+	*mem = Memory{}
+	x := b.series(
+		func() float64 {
+			o := b.ours("train", 1, s.Name)
+			mem.Ours = max(mem.Ours, o.MiB)
+			return o.cpuRate()
+		},
+		func() float64 {
+			o := torch(1)
+			mem.Torch = max(mem.Torch, o.MiB)
+			wall = append(wall, o.wallRate())
+			return o.cpuRate()
+		},
+		func() float64 { return b.ours("train", 2, s.Name).wallRate() },
+		func() float64 { return torch(2).wallRate() },
+	)
+	mem.Ratio = mem.Ours / mem.Torch
+	r := Size{Name: s.Name, Params: s.NumParams(), Ours1: median(x[0]), Torch1: median(x[1]),
+		Ours2: median(x[2]), Torch2: median(x[3]), TorchWall1: median(wall)}
+	r.Ratio1, r.Ratio2 = r.Ours1/r.Torch1, r.Ours2/max(r.Torch2, r.TorchWall1)
+	r.PeakFraction = r.Ours1 * s.FlopsPerToken(s.Seqlen) / 1e9 / peak
+	return r
+}
+
+// scaling runs the middle model in two processes at once and in one.
+func (b *bench) scaling() Scaling {
+	name := shapes[1].Name
+	x := b.series(
+		func() float64 { return b.ours("train", 1, name).wallRate() },
+		func() float64 {
+			var both [2]outcome
+			var wg sync.WaitGroup
+			for i := range both {
+				wg.Go(func() { both[i] = b.ours("train", 1, name) })
+			}
+			wg.Wait()
+			return both[0].wallRate() + both[1].wallRate()
+		},
+	)
+	s := Scaling{One: median(x[0]), Two: median(x[1])}
+	s.Ratio = s.Two / s.One
+	return s
+}
