@@ -94,7 +94,7 @@ corpus:
 tokens: {bpe: {vocab: 2048}}
 proxy:
   model: {layers: 2, width: 96, heads: 3, context: 128}
-  tokens: 200000
+  tokens: 160000
 search:
   rounds: [12, 6, 3]
 confirm: {seeds: 4}
