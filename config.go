@@ -226,7 +226,7 @@ func (c *Config) Resolve() error {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
 	}
 	if err := c.Proxy.Model.Check(); err != nil {
-		return &ConfigError{Text: fmt.Sprintf("proxy.model: %v", err)}
+		return &ConfigError{Text: "proxy." + err.Error()}
 	}
 	return nil
 }

@@ -70,10 +70,10 @@ func (r *Run) reportCorpus(d *report.Data) error {
 		d.Corpus.BadSamples = append(d.Corpus.BadSamples, report.BadLine{Path: filepath.Base(b.Path), Line: b.Line, Reason: b.Reason, Excerpt: b.Excerpt})
 	}
 	if s.Bad.Repaired > 0 {
-		d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("%d documents held bytes that are not UTF-8; each was replaced by U+FFFD.", s.Bad.Repaired)})
+		d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Documents with bytes that are not UTF-8: %d. U+FFFD stands in their place.", s.Bad.Repaired)})
 	}
 	if s.Counts.IDReused > 0 {
-		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("%d documents have the id of an earlier document with another text; they were kept.", s.Counts.IDReused)})
+		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("Documents with the id of an earlier one and another text: %d. They were kept.", s.Counts.IDReused)})
 	}
 	return nil
 }

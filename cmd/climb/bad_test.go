@@ -67,7 +67,7 @@ var badInputs = map[string]badInput{
 	"unknown preset":    {config: "preset: huge\n", code: 2, err: []string{"huge", "laptop"}},
 	"unknown flag":      {args: []string{"run", "--fast"}, code: 2, err: []string{"--fast", "--help"}},
 	"unknown score":     {config: strings.Replace(small, "{quality: 0.01,", "{beauty: 0.01,", 1), code: 78, err: []string{"beauty", "quality"}},
-	"heads":             {config: strings.Replace(small, "heads: 2", "heads: 3", 1), code: 2, err: []string{"width 16", "heads 3"}},
+	"heads":             {config: strings.Replace(small, "heads: 2", "heads: 3", 1), code: 2, err: []string{"proxy.model.width", "2 x heads"}},
 
 	"missing input":  {config: inputs("nowhere"), code: 1, err: []string{"nowhere"}},
 	"empty folder":   {config: inputs("empty"), make: func(t *testing.T, dir string) { mkdir(t, dir, "empty") }, code: 1, err: []string{"empty"}},
@@ -237,7 +237,7 @@ func TestDuplicateIDs(t *testing.T) {
 	dir := workspace(t, small)
 	text := textOf(t, dir)
 	first := text[:bytes.IndexByte(text, '\n')+1]
-	other := `{"id":"topic1-0","text":"the same id and another text of that"}` + "\n"
+	other := `{"id":"text/topic1-0","text":"the same id and another text of that"}` + "\n"
 	writeFile(t, filepath.Join(dir, "text", "topic9.jsonl"), append(bytes.Repeat(first, 3), other...))
 	mustRun(t, dir, "run")
 	s := readSummary(t, filepath.Join(dir, "run"))
@@ -245,7 +245,7 @@ func TestDuplicateIDs(t *testing.T) {
 		t.Errorf("%d duplicates, %d documents; want 3 and 241", s.Corpus.Duplicates, s.Corpus.Documents)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "run", "report", "index.html"))
-	if err != nil || !bytes.Contains(page, []byte("have the id of an earlier document")) {
+	if err != nil || !bytes.Contains(page, []byte("the id of an earlier one and another text: 1.")) {
 		t.Errorf("the report does not tell of the id that is used twice (%v)", err)
 	}
 }
