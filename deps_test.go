@@ -49,6 +49,7 @@ var policy = []struct {
 	{".", "cluster corpus embed eval export label launch lm lm/optim mix option predict report search task token train vec",
 		"github.com/goccy/go-yaml golang.org/x/sys"},
 	{"demo", "", ""},
+	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"cmd/climb", ". corpus demo report task", "github.com/spf13/cobra golang.org/x/term"},
 }
 
