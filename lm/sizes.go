@@ -1,10 +1,13 @@
 package lm
 
+import "math"
+
 // A Size is a named shape with the learning rate to start from.
 type Size struct {
 	Name         string
 	Config       Config
 	LearningRate float64 // peak, for AdamW: LearningRate(Config.Width)
+	Batch        int     // sequences: BatchTokens for a run of 20 tokens a parameter (Hoffmann et al., 2022, arXiv:2203.15556, table 3)
 }
 
 // Sizes are the presets, smallest first; the name is the number of parameters,
@@ -28,7 +31,16 @@ var Sizes = []Size{
 
 func size(name string, vocab, width, layers, heads, context int) Size {
 	c := Config{Vocab: vocab, Width: width, Layers: layers, Heads: heads, Context: context}.filled()
-	return Size{name, c, LearningRate(width)}
+	n := float64(c.NumParams())
+	return Size{name, c, LearningRate(width), max(1, int(math.Round(BatchTokens(n, 20*n)/float64(context))))}
+}
+
+// BatchTokens is the batch, in tokens, for a run of that many tokens: 0.292 *
+// (6 * params * tokens)^0.3271, the fit of DeepSeek (Bi et al., 2024,
+// arXiv:2401.02954, eq. 1), who fitted it from 1e17 operations up; below that it
+// is an extrapolation.
+func BatchTokens(params, tokens float64) float64 {
+	return 0.292 * math.Pow(6*params*tokens, 0.3271)
 }
 
 // SizeByName returns the preset of that name.

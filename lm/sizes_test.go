@@ -22,6 +22,9 @@ func TestSizes(t *testing.T) {
 		if i > 0 && (s.Config.NumParams() <= Sizes[i-1].Config.NumParams() || s.LearningRate > Sizes[i-1].LearningRate) {
 			t.Errorf("%s is not larger than %s with a lower learning rate", s.Name, Sizes[i-1].Name)
 		}
+		if tokens := s.Batch * s.Config.Context; tokens < 1000 || tokens > 1e6 || i > 0 && tokens < Sizes[i-1].Batch*Sizes[i-1].Config.Context {
+			t.Errorf("%s has batches of %d tokens", s.Name, tokens)
+		}
 		if got, ok := SizeByName(s.Name); !ok || got != s {
 			t.Errorf("%s is not found by its name", s.Name)
 		}

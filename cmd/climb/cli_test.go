@@ -152,3 +152,27 @@ func TestDurationText(t *testing.T) {
 		}
 	}
 }
+
+// climb lm sizes lists every preset with a speed; the guessed ones fall with the
+// size.
+func TestLMSizes(t *testing.T) {
+	t.Parallel()
+	var sizes []climb.SizeSpeed
+	if err := json.Unmarshal([]byte(mustRun(t, t.TempDir(), "lm", "sizes", "--json", "--seconds", "0.01", "--largest", "3e5", "--tokens", "1e6")), &sizes); err != nil {
+		t.Fatal(err)
+	}
+	if len(sizes) < 9 {
+		t.Fatalf("%d sizes", len(sizes))
+	}
+	for i, s := range sizes {
+		if s.OneCore <= 0 || s.AllCores <= 0 || s.Batch < 1 || s.Tokens != 1e6 || s.Measured != (s.Params <= 3e5) {
+			t.Errorf("%+v", s)
+		}
+		if most := 112.001 * s.Tokens / s.OneCore; s.Search <= 0 || s.Search > most {
+			t.Errorf("%s: a search of %.0f s, at most %.0f on one core", s.Name, s.Search, most)
+		}
+		if i > 0 && !s.Measured && s.OneCore >= sizes[i-1].OneCore {
+			t.Errorf("%s is faster than %s", s.Name, sizes[i-1].Name)
+		}
+	}
+}
