@@ -25,7 +25,7 @@ tables), hold some of the prose out as the target, and run the whole pipeline:
 which mixture of all that text makes a model that writes good English prose?
 Needs nothing but Go. Run it again to resume.`,
 		Example: `  climb demo
-  climb demo --out /tmp/demo`,
+  climb demo --out ~/climb-demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
 			if o.Out == "" {
