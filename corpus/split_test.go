@@ -150,9 +150,15 @@ func TestListErrors(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("the superuser may read any folder")
 	}
-	if err := os.Chmod(filepath.Join(dir, "none"), 0); err != nil {
+	none := filepath.Join(dir, "none")
+	if err := os.Chmod(none, 0); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // or TempDir cannot be removed
+		if err := os.Chmod(none, 0o700); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := List(Options{Inputs: []string{dir}}); err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("an unreadable folder: %v", err)
 	}
