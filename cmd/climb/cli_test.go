@@ -176,3 +176,19 @@ func TestLMSizes(t *testing.T) {
 		}
 	}
 }
+
+// The demo finds its files also where the run directory is relative, as it is
+// without --out.
+func TestDemoInARelativeFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeFile(t, "d/text/corpus/a.jsonl", []byte(fewDocuments(4)))
+	writeFile(t, "d/text/prose.validation.jsonl", []byte(fewDocuments(1)))
+	writeFile(t, "d/text/prose.test.jsonl", []byte(fewDocuments(1)))
+	cfg, err := demoConfig(&runOptions{Out: "d", JSON: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := climb.NewRun(cfg); err != nil {
+		t.Error(err)
+	}
+}

@@ -52,6 +52,10 @@ Needs nothing but Go. Run it again to resume.`,
 // demoConfig makes the demo's corpus, unless it is there, and its
 // configuration.
 func demoConfig(o *runOptions) (*climb.Config, error) {
+	var err error
+	if o.Out, err = filepath.Abs(o.Out); err != nil { // paths in demo.yaml are seen from its folder
+		return nil, err
+	}
 	dir := filepath.Join(o.Out, "text")
 	if err := os.MkdirAll(o.Out, 0o777); err != nil {
 		return nil, fmt.Errorf("make the run directory: %w", err)
