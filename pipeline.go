@@ -208,6 +208,11 @@ func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 	if err != nil {
 		return err
 	}
+	// A process that was killed right after its last manifest has left a
+	// directory in a stage that is done.
+	if _, err := p.Clean(); err != nil {
+		return err
+	}
 	if s.drive != nil {
 		ran, err := s.drive(ctx, r, p, e)
 		if err != nil {
@@ -245,9 +250,6 @@ func (r *Run) endStage(p *task.Plan, e Event, start time.Time, cached bool) {
 
 // runPlan runs the missing tasks of a plan on the local cores.
 func (r *Run) runPlan(ctx context.Context, p *task.Plan, run task.Func, e Event) error {
-	if _, err := p.Clean(); err != nil {
-		return err
-	}
 	start := time.Now()
 	begin := e
 	begin.Start = true
