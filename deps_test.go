@@ -29,6 +29,7 @@ var policy = []struct {
 
 	{"vec", "", "golang.org/x/sys"},
 	{"mix", "", ""},
+	{"openai", "", ""},
 	{"token", "", "golang.org/x/sys"},
 	{"eval", "", "github.com/klauspost/compress gonum.org/v1/gonum"},
 	{"task", "", ""},

@@ -1,0 +1,146 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+type message struct{ Text string }
+
+// client talks to handler, with waits too short to notice.
+func client(t *testing.T, s Server, handler http.HandlerFunc) *Client {
+	t.Helper()
+	srv := httptest.NewServer(handler)
+	t.Cleanup(srv.Close)
+	s.URL, s.Model = srv.URL+"/v1/", "m"
+	c, err := NewClient(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wait = time.Millisecond
+	return c
+}
+
+func answer(t *testing.T, w io.Writer, text string) {
+	t.Helper()
+	if err := json.NewEncoder(w).Encode(message{text}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPost(t *testing.T) {
+	t.Setenv("SOME_KEY", "secret")
+	c := client(t, Server{KeyEnv: "SOME_KEY"}, func(w http.ResponseWriter, r *http.Request) {
+		var in message
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		if r.URL.Path != "/v1/echo" || r.Header.Get("Authorization") != "Bearer secret" {
+			t.Errorf("path %s, authorization %q", r.URL.Path, r.Header.Get("Authorization"))
+		}
+		answer(t, w, in.Text+"!")
+	})
+	var out message
+	if err := c.Post(context.Background(), "/echo", message{"hello"}, &out); err != nil || out.Text != "hello!" {
+		t.Errorf("got %q, %v", out.Text, err)
+	}
+}
+
+// A busy server, a broken connection and a cut answer are tried again.
+func TestPostTriesAgain(t *testing.T) {
+	var n atomic.Int64
+	c := client(t, Server{}, func(w http.ResponseWriter, r *http.Request) {
+		switch n.Add(1) {
+		case 1:
+			w.Header().Set("Retry-After", "0.01")
+			http.Error(w, "slow down", http.StatusTooManyRequests)
+		case 2:
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		case 3:
+			panic(http.ErrAbortHandler)
+		case 4:
+			_, _ = io.WriteString(w, `{"Text": "cu`) // the client is what is tested
+		default:
+			answer(t, w, "done")
+		}
+	})
+	var out message
+	if err := c.Post(context.Background(), "/x", message{}, &out); err != nil || out.Text != "done" || n.Load() != 5 {
+		t.Errorf("got %q, %v after %d requests", out.Text, err, n.Load())
+	}
+}
+
+func TestPostGivesUp(t *testing.T) {
+	for _, test := range []struct {
+		code, requests int
+		want           string
+	}{
+		{http.StatusInternalServerError, 3, "after 3 attempts"},
+		{http.StatusUnauthorized, 1, "key_env"},
+		{http.StatusNotFound, 1, "commonly ends with"},
+		{http.StatusBadRequest, 1, "no such thing"},
+	} {
+		var n atomic.Int64
+		c := client(t, Server{Attempts: 3}, func(w http.ResponseWriter, _ *http.Request) {
+			n.Add(1)
+			http.Error(w, "no such thing", test.code)
+		})
+		err := c.Post(context.Background(), "/x", message{}, &message{})
+		var s *StatusError
+		if !errors.As(err, &s) || s.Code != test.code || !strings.Contains(err.Error(), test.want) || int(n.Load()) != test.requests {
+			t.Errorf("%d: %v after %d requests, want %d and %q", test.code, err, n.Load(), test.requests, test.want)
+		}
+	}
+}
+
+func TestPostEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := client(t, Server{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "50")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		cancel()
+	})
+	if err := c.Post(ctx, "/x", message{}, &message{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Rate holds for all callers together: requests start at least the share of a
+// minute apart.
+func TestRate(t *testing.T) {
+	const gap = 20 * time.Millisecond
+	c := client(t, Server{Rate: float64(time.Minute / gap)}, func(w http.ResponseWriter, _ *http.Request) { answer(t, w, "") })
+	start := time.Now()
+	errs := make(chan error)
+	for range 6 {
+		go func() { errs <- c.Post(context.Background(), "/x", message{}, &message{}) }()
+	}
+	for range 6 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(start); took < 5*gap {
+		t.Errorf("6 requests took %v, less than 5 x %v", took, gap)
+	}
+}
+
+func TestNewClientRefuses(t *testing.T) {
+	for want, s := range map[string]Server{
+		"url":      {URL: "localhost:8000", Model: "m"},
+		"model":    {URL: "http://localhost/v1"},
+		"attempts": {URL: "http://localhost/v1", Model: "m", Attempts: -1},
+	} {
+		if _, err := NewClient(s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want an error about %s", s, err, want)
+		}
+	}
+}
