@@ -224,6 +224,11 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 		e.Stages = append(e.Stages, StageEstimate{Stage: name, Work: work, Seconds: seconds, Disk: disk, Done: r.done(kindOf(last))})
 	}
 	add("corpus", "rows", fmt.Sprintf("%d documents", docs), text/rates.read, 28*docs)
+	if c.Corpus.Dedup == "fuzzy" {
+		// A hash of a run of words takes about 1 ns, a run 6 bytes.
+		hashes := int64(c.Corpus.MinHash.Buckets * c.Corpus.MinHash.Hashes)
+		add("duplicates", "rows", fmt.Sprintf("%d hashes of every %d words", hashes, c.Corpus.MinHash.Words), text*(1/rates.read+float64(hashes)*1e-9/6), docs*(28*int64(c.Corpus.MinHash.Buckets)+hashes))
+	}
 	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), text*1.5/rates.embed, docs*(2*dim+40))
 	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", c.Cluster.KMeans.K, fit), kmeans, 8*docs)
 	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))

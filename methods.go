@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/lm/optim"
@@ -26,6 +27,7 @@ type Family struct {
 // Families lists the families in the order of the pipeline, or the named ones.
 func Families(names ...string) ([]Family, error) {
 	all := []Family{
+		{"duplicates", "corpus.dedup", corpus.Methods},
 		{"embedders", "embed.method", embedding.Methods},
 		{"clusterers", "cluster.method", cluster.Methods},
 		{"labelers", "label.method", label.Methods},

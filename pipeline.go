@@ -46,7 +46,7 @@ type stage struct {
 
 // stages is the pipeline, in order.
 var stages = []*stage{
-	corpusStage, rowsStage,
+	corpusStage, signaturesStage, bucketsStage, rowsStage,
 	vectorizerStage, embedStage,
 	centroidsStage, clusterStage,
 	labelStage,

@@ -62,9 +62,19 @@ func (r *Run) reportCorpus(d *report.Data) error {
 	if err := readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s); err != nil {
 		return err
 	}
-	d.Corpus = report.Corpus{Files: int64(len(r.inputs)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates}
+	d.Corpus = report.Corpus{Files: int64(len(r.inputs)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates, Near: s.Near.Duplicates,
+		In: s.Bad.Lines, Kept: s.Documents}
 	for _, reason := range slices.Sorted(maps.Keys(s.Bad.Reasons)) {
 		d.Corpus.BadLines = append(d.Corpus.BadLines, report.Reason{Reason: reason, Count: s.Bad.Reasons[reason]})
+	}
+	d.Corpus.Dropped = slices.Clone(d.Corpus.BadLines)
+	d.Corpus.Dropped = appendReason(d.Corpus.Dropped, "copy of another document", s.Counts.Duplicates)
+	d.Corpus.Dropped = appendReason(d.Corpus.Dropped, "near-duplicate of another document", s.Near.Duplicates)
+	for _, c := range s.Sources {
+		d.Corpus.Sources = append(d.Corpus.Sources, report.Source{Name: c.Source, Documents: c.Documents, Duplicates: c.Duplicates, Near: c.Near})
+	}
+	for _, p := range s.Near.Pairs {
+		d.Corpus.Pairs = append(d.Corpus.Pairs, report.Pair{Kept: report.Snippet(p.Kept), Dropped: report.Snippet(p.Dropped), Similarity: p.Similarity})
 	}
 	for _, b := range s.Bad.Samples {
 		d.Corpus.BadSamples = append(d.Corpus.BadSamples, report.BadLine{Path: filepath.Base(b.Path), Line: b.Line, Reason: b.Reason, Excerpt: b.Excerpt})
@@ -76,6 +86,14 @@ func (r *Run) reportCorpus(d *report.Data) error {
 		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("Documents with the id of an earlier one and another text: %d. They were kept.", s.Counts.IDReused)})
 	}
 	return nil
+}
+
+// appendReason adds a reason unless nothing was dropped for it.
+func appendReason(reasons []report.Reason, reason string, count int64) []report.Reason {
+	if count == 0 {
+		return reasons
+	}
+	return append(reasons, report.Reason{Reason: reason, Count: count})
 }
 
 func scores(names []string, x []float64) []report.Score {
@@ -142,10 +160,10 @@ func (r *Run) reportTokens(d *report.Data) error {
 		pruned["in a pruned cluster"] += m.Counters["documents:"+strconv.Itoa(prunedCluster)]
 	}
 	for _, reason := range slices.Sorted(maps.Keys(pruned)) {
-		if pruned[reason] > 0 {
-			d.PrunedDocuments = append(d.PrunedDocuments, report.Reason{Reason: reason, Count: pruned[reason]})
-		}
+		d.PrunedDocuments = appendReason(d.PrunedDocuments, reason, pruned[reason])
+		d.Corpus.Kept -= pruned[reason]
 	}
+	d.Corpus.Dropped = append(d.Corpus.Dropped, d.PrunedDocuments...)
 	tokens, size, err := supply(r.Dir("encode"), len(d.Domains))
 	if err != nil {
 		return err

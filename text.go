@@ -24,7 +24,7 @@ type corpusOptions struct {
 // corpusStage scans every shard once: ids and texts are hashed, bad lines
 // counted.
 var corpusStage = &stage{
-	name: "corpus", title: "scan the corpus", format: 1,
+	name: "corpus", title: "scan the corpus", format: 2,
 	options: func(r *Run) (any, error) {
 		return corpusOptions{scanOptions(r.Config), stamps(r.inputs)}, nil
 	},
@@ -42,10 +42,14 @@ var corpusStage = &stage{
 }
 
 // scanOptions are the corpus options that what is read depends on. The limit
-// of bad lines is not one of them: raising it must not redo anything.
+// of bad lines is not one of them: raising it must not redo anything; nor is
+// what near-duplicates are, which are found by stages of their own.
 func scanOptions(c *Config) corpus.Options {
 	o := c.Corpus
-	o.BadLineLimit = 1
+	o.BadLineLimit, o.MinHash = 1, corpus.MinHash{}
+	if o.Dedup == "fuzzy" {
+		o.Dedup = "text"
+	}
 	return o
 }
 
@@ -101,68 +105,14 @@ func scanShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	}
 	a.Count("documents", result.Documents)
 	a.Count("bad_lines", result.Bad.Dropped())
+	sources, err := result.Sources.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	if err := a.WriteFile(part(n, "sources"), sources); err != nil {
+		return err
+	}
 	return a.WriteJSON(part(n, "json"), result)
-}
-
-// scanReport is the output of the rows stage beside the dropped rows.
-type scanReport struct {
-	Documents int64         `json:"documents"` // that later stages see
-	TextBytes int64         `json:"text_bytes"`
-	Rows      []int64       `json:"rows"` // documents by shard
-	Bad       corpus.Bad    `json:"bad"`
-	Counts    corpus.Counts `json:"duplicates"`
-}
-
-// rowsStage finds duplicates over all shards and settles which rows stay.
-var rowsStage = &stage{
-	name: "rows", title: "find duplicate documents", format: 1, inputs: []string{"corpus"},
-	options: func(r *Run) (any, error) { return scanOptions(r.Config), nil },
-	tasks:   one,
-	run:     dropRows,
-}
-
-func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
-	var o corpus.Options
-	if err := p.Option(&o); err != nil {
-		return err
-	}
-	in, err := task.Load(filepath.Join(p.Input("corpus"), "plan.json"))
-	if err != nil {
-		return err
-	}
-	rep := scanReport{}
-	parts := make([]string, len(in.Tasks))
-	for i := range in.Tasks {
-		parts[i] = in.Path(part(i, "scan"))
-		var scan corpus.ScanResult
-		if err := readJSON(in.Path(part(i, "json")), &scan); err != nil {
-			return err
-		}
-		rep.Bad.Merge(&scan.Bad)
-		rep.TextBytes += scan.TextBytes
-		rep.Rows = append(rep.Rows, scan.Documents)
-	}
-	rep.Counts, err = corpus.Duplicates(ctx, parts, func(shard int, drop *corpus.Rows) error {
-		rep.Rows[shard] -= int64(drop.Len())
-		data, err := drop.MarshalBinary()
-		if err != nil {
-			return err
-		}
-		return a.WriteFile(part(shard, "drop"), data)
-	})
-	if err != nil {
-		return err
-	}
-	for _, n := range rep.Rows {
-		rep.Documents += n
-	}
-	rep.TextBytes -= rep.Counts.DuplicateBytes
-	if rep.Documents == 0 {
-		return task.Permanent(fmt.Errorf("the corpus holds no document: %d lines read, %d not accepted; check corpus.text_field (%q)",
-			rep.Bad.Lines, rep.Bad.Dropped(), o.TextField))
-	}
-	a.Count("documents", rep.Documents)
-	return a.WriteJSON("scan.json", rep)
 }
 
 // texts reads the documents of a run for a stage: shard by shard, duplicates
@@ -199,11 +149,21 @@ func openTexts(p *task.Plan) (*texts, error) {
 }
 
 func loadTexts(corpusDir, rowsDir string) (*texts, error) {
+	t, err := loadShards(corpusDir)
+	if err != nil {
+		return nil, err
+	}
+	t.rowsDir = rowsDir
+	return t, readJSON(filepath.Join(rowsDir, "scan.json"), &t.scan)
+}
+
+// loadShards finds the documents as they were scanned, with all their rows.
+func loadShards(corpusDir string) (*texts, error) {
 	in, err := task.Load(filepath.Join(corpusDir, "plan.json"))
 	if err != nil {
 		return nil, err
 	}
-	t := &texts{rowsDir: rowsDir, shards: make([]corpus.Shard, len(in.Tasks)), stamps: map[string]task.FileStamp{}}
+	t := &texts{shards: make([]corpus.Shard, len(in.Tasks)), stamps: map[string]task.FileStamp{}}
 	var o corpusOptions
 	if err := in.Option(&o); err != nil {
 		return nil, err
@@ -217,7 +177,7 @@ func loadTexts(corpusDir, rowsDir string) (*texts, error) {
 	for _, f := range in.Files {
 		t.stamps[f.Path] = f
 	}
-	return t, readJSON(filepath.Join(rowsDir, "scan.json"), &t.scan)
+	return t, nil
 }
 
 // unchanged refuses a shard whose files are not what they were when the run

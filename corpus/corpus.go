@@ -1,6 +1,7 @@
 // Package corpus brings documents in: JSON lines, gzip and zstd, folders of
 // text files. Split cuts the inputs into shards, Read streams the documents of
-// one shard, Scan and Duplicates find the rows to drop, Skip leaves them out,
+// one shard, Scan and Duplicates find the rows to drop, Sign, Match and FindNear
+// those of near-duplicates, Skip leaves them out,
 // Sample draws documents, AppendDocument writes them back.
 //
 // What Read yields depends on the shard and the options alone, so a document
@@ -42,7 +43,8 @@ type Options struct {
 	BadLineLimit float64  `json:"bad_line_limit" default:"0.05" min:"1e-12" max:"1" doc:"share of bad lines past which the run stops; 1 never stops, 1e-12 stops at the first"`
 	InvalidUTF8  string   `json:"invalid_utf8" default:"replace" choices:"replace,skip" doc:"bytes that are not UTF-8: put U+FFFD in their place, or skip the document; counted either way"`
 	Truncated    string   `json:"truncated" default:"error" choices:"error,skip" doc:"a truncated or corrupt compressed file: stop with an error, or count it and go on with the next file"`
-	Dedup        string   `json:"dedup" default:"id" choices:"none,id,text" doc:"drop later documents with the same id and text, or with the same text under any id"`
+	Dedup        string   `json:"dedup" default:"id" choices:"none,id,text,words,fuzzy" doc:"drop later documents with the same id and text, with the same text, with the same words (case, punctuation, accents and white space aside), or near-duplicates, see minhash"`
+	MinHash      MinHash  `json:"minhash" doc:"with dedup fuzzy: which documents count as near-duplicates (MinHash, locality-sensitive hashing)"`
 }
 
 // A Shard is what one task reads: a byte range of a file, or a pack of small

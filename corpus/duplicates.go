@@ -13,15 +13,15 @@ type Counts struct {
 	Kept           int64 `json:"kept"`
 	Duplicates     int64 `json:"duplicates"`
 	DuplicateBytes int64 `json:"duplicate_bytes"` // of text
-	IDReused       int64 `json:"id_reused"`       // kept documents whose id an earlier one with another text has; not counted with dedup "text"
+	IDReused       int64 `json:"id_reused"`       // kept documents whose id an earlier one with another text has; counted with dedup "id" only
 }
 
 // Duplicates merges the part files of Scan, parts[i] being that of shard i,
 // and calls write once for each shard, in order, with the rows to drop: of the
-// documents with one id and text, or with one text, as Options.Dedup was in
+// documents with one id and text, with one text, or with the same words, as Options.Dedup was in
 // Scan, the first by shard and row is kept. Two documents are taken for the
-// same if the 128 bits of their keys agree; with dedup "text" these are 64
-// bits of hash and the length.
+// same if the 128 bits of their keys agree; with dedup "text" and "words" these
+// are 64 bits of hash and the length.
 //
 // It sorts in external memory: about 50 MiB, whatever the number of documents,
 // with up to 256 open files, and temporary files in the system's folder for

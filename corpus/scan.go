@@ -15,18 +15,21 @@ type ScanResult struct {
 	Documents int64 `json:"documents"`  // accepted
 	TextBytes int64 `json:"text_bytes"` // of them
 	Bad       Bad   `json:"bad"`
+
+	Sources Sources `json:"-"` // of the documents, in order
 }
 
 // A part file is what Scan leaves for Duplicates:
 //
 //	"climbpt1"                     8 bytes
-//	mode                           8 bytes, Options.Dedup padded with NUL
+//	mode                           8 bytes, Options.Dedup padded with NUL ("text" for "fuzzy")
 //	runs: count                    uint64, 1 to 2^20
 //	      count x entry, sorted    28 bytes: key a, key b uint64; shard (0), row, bytes of text uint32
 //	0                              uint64
 //
 // all little-endian. The keys are XXH64, seed 0, of the id and of the text;
-// with dedup "text" that of the text and its length in bytes.
+// with dedup "text" that of the text and its length in bytes; with "words" the
+// hash of the sequence of words (see Words and Grams) and their number.
 const (
 	partMagic   = "climbpt1"
 	partHeader  = 16
@@ -39,6 +42,9 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 	option.Fill(&o)
 	res := &ScanResult{}
 	p := partWriter{w: w, most: partEntries}
+	if o.Dedup == "fuzzy" { // equal texts are found without signatures
+		o.Dedup = "text"
+	}
 	p.header(o.Dedup)
 	for d, err := range Read(ctx, s, o, &res.Bad) {
 		if err != nil {
@@ -49,6 +55,7 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 		if d.Row >= maxRows {
 			return nil, fmt.Errorf("read shard %s: more than %d documents: lower corpus.shard_bytes, or cut the file", s, int64(maxRows))
 		}
+		res.Sources.add(d.Source)
 		if p.add(partEntry(o.Dedup, d)); p.err != nil {
 			break
 		}
@@ -61,9 +68,17 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 
 func partEntry(mode string, d Document) entry {
 	e := entry{row: uint32(d.Row), bytes: uint32(len(d.Text)), b: Hash(d.Text, 0)}
-	if mode == "text" {
+	switch mode {
+	case "text":
 		e.a, e.b = e.b, uint64(len(d.Text))
-	} else {
+	case "words":
+		words := Words(nil, d.Text, false)
+		if len(words) > 0 { // others are compared as they are
+			e.a, e.b = Grams(nil, words, len(words))[0], uint64(len(words))
+		} else {
+			e.a = e.b
+		}
+	default:
 		e.a = Hash(d.ID, 0)
 	}
 	return e

@@ -40,8 +40,32 @@ type Corpus struct {
 	Tokens     int64     `json:"tokens"`
 	Bytes      int64     `json:"bytes"`
 	Duplicates int64     `json:"duplicates"` // documents dropped as copies
+	Near       int64     `json:"near_duplicates"`
 	BadLines   []Reason  `json:"bad_lines"`
 	BadSamples []BadLine `json:"bad_samples"`
+
+	// In = Kept + the sum of Dropped.
+	In      int64    `json:"in"`      // lines and files that were read
+	Kept    int64    `json:"kept"`    // documents that belong to a domain, as far as the run has come
+	Dropped []Reason `json:"dropped"` // all others, by reason
+
+	Sources []Source `json:"sources"`
+	Pairs   []Pair   `json:"pairs"` // a sample of the near-duplicates
+}
+
+// Source says what became of the documents of a source.
+type Source struct {
+	Name       string `json:"name"`
+	Documents  int64  `json:"documents"`
+	Duplicates int64  `json:"duplicates"`
+	Near       int64  `json:"near_duplicates"`
+}
+
+// Pair shows two documents that are alike.
+type Pair struct {
+	Kept       Snippet `json:"kept"`
+	Dropped    Snippet `json:"dropped"`
+	Similarity float64 `json:"similarity"` // from 0 to 1
 }
 
 // Reason counts what was dropped for one reason.

@@ -17,7 +17,11 @@ func sample() *Data {
 	d := &Data{
 		Run: Run{Title: "Web crawl 2025-18, 4 % sample", Command: "climb run --config climb.yaml --preset laptop --seed 7 --out runs/web", Preset: "laptop", Seed: 7,
 			Version: "0.1.0", Started: time.Date(2025, 11, 23, 9, 14, 0, 0, time.UTC), Machine: "linux/amd64, 16 cores, avx512"},
-		Corpus: Corpus{Files: 412, Documents: 1_284_211, Tokens: 1_113_482_900, Bytes: 5_218_334_120, Duplicates: 31_877,
+		Corpus: Corpus{Files: 412, Documents: 1_284_211, Tokens: 1_113_482_900, Bytes: 5_218_334_120, Duplicates: 31_877, Near: 60_412,
+			In: 1_378_605, Kept: 1_183_994, Dropped: []Reason{{Reason: "invalid_json", Count: 212}, {Reason: "empty_text", Count: 1890}, {Reason: "too_long", Count: 3},
+				{Reason: "copy of another document", Count: 31_877}, {Reason: "near-duplicate of another document", Count: 60_412}, {Reason: "cluster pruned", Count: 88_214}, {Reason: "quality below 0.5", Count: 12_003}},
+			Sources:    []Source{{"crawl", 1_250_300, 30_771, 59_800}, {"", 126_200, 1_106, 612}},
+			Pairs:      []Pair{{Snippet{"a1", "Opening hours of the museum: Monday to Friday"}, Snippet{"b7", "Opening hours of the museum: Tuesday to Friday"}, 0.83}},
 			BadLines:   []Reason{{Reason: "invalid_json", Count: 212}, {Reason: "empty_text", Count: 1890}, {Reason: "too_long", Count: 3}},
 			BadSamples: []BadLine{{"crawl/part-0017.jsonl.zst", 88_121, "invalid_json", `{"id": "a81c", "text": "The committee met on <b>`}, {"crawl/part-0102.jsonl.zst", 4, "empty_text", `{"id":"b","text":"  "}`}}},
 		Objective: "The score is minus the mean bits per byte of the right answers in four validation sets.",

@@ -1,0 +1,178 @@
+package corpus
+
+import (
+	"encoding/json"
+	"math"
+)
+
+// MinHash says which documents count as near-duplicates: those with one key of
+// a bucket in common (Broder 1997; locality-sensitive hashing after Indyk and
+// Motwani 1998). A key is made of Hashes minima, each over all runs of Words
+// words under a permutation of its own, so two documents whose sets of runs
+// have the Jaccard similarity s match with the probability
+// 1 - (1 - s^Hashes)^Buckets. The defaults are FineWeb's (arXiv 2406.17557,
+// section 3.4): one half at s = 0.72, 0.92 at 0.8. Groups are the connected
+// components of the matches.
+//
+// Words that are changed one by one cost far more similarity than their share:
+// with a tenth of the words changed a run of five survives with 0.9^5, s is
+// 0.42, and the defaults find one pair in a hundred. words 3, buckets 28, hashes 4
+// with similarity 0.4 finds nearly all of them, and costs no more.
+//
+// A permutation is x -> a x + b mod 2^32 with odd a, x being 32 bits of the hash
+// of a run; datatrove's are modulo 2^61-1. A text of fewer than Words words is
+// one run, where datatrove passes over it; one without any word matches nothing.
+type MinHash struct {
+	Words      int     `json:"words" default:"5" min:"1" max:"64" doc:"words in a shingle"`
+	Buckets    int     `json:"buckets" default:"14" min:"1" max:"256" doc:"buckets; documents that share the key of one are near-duplicates"`
+	Hashes     int     `json:"hashes" default:"8" min:"1" max:"64" doc:"hashes in the key of a bucket; more are stricter"`
+	Similarity float64 `json:"similarity" min:"0" max:"1" doc:"least Jaccard similarity of a match, estimated from all hashes; 0 accepts every match of a bucket"`
+	Keep       string  `json:"keep" default:"longest" choices:"longest,first,best" doc:"which document of a group stays: the longest text, the first, or the one with the highest score_field; ties go to the longer, then the first"`
+	ScoreField string  `json:"score_field" doc:"for keep best: the field of a line that holds a number, higher being better; a line without it comes last"`
+}
+
+// signatureSeed makes the permutations.
+const signatureSeed = 0x5eed
+
+// A signer makes signatures. sig holds Buckets x Hashes minima, row-major.
+type signer struct {
+	o            MinHash
+	a, b         []uint32 // of the permutations
+	words, grams []uint64
+	x, sig       []uint32
+}
+
+func newSigner(o MinHash) *signer {
+	n := o.Buckets * o.Hashes
+	s := &signer{o: o, a: make([]uint32, n), b: make([]uint32, n), sig: make([]uint32, n)}
+	for i := range n {
+		r := scramble(signatureSeed + uint64(i)*0x9e3779b97f4a7c15)
+		s.a[i], s.b[i] = uint32(r)|1, uint32(r>>32)
+	}
+	return s
+}
+
+// sign computes the signature of a text; false if it has no words.
+func (s *signer) sign(text string) bool {
+	s.words = Words(s.words[:0], text, true)
+	if len(s.words) == 0 {
+		return false
+	}
+	s.grams = Grams(s.grams[:0], s.words, min(s.o.Words, len(s.words)))
+	for i := range s.sig {
+		s.sig[i] = math.MaxUint32
+	}
+	const block = 2048 // 8 KiB of hashes stay in the first cache
+	for at := 0; at < len(s.grams); at += block {
+		s.x = s.x[:0]
+		for _, g := range s.grams[at:min(at+block, len(s.grams))] {
+			s.x = append(s.x, uint32(g>>32))
+		}
+		minHash(s.sig, s.a, s.b, s.x)
+	}
+	return true
+}
+
+// minHash does dst[i] = min(dst[i], min over j of a[i]*x[j]+b[i]).
+func minHash(dst, a, b, x []uint32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	i := 0
+	for ; i+4 <= len(dst); i += 4 {
+		a0, a1, a2, a3 := a[i], a[i+1], a[i+2], a[i+3]
+		b0, b1, b2, b3 := b[i], b[i+1], b[i+2], b[i+3]
+		m0, m1, m2, m3 := dst[i], dst[i+1], dst[i+2], dst[i+3]
+		for _, v := range x {
+			m0, m1 = min(m0, a0*v+b0), min(m1, a1*v+b1)
+			m2, m3 = min(m2, a2*v+b2), min(m3, a3*v+b3)
+		}
+		dst[i], dst[i+1], dst[i+2], dst[i+3] = m0, m1, m2, m3
+	}
+	for ; i < len(dst); i++ {
+		for _, v := range x {
+			dst[i] = min(dst[i], a[i]*v+b[i])
+		}
+	}
+}
+
+// key is that of one bucket.
+func (s *signer) key(bucket int) uint64 {
+	h := uint64(0)
+	for _, v := range s.sig[bucket*s.o.Hashes : (bucket+1)*s.o.Hashes] {
+		h = scramble(h + uint64(v))
+	}
+	return h
+}
+
+// sketch appends eight bits of each minimum, from which two documents'
+// similarity is estimated (b-bit minwise hashing, Li and König 2010, arXiv
+// 0910.3349).
+func (s *signer) sketch(dst []byte) []byte {
+	for _, v := range s.sig {
+		dst = append(dst, byte(v*0x9e3779b1>>24))
+	}
+	return dst
+}
+
+// similarity estimates the Jaccard similarity from two sketches: the share of
+// equal bytes, less those that agree by chance.
+func similarity(a, b []byte) float64 {
+	same := 0
+	for i := range a {
+		if a[i] == b[i] {
+			same++
+		}
+	}
+	const chance = 1. / 256
+	return (float64(same)/float64(len(a)) - chance) / (1 - chance)
+}
+
+// rank orders the documents of a group, the least first.
+func (o MinHash) rank(d Document) uint64 {
+	length := uint64(uint32(len(d.Text)))
+	switch o.Keep {
+	case "first":
+		return 0
+	case "best":
+		return ^(uint64(ordered(o.score(d)))<<32 | length)
+	}
+	return ^length
+}
+
+// score is the number in the field ScoreField, -Inf without one.
+func (o MinHash) score(d Document) float32 {
+	var fields map[string]json.RawMessage
+	var x float64
+	if json.Unmarshal(d.Fields, &fields) != nil || json.Unmarshal(fields[o.ScoreField], &x) != nil {
+		return float32(math.Inf(-1))
+	}
+	return float32(x)
+}
+
+// ordered maps floats to integers in the same order.
+func ordered(x float32) uint32 {
+	u := math.Float32bits(x)
+	return u ^ (uint32(int32(u)>>31) | 1<<31)
+}
+
+// shingles is the set of runs of words that a signature stands for.
+func (o MinHash) shingles(text string) map[uint64]bool {
+	words := Words(nil, text, true)
+	set := map[uint64]bool{}
+	for _, g := range Grams(nil, words, max(1, min(o.Words, len(words)))) {
+		set[g] = true
+	}
+	return set
+}
+
+// Jaccard is the similarity of two texts that the signatures estimate: the
+// share of their runs of words that both have.
+func (o MinHash) Jaccard(a, b string) float64 {
+	x, y := o.shingles(a), o.shingles(b)
+	both := 0
+	for g := range x {
+		if y[g] {
+			both++
+		}
+	}
+	return float64(both) / float64(max(1, len(x)+len(y)-both))
+}
