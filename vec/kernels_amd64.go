@@ -14,6 +14,16 @@ func dot(a, b []float32) float32 {
 	return dotGo(a, b)
 }
 
+func dotBytes(a []float32, b []byte) float32 {
+	switch level {
+	case avx512:
+		return dotBytesAVX512(a, b)
+	case avx2:
+		return dotBytesAVX2(a, b)
+	}
+	return dotBytesGo(a, b)
+}
+
 func dot3(a, b, c []float32) float32 {
 	switch level {
 	case avx512:
@@ -72,6 +82,17 @@ func axpy(alpha float32, x, y []float32) {
 		axpyAVX2(alpha, x, y)
 	default:
 		axpyGo(alpha, x, y)
+	}
+}
+
+func addBytes(dst []float32, src []byte) {
+	switch level {
+	case avx512:
+		addBytesAVX512(dst, src)
+	case avx2:
+		addBytesAVX2(dst, src)
+	default:
+		addBytesGo(dst, src)
 	}
 }
 
@@ -242,6 +263,9 @@ func nearestAVX512(dots, norms []float32, best *[32]float32, index *[32]int32)
 func dotAVX512(a, b []float32) float32
 
 //go:noescape
+func dotBytesAVX512(a []float32, b []byte) float32
+
+//go:noescape
 func dot3AVX512(a, b, c []float32) float32
 
 //go:noescape
@@ -258,6 +282,9 @@ func expSumAVX512(dst, x []float32, shift float32) float32
 
 //go:noescape
 func axpyAVX512(alpha float32, x, y []float32)
+
+//go:noescape
+func addBytesAVX512(dst []float32, src []byte)
 
 //go:noescape
 func scaleAVX512(alpha float32, x []float32)
@@ -326,6 +353,9 @@ func nearestAVX2(dots, norms []float32, best *[32]float32, index *[32]int32)
 func dotAVX2(a, b []float32) float32
 
 //go:noescape
+func dotBytesAVX2(a []float32, b []byte) float32
+
+//go:noescape
 func dot3AVX2(a, b, c []float32) float32
 
 //go:noescape
@@ -342,6 +372,9 @@ func expSumAVX2(dst, x []float32, shift float32) float32
 
 //go:noescape
 func axpyAVX2(alpha float32, x, y []float32)
+
+//go:noescape
+func addBytesAVX2(dst []float32, src []byte)
 
 //go:noescape
 func scaleAVX2(alpha float32, x []float32)

@@ -6,6 +6,8 @@ package vec
 
 func dot(a, b []float32) float32 { return dotGo(a, b) }
 
+func dotBytes(a []float32, b []byte) float32 { return dotBytesGo(a, b) }
+
 func dot3(a, b, c []float32) float32 { return dot3Go(a, b, c) }
 
 func squaredDistance(a, b []float32) float32 { return squaredDistanceGo(a, b) }
@@ -17,6 +19,8 @@ func sumExp(x []float32, shift float32) float32 { return sumExpGo(x, shift) }
 func expSum(dst, x []float32, shift float32) float32 { return expSumGo(dst, x, shift) }
 
 func axpy(alpha float32, x, y []float32) { axpyGo(alpha, x, y) }
+
+func addBytes(dst []float32, src []byte) { addBytesGo(dst, src) }
 
 func scale(alpha float32, x []float32) { scaleGo(alpha, x) }
 

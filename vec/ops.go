@@ -8,6 +8,20 @@ func Dot(a, b []float32) float32 {
 	return dot(a, b)
 }
 
+// DotBytes returns sum a[i]*b[i], where b holds little-endian float32 numbers at
+// any address, 4*len(a) bytes: a row of a file that is mapped into memory.
+func DotBytes(a []float32, b []byte) float32 {
+	same("dot", 4*len(a), len(b))
+	return dotBytes(a, b)
+}
+
+// AddBytes does dst[i] += src[i], where src holds little-endian float32 numbers
+// at any address, 4*len(dst) bytes.
+func AddBytes(dst []float32, src []byte) {
+	same("add", 4*len(dst), len(src))
+	addBytes(dst, src)
+}
+
 // SquaredDistance returns sum (a[i]-b[i])^2.
 func SquaredDistance(a, b []float32) float32 {
 	same("squared distance", len(a), len(b))

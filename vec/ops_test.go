@@ -1,6 +1,7 @@
 package vec
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -37,9 +38,22 @@ func each(to int, f func(s [][]float64, i int) float64) func(s [][]float64) floa
 	}
 }
 
+// floatBytes writes x as little-endian bytes that begin at an odd address.
+func floatBytes(x []float32) []byte {
+	b := make([]byte, 1, 1+4*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b[1:]
+}
+
 var ops = []op{
 	{"Dot", 2, func(s [][]float32) float32 { return Dot(s[0], s[1]) },
 		func(s [][]float64) float64 { return sum(len(s[0]), func(i int) float64 { return s[0][i] * s[1][i] }) }},
+	{"DotBytes", 2, func(s [][]float32) float32 { return DotBytes(s[0], floatBytes(s[1])) },
+		func(s [][]float64) float64 { return sum(len(s[0]), func(i int) float64 { return s[0][i] * s[1][i] }) }},
+	{"AddBytes", 2, func(s [][]float32) float32 { AddBytes(s[0], floatBytes(s[1])); return 0 },
+		each(0, func(s [][]float64, i int) float64 { return s[0][i] + s[1][i] })},
 	{"SquaredDistance", 2, func(s [][]float32) float32 { return SquaredDistance(s[0], s[1]) },
 		func(s [][]float64) float64 {
 			return sum(len(s[0]), func(i int) float64 { d := s[0][i] - s[1][i]; return d * d })
@@ -388,9 +402,11 @@ func halfByDefinition(h uint16) float64 {
 
 func TestLengthsMustAgree(t *testing.T) {
 	for name, f := range map[string]func(){
-		"Dot":   func() { Dot(make([]float32, 2), make([]float32, 3)) },
-		"AdamW": func() { x := make([]float32, 4); AdamW(x, x, x, x[:3], 1, 1, 1, 1, 1, 1, 1) },
-		"Gemm":  func() { x := make([]float32, 3); Gemm(false, false, 2, 2, 1, 1, x, 1, x, 2, 0, x, 2) },
+		"DotBytes": func() { DotBytes(make([]float32, 2), make([]byte, 7)) },
+		"AddBytes": func() { AddBytes(make([]float32, 2), make([]byte, 9)) },
+		"Dot":      func() { Dot(make([]float32, 2), make([]float32, 3)) },
+		"AdamW":    func() { x := make([]float32, 4); AdamW(x, x, x, x[:3], 1, 1, 1, 1, 1, 1, 1) },
+		"Gemm":     func() { x := make([]float32, 3); Gemm(false, false, 2, 2, 1, 1, x, 1, x, 2, 0, x, 2) },
 	} {
 		func() {
 			defer func() {

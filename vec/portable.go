@@ -1,6 +1,9 @@
 package vec
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // The kernels in portable Go. They are the definition of what the assembly does.
 
@@ -18,6 +21,25 @@ func dotGo(a, b []float32) float32 {
 		s[i-n] += a[i] * b[i]
 	}
 	return (s[0] + s[2]) + (s[1] + s[3])
+}
+
+func dotBytesGo(a []float32, b []byte) float32 {
+	var s [4]float32
+	for i, x := range a {
+		s[i&3] += x * floatAt(b, i)
+	}
+	return (s[0] + s[2]) + (s[1] + s[3])
+}
+
+func addBytesGo(dst []float32, src []byte) {
+	for i := range dst {
+		dst[i] += floatAt(src, i)
+	}
+}
+
+// floatAt is element i of little-endian float32 numbers.
+func floatAt(b []byte, i int) float32 {
+	return math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 }
 
 func dot3Go(a, b, c []float32) (s float32) {

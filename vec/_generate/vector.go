@@ -86,6 +86,12 @@ var kernels = []kernel{
 			l.op("VFMADD231PS", a, b, l.reg(l.acc))
 		})
 	}},
+	{"dotBytes", "a []float32, b []byte) float32", func(l *loop) {
+		l.sum("VADDPS", "zero", func() {
+			a, b := l.load("a"), l.load("b")
+			l.op("VFMADD231PS", a, b, l.reg(l.acc))
+		})
+	}},
 	{"dot3", "a, b, c []float32) float32", func(l *loop) {
 		l.sum("VADDPS", "zero", func() {
 			a, b, c := l.load("a"), l.load("b"), l.load("c")
@@ -129,6 +135,12 @@ var kernels = []kernel{
 		l.each(func() {
 			x, y := l.load("x"), l.load("y")
 			l.store(l.op("VFMADD231PS", x, l.arg["alpha"], y), "y")
+		})
+	}},
+	{"addBytes", "dst []float32, src []byte)", func(l *loop) {
+		l.each(func() {
+			dst, src := l.load("dst"), l.load("src")
+			l.store(l.op("VADDPS", dst, src, dst), "dst")
 		})
 	}},
 	{"scale", "alpha float32, x []float32)", func(l *loop) {
