@@ -169,7 +169,7 @@ type clusterOptions struct {
 // centroidsStage fits the clusters on a sample of the vectors and writes
 // centroids.npy, float32.
 var centroidsStage = &stage{
-	name: "centroids", title: "fit the clusters", format: 1, inputs: []string{"rows", "embed"},
+	name: "centroids", title: "fit the clusters", format: 2, inputs: []string{"rows", "embed"},
 	options: func(r *Run) (any, error) { return clusterOptions{r.Config.Seed, r.Config.Cluster}, nil },
 	tasks:   one,
 	run: func(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/climb-go/climb/vec"
 )
@@ -17,13 +16,6 @@ type Centroids struct {
 	Iterations int       // Lloyd iterations done
 }
 
-// Sizes of the blocks of the distance computation: rows x columns dot
-// products are held at a time, 512 KiB.
-const (
-	blockRows = 256
-	blockCols = 512
-)
-
 // Assign writes the nearest centroid of each row of x (n x D) to dst (n), the
 // one of lowest number on a tie, and the squared distance to it to dist (n),
 // unless dist is nil. The N x K matrix of distances is never stored. A row
@@ -32,54 +24,50 @@ func (c *Centroids) Assign(dst []int32, dist []float32, x []float32, n, workers 
 	if len(x) != n*c.D || len(dst) != n || dist != nil && len(dist) != n {
 		panic(fmt.Sprintf("cluster: assign %d rows of %d: x holds %d, dst %d, dist %d", n, c.D, len(x), len(dst), len(dist)))
 	}
-	c.nearest(dst, dist, x, n, workers, c.norms())
-}
-
-func (c *Centroids) norms() []float32 {
-	norms := make([]float32, c.K)
-	for j := range norms {
-		norms[j] = vec.Dot(c.row(j), c.row(j))
+	if dist == nil {
+		dist = make([]float32, n)
 	}
-	return norms
-}
-
-func (c *Centroids) row(j int) []float32 { return c.X[j*c.D : (j+1)*c.D] }
-
-// nearest is Assign, given the squared lengths of the centroids.
-func (c *Centroids) nearest(dst []int32, dist []float32, x []float32, n, workers int, norms []float32) {
-	workers = max(1, workers)
-	dots := make([][]float32, workers)
+	center := c.mean()
+	book := vec.NewCodebook(c.X, c.K, center)
+	codes, scratch := make([]*vec.Codes, max(1, workers)), make([][]float32, max(1, workers))
 	vec.ForEach(workers, (n+blockRows-1)/blockRows, func(w, b int) {
-		if dots[w] == nil {
-			dots[w] = make([]float32, blockRows*min(blockCols, c.K))
-		}
 		lo, hi := b*blockRows, min(n, (b+1)*blockRows)
-		c.nearestBlock(dst[lo:hi], x[lo*c.D:hi*c.D], dots[w], norms)
-		for i := lo; dist != nil && i < hi; i++ {
-			dist[i] = float32(math.NaN())
-			if j := dst[i]; j >= 0 {
-				dist[i] = vec.SquaredDistance(x[i*c.D:(i+1)*c.D], c.row(int(j)))
-			}
+		if codes[w] == nil {
+			codes[w] = vec.NewCodes(blockRows, center)
 		}
+		block := x[lo*c.D : hi*c.D]
+		scratch[w] = codes[w].Set(0, block, scratch[w])
+		book.Nearest(codes[w], block, firstRows[:hi-lo], dst[lo:hi], dist[lo:hi], nil)
 	})
 }
 
-// nearestBlock finds the nearest centroids of at most blockRows rows.
-func (c *Centroids) nearestBlock(dst []int32, x, dots, norms []float32) {
-	var best [blockRows]float32
-	for i := range dst {
-		dst[i], best[i] = -1, float32(math.Inf(1))
+// firstRows are the numbers of the rows of a block.
+var firstRows = func() []int32 {
+	rows := make([]int32, blockRows)
+	for i := range rows {
+		rows[i] = int32(i)
 	}
-	for j := 0; j < c.K; j += blockCols {
-		k := min(blockCols, c.K-j)
-		vec.Gemm(false, true, len(dst), k, c.D, 1, x, c.D, c.X[j*c.D:], c.D, 0, dots, k)
-		for i := range dst {
-			if at, score := vec.Nearest(dots[i*k:(i+1)*k], norms[j:j+k]); at >= 0 && score < best[i] {
-				dst[i], best[i] = int32(j+at), score
-			}
+	return rows
+}()
+
+// mean is the plain mean of the centroids.
+func (c *Centroids) mean() []float32 { return meanRow(c.X, c.K, c.D) }
+
+// meanRow is the mean of the rows of x (n x d).
+func meanRow(x []float32, n, d int) []float32 {
+	sum, mean := make([]float64, d), make([]float32, d)
+	for i := range n {
+		for j, v := range x[i*d : (i+1)*d] {
+			sum[j] += float64(v)
 		}
 	}
+	for j, s := range sum {
+		mean[j] = float32(s / float64(max(1, n)))
+	}
+	return mean
 }
+
+func (c *Centroids) row(j int) []float32 { return c.X[j*c.D : (j+1)*c.D] }
 
 // Merged returns the weighted mean centroid of every group, and the summed
 // counts; group holds a number 0..G-1 for each cluster and weight its size.

@@ -7,8 +7,19 @@ import (
 	"github.com/climb-go/climb/vec"
 )
 
+// A seeder draws first centroids from n points x, n x d.
+type seeder struct {
+	KMeans
+	x       []float32
+	n, d    int
+	workers int
+	seed    uint64
+}
+
+func (f *seeder) row(i int) []float32 { return f.x[i*f.d : (i+1)*f.d] }
+
 // seedCentroids draws at most K first centroids, all distinct: k x d.
-func (f *fit) seedCentroids(rng *rand.Rand) []float32 {
+func (f *seeder) seedCentroids(rng *rand.Rand) []float32 {
 	if f.Init == "kmeans++" || f.n <= f.K {
 		return plusPlus(f.x, f.n, f.d, nil, f.K, rng, f.workers)
 	}
@@ -20,14 +31,17 @@ func (f *fit) seedCentroids(rng *rand.Rand) []float32 {
 // Oversample*K*d^2/phi; the candidates, weighted by the points nearest to
 // them, are then reduced to K by k-means++. The paper runs log(phi) rounds
 // and finds five enough.
-func (f *fit) scalable(rng *rand.Rand) []float32 {
+func (f *seeder) scalable(rng *rand.Rand) []float32 {
 	first := rng.IntN(f.n)
 	c := &Centroids{K: 1, D: f.d, X: append([]float32(nil), f.row(first)...)}
 	near, dist := make([]int32, f.n), make([]float32, f.n)
-	c.nearest(near, dist, f.x, f.n, f.workers, c.norms())
+	c.Assign(near, dist, f.x, f.n, f.workers)
 	newNear, newDist := make([]int32, f.n), make([]float32, f.n)
 	for round := range f.Rounds {
-		phi := f.blockSum(func(i int) float64 { return float64(dist[i]) })
+		var phi float64
+		for _, v := range dist {
+			phi += float64(v)
+		}
 		if phi == 0 {
 			break
 		}
@@ -41,7 +55,7 @@ func (f *fit) scalable(rng *rand.Rand) []float32 {
 		if add.K == 0 {
 			continue
 		}
-		add.nearest(newNear, newDist, f.x, f.n, f.workers, add.norms())
+		add.Assign(newNear, newDist, f.x, f.n, f.workers)
 		for i, nd := range newDist {
 			if nd < dist[i] {
 				near[i], dist[i] = newNear[i]+int32(c.K), nd

@@ -83,8 +83,24 @@ func BenchmarkOps(b *testing.B) {
 			})
 		}
 	}
-	dots, norms := random(rand.New(rand.NewPCG(1, 1)), 1000), random(rand.New(rand.NewPCG(1, 2)), 1000)
-	b.Run("Nearest/1000", func(b *testing.B) {
-		rate(b, 1000, "Gelem/s", func() { Nearest(dots, norms) })
-	})
+}
+
+func BenchmarkCodebook(b *testing.B) {
+	defer setLevel(level)
+	for _, l := range slices.Backward(levels()[1:]) {
+		setLevel(l)
+		for _, s := range [][3]int{{4096, 1000, 256}, {1024, 1000, 1024}, {4096, 1000, 64}, {1024, 10000, 256}} {
+			n, k, d := s[0], s[1], s[2]
+			rng := rand.New(rand.NewPCG(1, 2))
+			x, points, center := random(rng, n*d), random(rng, k*d), make([]float32, d)
+			codes, label, dist := NewCodes(n, center), make([]int32, n), make([]float32, n)
+			b.Run(fmt.Sprintf("%s/set/%dx%d", CPU(), n, d), func(b *testing.B) {
+				rate(b, float64(n*d), "Gelem/s", func() { codes.Set(0, x, nil) })
+			})
+			book := NewCodebook(points, k, center)
+			b.Run(fmt.Sprintf("%s/nearest/%dx%dx%d", CPU(), n, k, d), func(b *testing.B) {
+				rate(b, 2*float64(n)*float64(k)*float64(d), "GFLOP/s", func() { book.Nearest(codes, x, nil, label, dist, nil) })
+			})
+		}
+	}
 }

@@ -61,24 +61,55 @@ func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (
 	return done
 }
 
-func nearest(dots, norms []float32) (int, float32) {
-	if level == portable {
-		return nearestGo(dots, norms)
+// screenTile is how many rows and columns one panel of screen does, and the
+// offset that makes its columns unsigned. Without VNNI pairs of products are
+// added in 16 bits, which leaves columns seven bits.
+func screenTile() (mr, nr, offset int) {
+	switch {
+	case level == avx512 && hasVNNI:
+		return 8, 32, 128
+	case level == portable:
+		return 4, 16, 128
 	}
-	var best [32]float32
-	var index [32]int32
-	if level == avx512 {
-		nearestAVX512(dots, norms, &best, &index)
-	} else {
-		nearestAVX2(dots, norms, &best, &index)
+	return 4, 16, 64
+}
+
+func screen(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {
+	mr, nr, _ := screenTile()
+	_, _, _, _ = low[(mr-1)*ld+panels*nr-1], rows[(mr-1)*stride+4*quads-1], cols[panels*quads*nr*4-1], columns[panels*4*nr-1]
+	_, _ = row[4*mr-1], least[mr*nr/2-1]
+	switch {
+	case nr == 32:
+		screenAVX512(&low[0], ld, panels, quads, &rows[0], stride, &cols[0], &columns[0], &row[0], &least[0])
+	case level == portable:
+		screenGo(low, ld, panels, quads, rows, stride, cols, columns, row, least)
+	default:
+		screenAVX2(&low[0], ld, panels, quads, &rows[0], stride, &cols[0], &columns[0], &row[0], &least[0])
 	}
-	b := 0
-	for l := range best {
-		if best[l] < best[b] || best[l] == best[b] && uint32(index[l]) < uint32(index[b]) {
-			b = l
-		}
+}
+
+func below(low []float32, mask []byte, limit float32) float32 {
+	_, _ = low[31], mask[len(low)/8-1]
+	switch level {
+	case avx512:
+		return belowAVX512(low, &mask[0], limit)
+	case avx2:
+		return belowAVX2(low, &mask[0], limit)
 	}
-	return int(index[b]), best[b]
+	return belowGo(low, mask, limit)
+}
+
+func quantize(x []float32, dst []int8, inverse, step float32) (squaredError, total float32) {
+	_, _ = x[31], dst[len(x)-1]
+	switch level {
+	case avx512:
+		squaredError = quantizeAVX512(x, &dst[0], &total, inverse, step)
+	case avx2:
+		squaredError = quantizeAVX2(x, &dst[0], &total, inverse, step)
+	default:
+		return quantizeGo(x, dst, inverse, step)
+	}
+	return squaredError, total
 }
 
 func halfFromFloat(dst []uint16, src []float32) {

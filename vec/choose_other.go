@@ -16,6 +16,17 @@ func copyRows(dst, src []float32, stride, width, k int) (done bool) { return fal
 // transpose8 handles no columns: all are left to the caller.
 func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (done int) { return 0 }
 
-func nearest(dots, norms []float32) (int, float32) { return nearestGo(dots, norms) }
-func halfFromFloat(dst []uint16, src []float32)    { halfFromFloatGo(dst, src) }
-func floatFromHalf(dst []float32, src []uint16)    { floatFromHalfGo(dst, src) }
+func screenTile() (mr, nr, offset int) { return 4, 16, 128 }
+
+func screen(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {
+	screenGo(low, ld, panels, quads, rows, stride, cols, columns, row, least)
+}
+
+func below(low []float32, mask []byte, limit float32) float32 { return belowGo(low, mask, limit) }
+
+func quantize(x []float32, dst []int8, inverse, step float32) (squaredError, total float32) {
+	return quantizeGo(x, dst, inverse, step)
+}
+
+func halfFromFloat(dst []uint16, src []float32) { halfFromFloatGo(dst, src) }
+func floatFromHalf(dst []float32, src []uint16) { floatFromHalfGo(dst, src) }

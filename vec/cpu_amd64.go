@@ -8,6 +8,9 @@ import "golang.org/x/sys/cpu"
 // change it.
 var level = detect()
 
+// hasVNNI tells whether bytes can be multiplied and added four at a time.
+var hasVNNI = cpu.X86.HasAVX512VNNI
+
 func detect() int {
 	x := cpu.X86
 	switch {

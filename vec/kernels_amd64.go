@@ -257,7 +257,13 @@ func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks i
 func copyPanelAVX512(dst, src *float32, stride, k int)
 
 //go:noescape
-func nearestAVX512(dots, norms []float32, best *[32]float32, index *[32]int32)
+func screenAVX512(low *float32, ld, panels, quads int, rows *int8, stride int, cols *uint8, columns, row, least *float32)
+
+//go:noescape
+func belowAVX512(low []float32, mask *byte, limit float32) float32
+
+//go:noescape
+func quantizeAVX512(x []float32, dst *int8, total *float32, inverse, step float32) float32
 
 //go:noescape
 func dotAVX512(a, b []float32) float32
@@ -347,7 +353,13 @@ func floatFromHalfAVX2(dst []float32, src []uint16)
 func copyPanelAVX2(dst, src *float32, stride, k int)
 
 //go:noescape
-func nearestAVX2(dots, norms []float32, best *[32]float32, index *[32]int32)
+func screenAVX2(low *float32, ld, panels, quads int, rows *int8, stride int, cols *uint8, columns, row, least *float32)
+
+//go:noescape
+func belowAVX2(low []float32, mask *byte, limit float32) float32
+
+//go:noescape
+func quantizeAVX2(x []float32, dst *int8, total *float32, inverse, step float32) float32
 
 //go:noescape
 func dotAVX2(a, b []float32) float32

@@ -63,15 +63,6 @@ func Mul(dst, a, b []float32) {
 // Max returns the largest element, passing over NaNs; -Inf for none.
 func Max(x []float32) float32 { return maximum(x) }
 
-// Nearest returns the j with the smallest norms[j] - 2*dots[j], the lowest such
-// j on a tie, and that value; NaNs never win. With dots[j] = <x, c_j> and
-// norms[j] = |c_j|^2 it is the nearest centroid to x, and the value plus |x|^2
-// is the squared distance to it. index is -1 if no value is below +Inf.
-func Nearest(dots, norms []float32) (index int, score float32) {
-	same("nearest", len(dots), len(norms))
-	return nearest(dots, norms)
-}
-
 // Exp does dst[i] = e^x[i], within 2 units in the last place. It overflows to
 // +Inf, underflows gradually to 0, and keeps NaN.
 func Exp(dst, x []float32) {

@@ -322,31 +322,6 @@ func TestExtremes(t *testing.T) {
 	})
 }
 
-func TestNearest(t *testing.T) {
-	nan := float32(math.NaN())
-	eachLevel(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(3, 4))
-		for _, n := range lengths() {
-			for range 20 {
-				dots, norms := make([]float32, n), make([]float32, n)
-				for j := range n { // few values, so that ties are common
-					dots[j], norms[j] = float32(rng.IntN(6)), float32(rng.IntN(9))
-					if rng.IntN(9) == 0 {
-						dots[j] = nan
-					}
-				}
-				want, score := nearestGo(dots, norms)
-				if got, s := Nearest(dots, norms); got != want || s != score {
-					t.Fatalf("of %d: %d at %g, want %d at %g", n, got, s, want, score)
-				}
-			}
-		}
-		if j, s := Nearest([]float32{nan, nan}, []float32{0, 0}); j != -1 || !math.IsInf(float64(s), 1) {
-			t.Fatalf("nothing but NaN: %d, %g", j, s)
-		}
-	})
-}
-
 // TestHalf converts all 65536 half floats there and back, and rounds everything
 // that lies between neighbours and just beside the middle.
 func TestHalf(t *testing.T) {

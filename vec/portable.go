@@ -67,14 +67,49 @@ func maximumGo(x []float32) float32 {
 	return m
 }
 
-func nearestGo(dots, norms []float32) (int, float32) {
-	index, best := -1, float32(math.Inf(1))
-	for j := range dots {
-		if s := norms[j] - 2*dots[j]; s < best {
-			index, best = j, s
+func screenGo(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {
+	mr, nr, _ := screenTile()
+	for p := range panels {
+		panel, c := cols[p*quads*nr*4:], columns[p*4*nr:]
+		for i := range mr {
+			x, r := rows[i*stride:][:4*quads], row[4*i:]
+			for j := range nr {
+				dot := int32(math.Float32bits(r[0]))
+				for k, v := range x {
+					dot += int32(v) * int32(panel[(k/4*nr+j)*4+k%4])
+				}
+				value := c[j] - r[1]*c[nr+j]*float32(dot)
+				width := r[2]*c[2*nr+j] + r[3]*c[3*nr+j]
+				low[i*ld+p*nr+j] = value - width
+				if at := &least[i*(nr/2)+j%(nr/2)]; value+width < *at {
+					*at = value + width
+				}
+			}
 		}
 	}
-	return index, best
+}
+
+func belowGo(low []float32, mask []byte, limit float32) float32 {
+	rest := float32(math.Inf(1))
+	clear(mask[:len(low)/8])
+	for j, v := range low {
+		if v <= limit {
+			mask[j/8] |= 1 << (j % 8)
+		} else if v < rest {
+			rest = v
+		}
+	}
+	return rest
+}
+
+func quantizeGo(x []float32, dst []int8, inverse, step float32) (squaredError, total float32) {
+	for i, v := range x {
+		q := float32(math.RoundToEven(float64(v * inverse)))
+		dst[i] = int8(q)
+		total += q
+		squaredError += (v - q*step) * (v - q*step)
+	}
+	return squaredError, total
 }
 
 func axpyGo(alpha float32, x, y []float32) {

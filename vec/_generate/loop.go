@@ -216,22 +216,28 @@ func (l *loop) op(op string, operands ...string) string {
 
 // fold combines all lanes of the accumulators with op and returns the result.
 func (l *loop) fold(op string) {
-	if l.isa == "AVX512" {
-		l.in("%s Z1, Z0, Z0", op)
-		l.in("VEXTRACTF64X4 $1, Z0, Y1")
-	} else {
-		l.in("%s Y2, Y0, Y0", op)
-		l.in("%s Y3, Y1, Y1", op)
-	}
-	l.in("%s Y1, Y0, Y0", op)
-	l.in("VEXTRACTF128 $1, Y0, X1")
-	l.in("%s X1, X0, X0", op)
-	l.in("VMOVHLPS X0, X0, X1")
-	l.in("%s X1, X0, X0", op)
-	l.in("VMOVSHDUP X0, X1")
-	l.in("%s X1, X0, X0", op)
-	l.in("VMOVSS X0, ret+%d(FP)", l.sig.size-4)
+	l.foldTo(0, op, fmt.Sprintf("ret+%d(FP)", l.sig.size-4))
 	l.ret()
+}
+
+// foldTo combines all lanes of the accumulators from register r on with op.
+func (l *loop) foldTo(r int, op, to string) {
+	x, y := func(i int) string { return fmt.Sprintf("X%d", r+i) }, func(i int) string { return fmt.Sprintf("Y%d", r+i) }
+	if l.isa == "AVX512" {
+		l.in("%s Z%d, Z%d, Z%d", op, r+1, r, r)
+		l.in("VEXTRACTF64X4 $1, Z%d, %s", r, y(1))
+	} else {
+		l.in("%s %s, %s, %s", op, y(2), y(0), y(0))
+		l.in("%s %s, %s, %s", op, y(3), y(1), y(1))
+	}
+	l.in("%s %s, %s, %s", op, y(1), y(0), y(0))
+	l.in("VEXTRACTF128 $1, %s, %s", y(0), x(1))
+	l.in("%s %s, %s, %s", op, x(1), x(0), x(0))
+	l.in("VMOVHLPS %s, %s, %s", x(0), x(0), x(1))
+	l.in("%s %s, %s, %s", op, x(1), x(0), x(0))
+	l.in("VMOVSHDUP %s, %s", x(0), x(1))
+	l.in("%s %s, %s, %s", op, x(1), x(0), x(0))
+	l.in("VMOVSS %s, %s", x(0), to)
 }
 
 // sum reduces with op, starting at the named constant.

@@ -73,7 +73,9 @@ func main() {
 			g.halves()
 		}
 		g.copyPanel("copyPanel", 2)
-		g.nearest()
+		g.screen()
+		g.below()
+		g.quantize()
 		for _, k := range kernels {
 			k.write(g.loop(k.name, k.signature))
 		}

@@ -8,11 +8,10 @@ var constants = []struct {
 }{
 	{"zero", 0},
 	{"one", 0x3f800000},
-	{"minusTwo", 0xc0000000},
 	{"infinity", 0x7f800000},
 	{"minusInfinity", 0xff800000},
-	{"minusOneInt", 0xffffffff},
-	{"step", reduceLanes},
+	{"oneWords", 0x00010001},
+	{"lowByte", 0x000000ff},
 	{"signBit", 0x80000000},
 	{"expLow", 0xc2d00000},  // -104: e^x rounds to 0
 	{"expHigh", 0x42b20000}, // 89: e^x overflows
@@ -278,41 +277,6 @@ var kernels = []kernel{
 			l.store(p, "p")
 		})
 	}},
-}
-
-// nearest writes the scan for the least norms[j] - 2*dots[j]: 32 running minima
-// and where they were found.
-func (g *gen) nearest() {
-	l := g.loop("nearest", "dots, norms []float32, best *[32]float32, index *[32]int32)")
-	vectors := reduceLanes / l.lanes()
-	cur := func(v int) string { return l.reg(2*vectors + v) }
-	for v := range vectors {
-		g.in("VMOVDQU%s iota<>+%d(SB), %s", g.suffix("32"), v*g.bytes, cur(v))
-	}
-	l.next = 3 * vectors
-	l.reduce([]string{"infinity", "minusOneInt"}, func() {
-		best, index, now := l.reg(2*l.acc), l.reg(2*l.acc+1), cur(l.acc)
-		s, d := l.loadOr("norms", "infinity"), l.load("dots")
-		l.with("VFMADD231PS", "minusTwo", d, s)
-		if g.isa == "AVX512" {
-			l.op("VCMPPS", "$17", best, s, "K2")
-			l.op("VMOVAPS", s, "K2", best)
-			l.op("VMOVDQA32", now, "K2", index)
-		} else {
-			l.op("VCMPPS", "$17", best, s, d)
-			l.op("VBLENDVPS", d, s, best, best)
-			l.op("VBLENDVPS", d, now, index, index)
-		}
-		l.with("VPADDD", "step", now, now)
-	}, func() {
-		g.in("MOVQ best+48(FP), SI")
-		g.in("MOVQ index+56(FP), DI")
-		for v := range vectors {
-			g.in("VMOVUPS %s, %d(SI)", l.reg(2*v), v*g.bytes)
-			g.in("VMOVUPS %s, %d(DI)", l.reg(2*v+1), v*g.bytes)
-		}
-		g.ret()
-	})
 }
 
 // halves writes the conversions from and to binary16, of len(dst) rounded down
