@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/climb-go/climb/option"
 )
 
@@ -67,14 +69,12 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("gbdt: %w", err)
 	}
-	f := gbdtFit{scale: 1}
-	target := make([]float64, len(y))
-	f.mean = mean(y)
-	if sd := math.Sqrt(meanSquare(y, f.mean)); sd > 1e-12*math.Abs(f.mean) && !o.RawTarget {
-		f.scale = sd
-	}
-	for i, v := range y {
-		target[i] = (v - f.mean) / f.scale
+	var f gbdtFit
+	var target []float64
+	target, f.mean, f.scale = standard(y)
+	if o.RawTarget {
+		floats.Scale(f.scale, target)
+		f.scale = 1
 	}
 	b := newBinned(x, o.Bins)
 	cvError := o.boost(&f, b, target)

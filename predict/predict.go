@@ -31,10 +31,18 @@ type Uncertain interface {
 	Std(x []float64) float64
 }
 
+// A Smooth predictor has a gradient.
+type Smooth interface {
+	// Gradient sets dst[j] to the derivative of Predict by share x[j], the
+	// other shares held fixed; it does not keep to the simplex.
+	Gradient(dst, x []float64)
+}
+
 // Options hold the hyper-parameters of every predictor, one section each.
 type Options struct {
 	Ridge Ridge `json:"ridge" doc:"linear regression"`
 	GBDT  GBDT  `json:"gbdt" doc:"boosted trees"`
+	GP    GP    `json:"gp" doc:"Gaussian process"`
 }
 
 // Methods lists the predictors.
@@ -43,6 +51,8 @@ var Methods = []option.Method{
 		Paper: "Hoerl and Kennard, 1970, Technometrics 12(1)", Options: Ridge{}},
 	{Name: "gbdt", Summary: "Gradient-boosted histogram trees with LightGBM's semantics, as CLIMB and RegMix use.",
 		Paper: "Ke et al., 2017, NeurIPS, LightGBM", Options: GBDT{}},
+	{Name: "gp", Summary: "Gaussian process with a linear part and a length for every domain (ARD Matern-5/2); learns its noise.",
+		Paper: "Rasmussen and Williams, 2006, Gaussian Processes for Machine Learning", Options: GP{}},
 }
 
 // New returns an unfitted predictor by its name in Methods.
@@ -52,8 +62,10 @@ func New(name string, o Options) (Predictor, error) {
 		return &o.Ridge, nil
 	case "gbdt":
 		return &o.GBDT, nil
+	case "gp":
+		return &o.GP, nil
 	}
-	return nil, fmt.Errorf("unknown predictor %q: see predict.Methods (ridge, gbdt)", name)
+	return nil, fmt.Errorf("unknown predictor %q: see predict.Methods (ridge, gbdt, gp)", name)
 }
 
 // check reports why x and y cannot be fitted.

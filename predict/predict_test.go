@@ -324,3 +324,31 @@ func TestSpearman(t *testing.T) {
 		}
 	}
 }
+
+func TestGradient(t *testing.T) {
+	each(t, func(t *testing.T, fresh func() Predictor) {
+		p := fresh()
+		s, ok := p.(Smooth)
+		if !ok {
+			t.Skip("not smooth")
+		}
+		x, y := world(60, 5, 0.05, 1)
+		if err := p.Fit(x, y); err != nil {
+			t.Fatal(err)
+		}
+		vx, _ := world(10, 5, 0, 2)
+		got := make([]float64, 5)
+		for _, row := range vx {
+			s.Gradient(got, row)
+			for j := range row {
+				h := 1e-4 * (row[j] + 1e-3)
+				up, down := append([]float64(nil), row...), append([]float64(nil), row...)
+				up[j] += h
+				down[j] -= h
+				if want := (p.Predict(up) - p.Predict(down)) / (2 * h); math.Abs(got[j]-want) > 1e-4*(1+math.Abs(want)) {
+					t.Fatalf("share %d of %v: gradient %v, differences say %v", j, row, got[j], want)
+				}
+			}
+		}
+	})
+}

@@ -34,6 +34,7 @@ func TestRankStats(t *testing.T) {
 		{"ridge both", func() Predictor { return &Ridge{Features: "both"} }},
 		{"gbdt", func() Predictor { return &GBDT{} }},
 		{"gbdt raw", func() Predictor { return &GBDT{RawTarget: true} }},
+		{"gp", func() Predictor { return &GP{} }},
 	} {
 		for _, n := range []int{32, 64, 112, 512} {
 			subsets := 3

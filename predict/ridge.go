@@ -35,17 +35,15 @@ type Ridge struct {
 
 // ridgeFit is what Fit learned; p is the number of features after expansion.
 type ridgeFit struct {
-	features    string
-	epsilon     float64
-	lambda      float64
-	mean, scale []float64 // p; 0 scales a group of constants
-	coef        []float64 // p, on standardised features
-	intercept   float64
-	loo         float64
-	noise       float64    // variance of the residuals
-	n           float64    // rows
-	sing        []float64  // r singular values of the standardised features
-	v           *mat.Dense // p x r
+	expansion
+	lambda    float64
+	coef      []float64 // p, on standardised features
+	intercept float64
+	loo       float64
+	noise     float64    // variance of the residuals
+	n         float64    // rows
+	sing      []float64  // r singular values of the standardised features
+	v         *mat.Dense // p x r
 }
 
 // Chosen returns the penalty that the last Fit used.
@@ -54,24 +52,6 @@ func (r *Ridge) Chosen() float64 { return r.fit.lambda }
 // LeaveOneOut returns the root of the mean squared leave-one-out error of the
 // last Fit, in units of the target.
 func (r *Ridge) LeaveOneOut() float64 { return r.fit.loo }
-
-// expand returns the features of shares x.
-func (f *ridgeFit) expand(x []float64) ([]float64, error) {
-	var z []float64
-	if f.features != "log" {
-		z = append(z, x...)
-	}
-	if f.features == "weights" {
-		return z, nil
-	}
-	for i, w := range x {
-		if w < 0 {
-			return nil, fmt.Errorf("share of domain %d is %v: log features need shares of at least 0", i, w)
-		}
-		z = append(z, math.Log(w+f.epsilon))
-	}
-	return z, nil
-}
 
 // Fit implements Predictor.
 func (r *Ridge) Fit(x [][]float64, y []float64) error {
@@ -84,17 +64,12 @@ func (r *Ridge) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("ridge: %w", err)
 	}
-	f := ridgeFit{features: o.Features, epsilon: o.Epsilon, lambda: o.Lambda, n: float64(len(x))}
-	var rows [][]float64
-	for i := range x {
-		z, err := f.expand(x[i])
-		if err != nil {
-			return fmt.Errorf("ridge: row %d: %w", i, err)
-		}
-		rows = append(rows, z)
-		f.intercept += y[i] / f.n
+	f := ridgeFit{expansion: expansion{features: o.Features, epsilon: o.Epsilon}, lambda: o.Lambda, n: float64(len(x))}
+	z, err := f.standardise(x)
+	if err != nil {
+		return fmt.Errorf("ridge: %w", err)
 	}
-	z := f.standardise(rows, len(x[0]))
+	f.intercept = mean(y)
 	centred := make([]float64, len(y))
 	for i := range y {
 		centred[i] = y[i] - f.intercept
@@ -111,38 +86,6 @@ func (r *Ridge) Fit(x [][]float64, y []float64) error {
 	f.solve(&u, centred)
 	r.fit = f
 	return nil
-}
-
-// standardise records the mean of each feature and the scale of each group
-// (the shares, the logarithms) and returns the standardised rows, n x p.
-func (f *ridgeFit) standardise(rows [][]float64, domains int) *mat.Dense {
-	n, p := len(rows), len(rows[0])
-	f.mean, f.scale = make([]float64, p), make([]float64, p)
-	for _, row := range rows {
-		for j, v := range row {
-			f.mean[j] += v / f.n
-		}
-	}
-	for lo := 0; lo < p; lo += domains {
-		variance, largest := 0.0, 0.0
-		for _, row := range rows {
-			for j := lo; j < lo+domains; j++ {
-				variance += (row[j] - f.mean[j]) * (row[j] - f.mean[j])
-				largest = max(largest, math.Abs(row[j]))
-			}
-		}
-		sd := math.Sqrt(variance / f.n / float64(domains))
-		for j := lo; j < lo+domains && sd > 1e-12*largest; j++ {
-			f.scale[j] = 1 / sd
-		}
-	}
-	z := mat.NewDense(n, p, nil)
-	for i, row := range rows {
-		for j, v := range row {
-			z.Set(i, j, (v-f.mean[j])*f.scale[j])
-		}
-	}
-	return z
 }
 
 // solve chooses the penalty and computes the coefficients from the singular
@@ -206,18 +149,6 @@ func (f *ridgeFit) leaveOneOut(u *mat.Dense, uy, y []float64) {
 	}
 }
 
-// row returns the standardised features of x.
-func (f *ridgeFit) row(x []float64) []float64 {
-	z, err := f.expand(x)
-	if err != nil || len(z) != len(f.mean) {
-		panic(fmt.Sprintf("predict: ridge fitted on %d features was given %v", len(f.mean), x))
-	}
-	for j := range z {
-		z[j] = (z[j] - f.mean[j]) * f.scale[j]
-	}
-	return z
-}
-
 // Predict implements Predictor.
 func (r *Ridge) Predict(x []float64) float64 {
 	sum := r.fit.intercept
@@ -226,6 +157,9 @@ func (r *Ridge) Predict(x []float64) float64 {
 	}
 	return sum
 }
+
+// Gradient implements Smooth.
+func (r *Ridge) Gradient(dst, x []float64) { r.fit.slopes(dst, x, r.fit.coef) }
 
 // Std implements Uncertain by the posterior of Bayesian ridge regression with
 // the chosen penalty: noise * (1 + 1/n + z'(Z'Z + n lambda I)^-1 z).

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -88,19 +89,7 @@ func Spearman(a, b []float64) float64 {
 // Ranks returns the 0-based rank of each value in ascending order; equal
 // values share the mean of their ranks.
 func Ranks(v []float64) []float64 {
-	order := make([]int, len(v))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case v[i] < v[j]:
-			return -1
-		case v[i] > v[j]:
-			return 1
-		}
-		return 0
-	})
+	order := ascending(v)
 	ranks := make([]float64, len(v))
 	for lo := 0; lo < len(v); {
 		hi := lo + 1
@@ -113,4 +102,14 @@ func Ranks(v []float64) []float64 {
 		lo = hi
 	}
 	return ranks
+}
+
+// ascending returns the indices of v in the order of its values, ties by index.
+func ascending(v []float64) []int {
+	order := make([]int, len(v))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(v[i], v[j]) })
+	return order
 }

@@ -1,0 +1,196 @@
+package predict
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/climb-go/climb/option"
+)
+
+// GP is a Gaussian process (Rasmussen and Williams, 2006) on shares w and their
+// logarithms z = log(w + Epsilon). The covariance of two runs is
+//
+//	1 + a w.w' + b z.z' + s M(r) + noise [same run],  r^2 = sum_j ((z_j - z'_j)/l_j)^2
+//	M(r) = (1 + sqrt5 r + 5/3 r^2) exp(-sqrt5 r)
+//
+// that is, a linear law of the shares and of their logarithms, and a smooth
+// departure from it with a length for every domain (ARD Matern-5/2). Targets
+// are standardised; w and z are centred, and each of the two groups has one
+// scale, as in Ridge. Runs of one mixture with several seeds are rows of their
+// own: what they differ by is noise, and the likelihood learns it from them.
+//
+// All l, a, b, s and the noise maximise the posterior: the marginal likelihood
+// (eq. 5.8, gradient 5.9) times priors, which keep it from inventing
+// relevance where there are as many lengths as runs. Two of the priors are
+// published defaults: log l ~ N(sqrt2 + log(d)/2, sqrt3) (Hvarfner et al.,
+// 2024, arXiv 2402.02229) and log noise ~ N(-4, 1) (BoTorch 0.12). Those of
+// log a, log b and log s are N(-log d, 2), N(-log d, 2) and N(0, 2): vague,
+// around a function of unit variance.
+//
+// With more than Subset runs the search for the maximum is made on Subset of
+// them, spread over the order of the targets, and Refine steps on all follow.
+type GP struct {
+	Epsilon float64 `json:"epsilon" default:"0.01" min:"1e-12" doc:"added to a share before its logarithm"`
+	Steps   int     `json:"steps" default:"60" min:"1" doc:"most steps of the search for the hyper-parameters"`
+	Subset  int     `json:"subset" default:"256" min:"2" doc:"runs that the search looks at"`
+	Refine  int     `json:"refine" default:"5" min:"1" doc:"steps on all runs that follow, where there are more than subset"`
+
+	fit gpFit
+}
+
+// gpFit is what Fit learned: n rows of d domains, targets standardised.
+type gpFit struct {
+	gpKernel
+	mean, unit float64 // of the targets
+	t          []float64
+	alpha      []float64 // n: K^-1 t
+	chol       mat.Cholesky
+}
+
+// Fit implements Predictor.
+func (g *GP) Fit(x [][]float64, y []float64) error {
+	o := *g
+	option.Fill(&o)
+	o.fit = gpFit{}
+	if err := option.Check("gp", o); err != nil {
+		return err
+	}
+	if err := check(x, y); err != nil {
+		return fmt.Errorf("gp: %w", err)
+	}
+	f := gpFit{gpKernel: gpKernel{expansion: expansion{features: "both", epsilon: o.Epsilon}}}
+	z, err := f.standardise(x)
+	if err != nil {
+		return fmt.Errorf("gp: %w", err)
+	}
+	f.t, f.mean, f.unit = standard(y)
+	round(f.t)
+	theta, steps := priorMode(len(x[0])), o.Steps
+	if len(x) > o.Subset {
+		some, targets := spread(z, f.t, o.Subset)
+		theta, steps = newEvidence(some, targets).maximise(theta, steps), o.Refine
+	}
+	theta = newEvidence(z, f.t).maximise(theta, steps)
+	f.set(z, theta)
+	if err := f.condition(); err != nil {
+		return fmt.Errorf("gp: %w", err)
+	}
+	g.fit = f
+	return nil
+}
+
+// spread returns n of the rows: every so many-th in the order of the targets.
+func spread(z *mat.Dense, t []float64, n int) (*mat.Dense, []float64) {
+	order := ascending(t)
+	_, p := z.Dims()
+	some, targets := mat.NewDense(n, p, nil), make([]float64, n)
+	for i := range n {
+		row := order[(2*i+1)*len(t)/(2*n)]
+		some.SetRow(i, z.RawRowView(row))
+		targets[i] = t[row]
+	}
+	return some, targets
+}
+
+// condition computes what predictions need from the targets.
+func (f *gpFit) condition() error {
+	n := len(f.t)
+	k := mat.NewSymDense(n, nil)
+	for i := range n {
+		row := k.RawSymmetric().Data[i*n:][:n]
+		f.covariances(row, f.z.RawRowView(i))
+		row[i] += f.noise
+	}
+	if !f.chol.Factorize(k) {
+		return errors.New("covariance matrix is not positive definite")
+	}
+	var alpha mat.VecDense
+	if err := solved(f.chol.SolveVecTo(&alpha, mat.NewVecDense(n, f.t))); err != nil {
+		return err
+	}
+	f.alpha = alpha.RawVector().Data
+	return nil
+}
+
+// solved returns err unless it only warns of an ill-conditioned matrix.
+func solved(err error) error {
+	var c mat.Condition
+	if errors.As(err, &c) && !math.IsInf(float64(c), 0) {
+		return nil
+	}
+	return err
+}
+
+// Predict implements Predictor.
+func (g *GP) Predict(x []float64) float64 {
+	f := &g.fit
+	k := make([]float64, len(f.alpha))
+	f.covariances(k, f.row(x))
+	return f.mean + f.unit*floats.Dot(k, f.alpha)
+}
+
+// Std implements Uncertain by the posterior variance (eq. 2.26) and the noise.
+func (g *GP) Std(x []float64) float64 {
+	f := &g.fit
+	z := f.row(x)
+	k := mat.NewVecDense(len(f.alpha), nil)
+	f.covariances(k.RawVector().Data, z)
+	var v mat.VecDense
+	if err := solved(f.chol.SolveVecTo(&v, k)); err != nil {
+		panic("predict: " + err.Error()) // Fit would not have returned
+	}
+	return f.unit * math.Sqrt(max(0, f.covariance(z, z)-mat.Dot(k, &v))+f.noise)
+}
+
+// Noise returns the standard deviation of a run around the function, as the
+// last Fit learned it, in units of the target.
+func (g *GP) Noise() float64 { return g.fit.unit * math.Sqrt(g.fit.noise) }
+
+// Gradient implements Smooth.
+func (g *GP) Gradient(dst, x []float64) {
+	f := &g.fit
+	d := len(x)
+	z := f.row(x)
+	slope := make([]float64, 2*d)
+	for i, alpha := range f.alpha {
+		row := f.z.RawRowView(i)
+		_, fall := matern(f.distance2(row, z))
+		for j := range d {
+			slope[j] += alpha * f.a * row[j]
+			slope[d+j] += alpha * (f.b*row[d+j] - f.s*fall*(z[d+j]-row[d+j])*f.inverse[j]*f.inverse[j])
+		}
+	}
+	f.slopes(dst, x, slope)
+	floats.Scale(f.unit, dst)
+}
+
+// Posterior returns the means of the function at the rows of x and their
+// joint covariance, both in units of the target, without the noise of a run:
+// what Thompson sampling draws from. It costs n^2 len(x) + n len(x)^2.
+func (g *GP) Posterior(x [][]float64) ([]float64, *mat.SymDense, error) {
+	f := &g.fit
+	n, m := len(f.alpha), len(x)
+	z, k := make([][]float64, m), mat.NewDense(m, n, nil)
+	means := make([]float64, m)
+	for i := range x {
+		z[i] = f.row(x[i])
+		f.covariances(k.RawRowView(i), z[i])
+		means[i] = f.mean + f.unit*floats.Dot(k.RawRowView(i), f.alpha)
+	}
+	var v, explained mat.Dense
+	if err := solved(f.chol.SolveTo(&v, k.T())); err != nil {
+		return nil, nil, fmt.Errorf("gp posterior: %w", err)
+	}
+	explained.Mul(k, &v)
+	cov := mat.NewSymDense(m, nil)
+	for i := range m {
+		for j := i; j < m; j++ {
+			cov.SetSym(i, j, f.unit*f.unit*(f.covariance(z[i], z[j])-explained.At(i, j)))
+		}
+	}
+	return means, cov, nil
+}
