@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb/lm/optim"
+	"github.com/climb-go/climb/vec"
 )
 
 var tiny = Config{Vocab: 13, Width: 12, Layers: 2, Heads: 2, Hidden: 20, Context: 80}
@@ -192,6 +193,51 @@ func TestDeterministic(t *testing.T) {
 	wg.Wait()
 	if other, _ := train(t, 3, 20); slices.Equal(other.Params(), want.Params()) {
 		t.Error("seeds 2 and 3 gave the same parameters")
+	}
+}
+
+// TestBFloat16: the gradient points where that of float32 does, the same on any
+// number of workers, and training goes as low.
+func TestBFloat16(t *testing.T) {
+	c := Config{Vocab: 331, Width: 96, Layers: 2, Heads: 3, Context: 64}
+	const batch, seqlen = 8, 64
+	tokens := randomTokens(batch*(seqlen+1), c.Vocab, 4)
+	model := func() *Model {
+		m, err := New(c, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := model()
+	gradient := func(bf16 bool, workers int) (float64, []float32) {
+		ws, grad := NewWorkspaceParallel(m, batch, seqlen, workers), make([]float32, m.NumParams())
+		ws.SetBFloat16(bf16)
+		return m.LossGrad(ws, tokens, grad), grad
+	}
+	exact, want := gradient(false, 1)
+	loss, got := gradient(true, 1)
+	cos := vec.Dot(want, got) / float32(math.Sqrt(vec.SumSquares(want)*vec.SumSquares(got)))
+	if math.Abs(loss-exact) > 0.005*exact || cos < 0.999 || slices.Equal(want, got) {
+		t.Errorf("loss %v, in float32 %v; cosine of the gradients %v", loss, exact, cos)
+	}
+	if l, g := gradient(true, 3); l != loss || !slices.Equal(g, got) {
+		t.Error("three workers give other bits than one")
+	}
+	train := func(bf16 bool) (loss float64) {
+		m := model()
+		ws, grad := NewWorkspace(m, batch, seqlen), make([]float32, m.NumParams())
+		ws.SetBFloat16(bf16)
+		opt := optim.AdamW{NoDecay: m.NoDecay()}
+		for range 20 {
+			clear(grad)
+			loss = m.LossGrad(ws, tokens, grad)
+			opt.Step(m.Params(), grad, 3e-3)
+		}
+		return loss
+	}
+	if a, b := train(false), train(true); a > 0.7*exact || math.Abs(a-b) > 0.01*a {
+		t.Errorf("after 20 steps the loss is %v, in bfloat16 %v; it was %v", a, b, exact)
 	}
 }
 

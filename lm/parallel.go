@@ -29,11 +29,21 @@ func (ws *Workspace) parts(n int, f func(lo, hi int)) {
 	})
 }
 
-// gemm is vec.Gemm on the workers.
+// SetBFloat16 makes the next passes multiply by vec.GemmBF16: weights, inputs and
+// gradients are rounded to bfloat16 where they meet in the projections and the
+// head. All else, attention and what is kept included, stays float32.
+func (ws *Workspace) SetBFloat16(on bool) { ws.bf16 = on }
+
+// gemm is vec.Gemm or vec.GemmBF16 on the workers.
 func (ws *Workspace) gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	if ws.workers > 1 {
+	switch {
+	case ws.bf16 && ws.workers > 1:
+		vec.GemmBF16Parallel(ws.workers, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+	case ws.bf16:
+		vec.GemmBF16(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+	case ws.workers > 1:
 		vec.GemmParallel(ws.workers, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-		return
+	default:
+		vec.Gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 	}
-	vec.Gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 }

@@ -21,6 +21,7 @@ const (
 type Workspace struct {
 	config     Config
 	seqlen     int // longest sequence
+	bf16       bool
 	capacity   int // tokens in one pass
 	headRows   int // rows of logits held at a time
 	headStride int // floats from one row to the next: off the powers of two, which meet in the same lines of a cache

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"sync"
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
@@ -52,7 +53,6 @@ func (p Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result,
 	if err := j.fit(ctx, model, sampler, r, watch, p.workers); err != nil {
 		return nil, err
 	}
-	r.Tokens = sampler.Tokens()
 	if r.Failed == "" {
 		err = j.measure(ctx, &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}, r)
 	}
@@ -102,18 +102,30 @@ func (j *Job) model(vocab int) (*lm.Model, error) {
 func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch func(Progress), workers func() int) error {
 	steps, T := j.Steps(), j.Model.Context
 	ws := lm.NewWorkspace(m, j.Batch, T)
+	ws.SetBFloat16(j.Optim.Precision == "bfloat16")
 	grad := make([]float32, m.NumParams())
 	adam := j.Optim.AdamW
 	adam.NoDecay = m.NoDecay()
 	schedule := j.schedule()
-	batch := make([]uint32, j.Batch*(T+1))
+	batch, ahead := make([]uint32, j.Batch*(T+1)), make([]uint32, j.Batch*(T+1))
+	read := func() {
+		for b := range j.Batch {
+			s.Next(ahead[b*(T+1) : (b+1)*(T+1)])
+		}
+	}
+	read()
+	var reading sync.WaitGroup // the next batch, while this one is trained on
+	defer reading.Wait()
 	var last float64
 	for step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for b := range j.Batch {
-			s.Next(batch[b*(T+1) : (b+1)*(T+1)])
+		reading.Wait()
+		batch, ahead = ahead, batch
+		r.Tokens = s.Tokens()
+		if step+1 < steps {
+			reading.Go(read)
 		}
 		clear(grad)
 		adam.Workers = workers()

@@ -40,6 +40,18 @@ var gemmSizes = [][3]int{
 	{8192, 256, 512}, {64, 64, 64}, {2048, 1000, 256}, {8, 1024, 256}, {32, 1024, 256}, {64, 1024, 256},
 }
 
+func BenchmarkGemmBF16(b *testing.B) {
+	for _, s := range gemmSizes {
+		for trans := range 4 {
+			m, n, k := s[0], s[1], s[2]
+			b.Run(fmt.Sprintf("%dx%dx%d/%c%c", m, n, k, "NT"[trans&1], "NT"[trans>>1]), func(b *testing.B) {
+				g := gemmCase{m: m, n: n, k: k, alpha: 1}.random(trans&1 != 0, trans&2 != 0)
+				rate(b, 2*float64(m)*float64(n)*float64(k), "GFLOP/s", func() { g.runBF16(g.c) })
+			})
+		}
+	}
+}
+
 func BenchmarkGemm(b *testing.B) {
 	defer setLevel(level)
 	for _, l := range slices.Backward(levels()) {

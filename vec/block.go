@@ -24,6 +24,7 @@ const (
 // A product is one call of Gemm with the transposes turned into strides: element
 // (i, p) of op(A) is a[i*ars+p*aks], element (p, j) of op(B) b[p*bks+j*bcs].
 type product struct {
+	bf16        bool
 	m, n, k     int
 	alpha, beta float32
 	a           []float32
@@ -39,6 +40,7 @@ type product struct {
 type workspace struct {
 	a, b []float32
 	edge []float32
+	turn []float32 // rows in bfloat16 on their way to columns
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
@@ -51,11 +53,15 @@ func grow(buf []float32, n int) []float32 {
 	return buf[:n]
 }
 
-// run cuts k into equal parts of at most blockK. Each is summed by itself, in
+// run cuts k into equal parts of at most blockK, twice that in bfloat16. Each is summed by itself, in
 // order, and added to C; nothing else sets the order of the sums.
 func (p product) run() {
 	w := workspaces.Get().(*workspace)
-	parts := (p.k + blockK - 1) / blockK
+	limit := blockK
+	if p.bf16 {
+		limit = 2 * blockK
+	}
+	parts := (p.k + limit - 1) / limit
 	for i := range parts {
 		from, to := i*p.k/parts, (i+1)*p.k/parts
 		part := p
@@ -76,13 +82,13 @@ func (p product) run() {
 // block of rows, for each panel of B, every panel of A.
 func (w *workspace) multiply(p product) {
 	mr, nr := tileSize()
-	b := side{x: p.b, across: p.bcs, along: p.bks, n: p.n, k: p.k, width: nr, once: p.m <= blockM}
-	if level != portable && p.bcs == 1 && p.m <= directB {
+	b := side{x: p.b, across: p.bcs, along: p.bks, n: p.n, k: p.k, bf16: p.bf16, width: nr, once: p.m <= blockM, turn: &w.turn}
+	if level != portable && !p.bf16 && p.bcs == 1 && p.m <= directB {
 		b.placed = p.n / nr
 	}
 	w.b = b.room(w.b)
 	for i0 := 0; i0 < p.m; i0 += blockM {
-		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, width: mr}
+		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, bf16: p.bf16, width: mr, turn: &w.turn}
 		if p.inPlace() {
 			a.placed = a.n / mr
 		}
@@ -102,6 +108,9 @@ func (w *workspace) multiply(p product) {
 
 // inPlace tells whether the kernel reads A where it lies.
 func (p *product) inPlace() bool {
+	if p.bf16 {
+		return false
+	}
 	switch level {
 	case avx512:
 		return p.n < packA || p.aks == 1 && p.ars%aliased != 0
@@ -123,9 +132,9 @@ func (w *workspace) column(p *product, a *side, b []float32, bks int, c []float3
 		x, ars, aks := a.panel(r)
 		end, next := min(whole, a.placed), mr*ars
 		if r >= a.placed {
-			end, next = whole, mr*a.k
+			end, next = whole, mr*a.depth()
 		}
-		tiles(end-r, next, p.k, x, ars, aks, b, bks, c[r*mr*p.ldc:], p.ldc, p.alpha, p.beta)
+		tiles(p.bf16, end-r, next, a.depth(), x, ars, aks, b, bks, c[r*mr*p.ldc:], p.ldc, p.alpha, p.beta)
 		r = end
 	}
 	for r := whole; r < a.panels(); r++ {
@@ -143,7 +152,7 @@ func (w *workspace) edgeTile(p *product, a *side, r int, b []float32, bks int, c
 	for i := 0; i < rows && p.beta != 0; i++ {
 		copy(w.edge[i*nr:][:cols], c[i*p.ldc:])
 	}
-	tiles(1, 0, p.k, x, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta)
+	tiles(p.bf16, 1, 0, a.depth(), x, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta)
 	for i := range rows {
 		copy(c[i*p.ldc:][:cols], w.edge[i*nr:])
 	}

@@ -2,6 +2,8 @@
 
 package vec
 
+import "golang.org/x/sys/cpu"
+
 // tileSize is the size of the block of C that one call of tile does.
 func tileSize() (mr, nr int) {
 	switch level {
@@ -15,18 +17,40 @@ func tileSize() (mr, nr int) {
 
 // tiles does C = alpha*A*B + beta*C for a column of tiles, panels of them: element
 // (i, p) of panel r of A is a[r*next+i*ars+p*aks] and element (p, j) of B is
-// b[p*bks+j]. Portable Go takes packed panels only.
-func tiles(panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+// b[p*bks+j]. Portable Go takes packed panels only. With bf16 the panels are those
+// of packNarrow.
+func tiles(bf16 bool, panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
 	mr, nr := tileSize()
 	_, _, _ = a[(panels-1)*next+(mr-1)*ars+(k-1)*aks], b[(k-1)*bks+nr-1], c[(panels*mr-1)*ldc+nr-1]
-	switch level {
-	case avx512:
+	switch {
+	case bf16 && pairing():
+		tilePairsAVX512(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+	case level == avx512:
 		tileAVX512(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
-	case avx2:
+	case level == avx2:
 		tileAVX2(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
 	default:
 		tilesGo(panels, next, k, a, b, c, ldc, alpha, beta)
 	}
+}
+
+// pairing tells whether the tiles of GemmBF16 take pairs.
+func pairing() bool { return level == avx512 && cpu.X86.HasAVX512BF16 }
+
+// pairRows packs pairs whole rows of pairs.
+func pairRows(dst, src []float32, stride, width, pairs int) {
+	_, _ = dst[pairs*width-1], src[(2*pairs-1)*stride+width-1]
+	if width == 8 {
+		pairRows8AVX512(&dst[0], &src[0], stride, pairs)
+	} else {
+		pairRows32AVX512(&dst[0], &src[0], stride, pairs)
+	}
+}
+
+// pairs puts blocks of 32 elements of src into 16 pairs of dst.
+func pairs(dst, src []float32, blocks int) {
+	_, _ = dst[16*blocks-1], src[32*blocks-1]
+	pairsAVX512(&dst[0], &src[0], blocks)
 }
 
 // copyRows sets dst[p*width+i] = src[p*stride+i] for i < width and p < k, if there

@@ -6,9 +6,15 @@ const level = portable
 
 func tileSize() (mr, nr int) { return 4, 4 }
 
-func tiles(panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+func tiles(_ bool, panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
 	tilesGo(panels, next, k, a, b, c, ldc, alpha, beta)
 }
+
+// pairing tells whether the tiles of GemmBF16 take pairs, which pairRows and pairs
+// make.
+func pairing() bool                                         { return false }
+func pairRows(dst, src []float32, stride, width, pairs int) {}
+func pairs(dst, src []float32, blocks int)                  {}
 
 // copyRows leaves all to the caller.
 func copyRows(dst, src []float32, stride, width, k int) (done bool) { return false }

@@ -13,6 +13,18 @@ import (
 // m, n, the strides, the transposes or the element's place: products of row or
 // column blocks have the bits of the whole.
 func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	gemm(false, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+}
+
+// GemmBF16 is Gemm with the elements of A and B rounded to bfloat16, to nearest
+// even, denormals to zero. Products are exact and sums in float32. A processor
+// with AVX512_BF16 does twice the work of Gemm at a time; others give the same
+// but for the last places of the sums, and are slower than with Gemm.
+func GemmBF16(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	gemm(true, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+}
+
+func gemm(bf16, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	checkGemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc)
 	if m == 0 || n == 0 {
 		return
@@ -21,7 +33,7 @@ func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int,
 		scaleRows(m, n, beta, c, ldc)
 		return
 	}
-	p := product{m: m, n: n, k: k, alpha: alpha, beta: beta, a: a, ars: lda, aks: 1, b: b, bks: ldb, bcs: 1, c: c, ldc: ldc}
+	p := product{bf16: bf16, m: m, n: n, k: k, alpha: alpha, beta: beta, a: a, ars: lda, aks: 1, b: b, bks: ldb, bcs: 1, c: c, ldc: ldc}
 	if transA {
 		p.ars, p.aks = 1, lda
 	}
@@ -33,6 +45,15 @@ func Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int,
 
 // GemmParallel is Gemm on up to workers goroutines, with the same bits.
 func GemmParallel(workers int, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	gemmParallel(workers, false, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+}
+
+// GemmBF16Parallel is GemmBF16 on up to workers goroutines, with the same bits.
+func GemmBF16Parallel(workers int, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	gemmParallel(workers, true, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+}
+
+func gemmParallel(workers int, bf16, transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	checkGemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc)
 	rows, cols := grid(workers, m, n, k)
 	ForEach(workers, rows*cols, func(_, i int) {
@@ -48,7 +69,7 @@ func GemmParallel(workers int, transA, transB bool, m, n, k int, alpha float32, 
 		if k == 0 {
 			ai, bj = 0, 0
 		}
-		Gemm(transA, transB, i1-i0, j1-j0, k, alpha, a[ai:], lda, b[bj:], ldb, beta, c[i0*ldc+j0:], ldc)
+		gemm(bf16, transA, transB, i1-i0, j1-j0, k, alpha, a[ai:], lda, b[bj:], ldb, beta, c[i0*ldc+j0:], ldc)
 	})
 }
 

@@ -248,3 +248,89 @@ func TestForEach(t *testing.T) {
 		}
 	}
 }
+
+// narrow is g with its operands rounded to bfloat16.
+func (g gemmCase) narrow() gemmCase {
+	g.a, g.b = slices.Clone(g.a), slices.Clone(g.b)
+	for _, x := range [][]float32{g.a, g.b} {
+		for i := range x {
+			x[i] = math.Float32frombits(bfloat(x[i]) << 16)
+		}
+	}
+	return g
+}
+
+func (g gemmCase) runBF16(c []float32) {
+	GemmBF16(g.transA, g.transB, g.m, g.n, g.k, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, c, g.ldc)
+}
+
+// TestGemmBF16 compares with the product of the rounded operands in float64, and
+// on several workers and for a block of C with the same bits.
+func TestGemmBF16(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for size := 0; size < 140; size += 1 + size/40 {
+			for trans := range 4 {
+				dims := [3]int{rng.IntN(40), rng.IntN(70), rng.IntN(100)}
+				dims[rng.IntN(3)] = size
+				g := newGemmCase(rng, trans&1 != 0, trans&2 != 0, dims[0], dims[1], dims[2], 0.5, float32(size%3))
+				got := slices.Clone(g.c)
+				g.runBF16(got)
+				g.narrow().check(t, got)
+			}
+		}
+		for trans := range 4 {
+			g := newGemmCase(rng, trans&1 != 0, trans&2 != 0, blockM+31, 70, 2*blockK+77, 1, 1)
+			want, got := slices.Clone(g.c), slices.Clone(g.c)
+			g.runBF16(want)
+			g.narrow().check(t, want)
+			GemmBF16Parallel(5, g.transA, g.transB, g.m, g.n, g.k, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, got, g.ldc)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%v: other bits on 5 workers", g)
+			}
+			part := g
+			part.m, part.n = 9, 40 // a corner of C, with tiles cut elsewhere
+			got = slices.Clone(g.c)
+			part.runBF16(got)
+			for i := range part.m {
+				if !slices.Equal(got[i*g.ldc:][:part.n], want[i*g.ldc:][:part.n]) {
+					t.Fatalf("%v: a block of C has other bits", g)
+				}
+			}
+		}
+	})
+}
+
+// TestBfloat holds the rounding to that of the processor where it has one, over
+// every exponent, ties and numbers that are none included.
+func TestBfloat(t *testing.T) {
+	if math.Float32frombits(bfloat(1+1.0/256)<<16) != 1 || math.Float32frombits(bfloat(1+3.0/256)<<16) != 1+4.0/256 {
+		t.Error("ties do not go to even")
+	}
+	if !pairing() {
+		t.Skip("this processor has no AVX512_BF16 to compare with")
+	}
+	rng := rand.New(rand.NewPCG(9, 10))
+	src, dst := make([]float32, 32), make([]float32, 16)
+	for i := range 20000 {
+		for j := range src {
+			bits := rng.Uint32()
+			switch i % 4 {
+			case 0:
+				bits = bits&^0xffff | 0x8000 // a tie
+			case 1:
+				bits |= 0x7f800000 // infinite or not a number
+			case 2:
+				bits &^= 0x7f800000 // denormal
+			}
+			src[j] = math.Float32frombits(bits)
+		}
+		pairs(dst, src, 1)
+		for j, x := range src {
+			got := math.Float32bits(dst[j/2]) >> (16 * (j % 2)) & 0xffff
+			if want := bfloat(x); got != want {
+				t.Fatalf("%x rounds to %x, bfloat says %x", math.Float32bits(x), got, want)
+			}
+		}
+	}
+}

@@ -254,6 +254,18 @@ func adamw(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscal
 func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
 
 //go:noescape
+func tilePairsAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+
+//go:noescape
+func pairRows8AVX512(dst, src *float32, stride, pairs int)
+
+//go:noescape
+func pairRows32AVX512(dst, src *float32, stride, pairs int)
+
+//go:noescape
+func pairsAVX512(dst, src *float32, blocks int)
+
+//go:noescape
 func copyPanelAVX512(dst, src *float32, stride, k int)
 
 //go:noescape

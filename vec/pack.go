@@ -4,14 +4,26 @@ package vec
 // op(B), by all of k. Element (i, p) is x[i*across+p*along]. The first placed
 // panels are used where they lie; the others are packed: element (i, p) of panel
 // q at buf[(q-placed)*width*k + p*width + i], zeros beyond the edge. With once
-// set, all packed panels take turns in the place of the first.
+// set, all packed panels take turns in the place of the first. With bf16, all are
+// packed and rounded, and where tiles take pairs an element of the panel is the
+// two of p = 2r and 2r+1.
 type side struct {
 	x             []float32
 	across, along int
 	n, k, width   int
+	bf16          bool
 	placed        int
 	once          bool
 	buf           []float32
+	turn          *[]float32
+}
+
+// depth is the number of elements along k of a packed panel.
+func (s *side) depth() int {
+	if s.bf16 && pairing() {
+		return (s.k + 1) / 2
+	}
+	return s.k
 }
 
 func (s *side) panels() int { return (s.n + s.width - 1) / s.width }
@@ -22,7 +34,7 @@ func (s *side) room(buf []float32) []float32 {
 	if s.once {
 		packed = min(packed, 1)
 	}
-	if need := packed * s.width * s.k; cap(buf) < need {
+	if need := packed * s.width * s.depth(); cap(buf) < need {
 		buf = make([]float32, need)
 	}
 	s.buf = buf[:cap(buf)]
@@ -33,7 +45,7 @@ func (s *side) slot(q int) []float32 {
 	if s.once {
 		return s.buf
 	}
-	return s.buf[(q-s.placed)*s.width*s.k:]
+	return s.buf[(q-s.placed)*s.width*s.depth():]
 }
 
 // panel returns panel q with the strides of its elements.
@@ -50,10 +62,14 @@ func (s *side) pack(q int) {
 	if q < s.placed {
 		return
 	}
-	width, dst, src := s.width, s.slot(q)[:s.width*s.k], s.x[q*s.width*s.across:]
+	width, dst, src := s.width, s.slot(q)[:s.width*s.depth()], s.x[q*s.width*s.across:]
 	n := min(width, s.n-q*width)
 	if n < width {
 		clear(dst)
+	}
+	if s.bf16 {
+		s.packNarrow(dst, src, n)
+		return
 	}
 	if s.across == 1 {
 		if n == width && copyRows(dst, src, s.along, width, s.k) {

@@ -66,6 +66,17 @@ type Size struct {
 	Ratio1       float64 `json:"ratio_1"`
 	Ratio2       float64 `json:"ratio_2"`
 	PeakFraction float64 `json:"peak_fraction"` // of one thread
+
+	BFloat16 BFloat16 `json:"bfloat16"`
+}
+
+// BFloat16 is our step with the products in bfloat16, and its gain over our step
+// in float32. PyTorch runs in float32 throughout.
+type BFloat16 struct {
+	Ours1 float64 `json:"ours_tps_1"`
+	Ours2 float64 `json:"ours_tps_2"`
+	Gain1 float64 `json:"gain_1"`
+	Gain2 float64 `json:"gain_2"`
 }
 
 // Gemm is the product of square matrices on one thread.
@@ -97,9 +108,10 @@ func main() {
 	only := flag.String("sizes", "1M,5M,30M", "models to measure")
 	work := flag.String("work", "", "do one run: train or gemm (used by this command on itself)")
 	threads := flag.Int("threads", 1, "with -work: goroutines of the run")
+	bf16 := flag.Bool("bf16", false, "with -work: products in bfloat16")
 	flag.Parse()
 	if *work != "" {
-		doWork(*work, *threads, *only)
+		doWork(*work, *threads, *only, *bf16)
 		return
 	}
 	b := bench{rounds: *rounds}
@@ -147,8 +159,8 @@ func (r *Report) print() {
 	fmt.Printf("%s, %s\npeak %.1f GFLOP/s\n", r.Machine, r.Date, r.Peak)
 	fmt.Printf("gemm %d: %.1f GFLOP/s, %.2f of the peak, %.2f of OpenBLAS\n", r.Gemm.N, r.Gemm.GFLOPS, r.Gemm.PeakFraction, r.Gemm.OpenBLASRatio)
 	for _, s := range r.Sizes {
-		fmt.Printf("%-4s %9d parameters: %6.0f tokens per CPU-second, PyTorch %6.0f, ratio %.2f; two threads %6.0f per second, PyTorch %6.0f, %6.0f with one, ratio %.2f; %.2f of the peak\n",
-			s.Name, s.Params, s.Ours1, s.Torch1, s.Ratio1, s.Ours2, s.Torch2, s.TorchWall1, s.Ratio2, s.PeakFraction)
+		fmt.Printf("%-4s %9d parameters: %6.0f tokens per CPU-second, PyTorch %6.0f, ratio %.2f; two threads %6.0f per second, PyTorch %6.0f, %6.0f with one, ratio %.2f; %.2f of the peak; in bfloat16 %.2f and %.2f times as fast\n",
+			s.Name, s.Params, s.Ours1, s.Torch1, s.Ratio1, s.Ours2, s.Torch2, s.TorchWall1, s.Ratio2, s.PeakFraction, s.BFloat16.Gain1, s.BFloat16.Gain2)
 	}
 	fmt.Printf("memory %.0f MiB, PyTorch %.0f, ratio %.2f\n", r.Memory.Ours, r.Memory.Torch, r.Memory.Ratio)
 	fmt.Printf("two side by side %.0f tokens per second, one %.0f, ratio %.2f\n", r.Scaling.Two, r.Scaling.One, r.Scaling.Ratio)

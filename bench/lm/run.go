@@ -50,13 +50,14 @@ func median(x []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// ours is a run of this program.
-func (b *bench) ours(work string, threads int, size string) outcome {
+// ours is a run of this program with these further flags.
+func (b *bench) ours(work string, threads int, size string, flags ...string) outcome {
 	self, err := os.Executable()
 	if err != nil {
 		log.Fatal(err)
 	}
 	cmd := exec.Command(self, "-work", work, "-threads", strconv.Itoa(threads), "-sizes", size)
+	cmd.Args = append(cmd.Args, flags...)
 	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", threads))
 	return run(cmd)
 }
@@ -125,11 +126,14 @@ func (b *bench) size(s shape, peak float64, mem *Memory) Size {
 		},
 		func() float64 { return b.ours("train", 2, s.Name).wallRate() },
 		func() float64 { return torch(2).wallRate() },
+		func() float64 { return b.ours("train", 1, s.Name, "-bf16").cpuRate() },
+		func() float64 { return b.ours("train", 2, s.Name, "-bf16").wallRate() },
 	)
 	mem.Ratio = mem.Ours / mem.Torch
 	r := Size{Name: s.Name, Params: s.NumParams(), Ours1: median(x[0]), Torch1: median(x[1]),
 		Ours2: median(x[2]), Torch2: median(x[3]), TorchWall1: median(wall)}
 	r.Ratio1, r.Ratio2 = r.Ours1/r.Torch1, r.Ours2/max(r.Torch2, r.TorchWall1)
+	r.BFloat16 = BFloat16{median(x[4]), median(x[5]), median(x[4]) / r.Ours1, median(x[5]) / r.Ours2}
 	r.PeakFraction = r.Ours1 * s.FlopsPerToken(s.Seqlen) / 1e9 / peak
 	return r
 }

@@ -17,16 +17,20 @@ import (
 )
 
 // doWork does one run and prints its outcome.
-func doWork(kind string, threads int, size string) {
+func doWork(kind string, threads int, size string, bf16 bool) {
 	var o outcome
 	switch kind {
 	case "peak":
 		o = timed(1, peak)
 	case "gemm":
 		const n = 1024
+		multiply := vec.Gemm
+		if bf16 {
+			multiply = vec.GemmBF16
+		}
 		a, b, c := noise(n*n), noise(n*n), make([]float32, n*n)
 		o = timed(1, func() float64 {
-			vec.Gemm(false, false, n, n, n, 1, a, n, b, n, 0, c, n)
+			multiply(false, false, n, n, n, 1, a, n, b, n, 0, c, n)
 			return 2 * n * n * n
 		})
 	case "train":
@@ -34,7 +38,7 @@ func doWork(kind string, threads int, size string) {
 		if i < 0 {
 			log.Fatalf("no size %q", size)
 		}
-		o = train(shapes[i], threads)
+		o = train(shapes[i], threads, bf16)
 	default:
 		log.Fatalf("no work %q", kind)
 	}
@@ -65,12 +69,13 @@ func timed(seconds float64, f func() float64) (o outcome) {
 }
 
 // train does the steps of s, after one that is not counted.
-func train(s shape, threads int) (o outcome) {
+func train(s shape, threads int, bf16 bool) (o outcome) {
 	m, err := lm.New(s.Config, 1)
 	if err != nil {
 		log.Fatal(err)
 	}
 	ws := lm.NewWorkspaceParallel(m, s.Batch, s.Seqlen, threads)
+	ws.SetBFloat16(bf16)
 	grad := make([]float32, m.NumParams())
 	opt := optim.AdamW{NoDecay: m.NoDecay(), Workers: threads}
 	rng := rand.New(rand.NewPCG(1, 2))

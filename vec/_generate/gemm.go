@@ -11,12 +11,19 @@ import "fmt"
 // a packed panel, A as it lies, and A transposed are the same to the kernel. It
 // goes down one panel of B with as many panels of A as it is told, each next
 // elements after the one before.
-func (g *gen) tile(rows int) {
+//
+// With pairs, an element of A or B is two of bfloat16, one after the other along
+// k, and both are packed.
+func (g *gen) tile(name string, rows int, pairs bool) {
 	acc := func(r, half int) string { return g.reg(2*r + half) }
 	b0, b1 := g.reg(2*rows), g.reg(2*rows+1)
 	address := []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)", "(AX)(R9*2)", "(AX)(R11*1)"}
 
-	g.text("tile", "panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)")
+	multiply := func(a, b, c int) { g.in("VFMADD231PS %s, %s, %s", g.reg(a), g.reg(b), g.reg(c)) }
+	if pairs {
+		multiply = g.dotPairs
+	}
+	g.text(name, "panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)")
 	g.in("MOVQ ars+32(FP), R8")
 	g.in("MOVQ aks+40(FP), R12")
 	g.in("MOVQ bks+56(FP), R13")
@@ -50,10 +57,10 @@ func (g *gen) tile(rows int) {
 		g.in("VMOVUPS %d(BX), %s", g.bytes, b1)
 		g.in("ADDQ R13, BX")
 		for r := range rows {
-			a := g.reg(2*rows + 2 + r%2)
-			g.in("VBROADCASTSS %s, %s", address[r], a)
-			g.in("VFMADD231PS %s, %s, %s", a, b0, acc(r, 0))
-			g.in("VFMADD231PS %s, %s, %s", a, b1, acc(r, 1))
+			a := 2*rows + 2 + r%2
+			g.in("VBROADCASTSS %s, %s", address[r], g.reg(a))
+			multiply(a, 2*rows, 2*r)
+			multiply(a, 2*rows+1, 2*r+1)
 		}
 		g.in("ADDQ R12, AX")
 	}
@@ -168,5 +175,76 @@ func (g *gen) copyPanel(name string, vectors int) {
 	g.in("ADDQ $%d, DI", vectors*g.bytes)
 	g.in("DECQ CX")
 	g.in("JNZ row")
+	g.ret()
+}
+
+// dotPairs writes VDPBF16PS c += a*b, which the assembler does not know: in each
+// lane the products of two pairs.
+func (g *gen) dotPairs(a, b, c int) { g.evex(0xf3, 0x52, a, b, c) }
+
+// toPairs writes VCVTNE2PS2BF16: the lower half of dst becomes low in bfloat16,
+// the upper half high.
+func (g *gen) toPairs(low, high, dst int) { g.evex(0xf2, 0x72, low, high, dst) }
+
+// evex writes a 512-bit instruction of the map 0F38 on three registers: dst is
+// op of second and first, in Intel's order the last operand and the middle one.
+func (g *gen) evex(prefix, op byte, first, second, dst int) {
+	bit := func(x, i int) byte { return byte(^x >> i & 1) } // registers are stored inverted
+	p0 := bit(dst, 3)<<7 | bit(first, 4)<<6 | bit(first, 3)<<5 | bit(dst, 4)<<4 | 2
+	p1 := byte(^second&15)<<3 | 4 | map[byte]byte{0xf3: 2, 0xf2: 3}[prefix]
+	p2 := 2<<5 | bit(second, 4)<<3
+	modrm := byte(3<<6 | dst&7<<3 | first&7)
+	for _, b := range []byte{0x62, p0, p1, p2, op, modrm} {
+		g.in("BYTE $%#02x", b)
+	}
+}
+
+// pairRows writes the kernel that packs rows of one panel in pairs: element i of
+// rows 2p and 2p+1 of src to element i of row p of dst, in bfloat16.
+func (g *gen) pairRows(name string, width int) {
+	class, size := "Z", 64
+	if width < 16 {
+		class, size = "Y", 32
+	}
+	g.text(name, "dst, src *float32, stride, pairs int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ src+8(FP), AX")
+	g.in("MOVQ stride+16(FP), R8")
+	g.in("MOVQ pairs+24(FP), CX")
+	g.in("SHLQ $2, R8")
+	g.in("VMOVDQU64 interleave<>(SB), Z31")
+	g.label("pair")
+	vectors := width * 4 / size
+	for v := range vectors {
+		g.in("VMOVUPS %d(AX), %s%d", v*size, class, v)
+		g.in("VMOVUPS %d(AX)(R8*1), %s%d", v*size, class, v+2)
+	}
+	g.in("LEAQ (AX)(R8*2), AX")
+	for v := range vectors {
+		g.toPairs(v, v+2, v)
+		g.in("VPERMW Z%d, Z31, Z%d", v, v)
+		g.in("VMOVUPS %s%d, %d(DI)", class, v, v*size)
+	}
+	g.in("ADDQ $%d, DI", vectors*size)
+	g.in("DECQ CX")
+	g.in("JNZ pair")
+	g.ret()
+}
+
+// pairs writes the conversion of blocks of 32 numbers to bfloat16.
+func (g *gen) pairs() {
+	g.text("pairs", "dst, src *float32, blocks int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ src+8(FP), AX")
+	g.in("MOVQ blocks+16(FP), CX")
+	g.label("block")
+	g.in("VMOVUPS (AX), Z0")
+	g.in("VMOVUPS 64(AX), Z1")
+	g.toPairs(0, 1, 0)
+	g.in("VMOVUPS Z0, (DI)")
+	g.in("ADDQ $128, AX")
+	g.in("ADDQ $64, DI")
+	g.in("DECQ CX")
+	g.in("JNZ block")
 	g.ret()
 }

@@ -65,9 +65,13 @@ func main() {
 	}
 	for _, g := range []*gen{{isa: "AVX512", class: "Z", bytes: 64}, {isa: "AVX2", class: "Y", bytes: 32}} {
 		if g.isa == "AVX512" {
-			g.tile(8)
+			g.tile("tile", 8, false)
+			g.tile("tilePairs", 8, true)
+			g.pairRows("pairRows8", 8)
+			g.pairRows("pairRows32", 32)
+			g.pairs()
 		} else {
-			g.tile(6)
+			g.tile("tile", 6, false)
 			g.copyPanel("copy8", 1)
 			g.transpose8()
 			g.halves()
@@ -87,7 +91,8 @@ func main() {
 	writeGo("../kernels_other.go", other.Bytes())
 }
 
-// data writes the constants, each 32 bytes, and the numbers 0 to 31.
+// data writes the constants, each 32 bytes, the numbers 0 to 31, and the order
+// that shuffles two halves of 16 words into pairs.
 func data(w *bytes.Buffer) {
 	for _, c := range constants {
 		fmt.Fprintln(w)
@@ -100,7 +105,11 @@ func data(w *bytes.Buffer) {
 	for i := 0; i < reduceLanes; i += 2 {
 		fmt.Fprintf(w, "DATA iota<>+%d(SB)/8, $0x%08x%08x\n", 4*i, i+1, i)
 	}
-	fmt.Fprintf(w, "GLOBL iota<>(SB), RODATA|NOPTR, $%d\n", 4*reduceLanes)
+	fmt.Fprintf(w, "GLOBL iota<>(SB), RODATA|NOPTR, $%d\n\n", 4*reduceLanes)
+	for i := 0; i < 16; i += 2 {
+		fmt.Fprintf(w, "DATA interleave<>+%d(SB)/8, $0x%04x%04x%04x%04x\n", 4*i, 17+i, 1+i, 16+i, i)
+	}
+	fmt.Fprintln(w, "GLOBL interleave<>(SB), RODATA|NOPTR, $64")
 }
 
 // dispatch writes the function that chooses an implementation of k.
