@@ -37,7 +37,8 @@ var policy = []struct {
 
 	{"corpus", "", "github.com/klauspost/compress golang.org/x/sync"},
 	{"embed", "vec token", "gonum.org/v1/gonum"},
-	{"label", "vec", ""},
+	{"fasttext", "vec", "golang.org/x/sys"},
+	{"label", "fasttext vec", ""},
 	{"cluster", "vec", ""},
 	{"lm", "vec", ""},
 	{"lm/optim", "vec", ""},
@@ -47,7 +48,7 @@ var policy = []struct {
 	{"export", "corpus mix token", "github.com/klauspost/compress"},
 	{"report", "search task", ""},
 
-	{".", "cluster corpus embed eval export label launch lm lm/optim mix option predict report search task token train vec",
+	{".", "cluster corpus embed eval export fasttext label launch lm lm/optim mix option predict report search task token train vec",
 		"github.com/goccy/go-yaml golang.org/x/sys"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
