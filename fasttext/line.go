@@ -25,26 +25,34 @@ type line struct {
 // the zero byte.
 func (l *line) read(d *Dictionary, text string) {
 	l.rows, l.labels, l.hashes = l.rows[:0], l.labels[:0], l.hashes[:0]
-	for i := 0; i < len(text); {
-		if space(text[i]) {
-			if text[i] == '\n' {
-				l.add(d, endOfLine, hash(endOfLine))
-				break
-			}
-			i++
-			continue
+	for i := 0; ; {
+		word, h, next := nextWord(text, i)
+		if word == "" {
+			break
 		}
-		start, h := i, uint32(2166136261)
-		for ; i < len(text) && !space(text[i]); i++ {
-			h = (h ^ uint32(int8(text[i]))) * 16777619
-		}
-		word := text[start:i]
 		l.add(d, word, h)
 		if word == endOfLine {
 			break
 		}
+		i = next
 	}
 	l.addWordNGrams(d)
+}
+
+// nextWord finds the first word of text from byte i on, its hash, and where it
+// ends; "" if there is none.
+func nextWord(text string, i int) (word string, h uint32, next int) {
+	for ; i < len(text) && space(text[i]); i++ {
+		if text[i] == '\n' {
+			return endOfLine, hash(endOfLine), i + 1
+		}
+	}
+	start := i
+	h = 2166136261
+	for ; i < len(text) && !space(text[i]); i++ {
+		h = (h ^ uint32(int8(text[i]))) * 16777619
+	}
+	return text[start:i], h, i
 }
 
 func space(c byte) bool {
