@@ -45,6 +45,7 @@ var policy = []struct {
 	{"train", "corpus eval lm lm/optim mix token", ""},
 	{"predict", "mix", "gonum.org/v1/gonum"},
 	{"search", "mix predict", ""},
+	{"history", "mix search", ""},
 	{"export", "corpus mix token", "github.com/klauspost/compress"},
 	{"report", "search task", ""},
 

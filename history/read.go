@@ -1,0 +1,289 @@
+package history
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/climb-go/climb/mix"
+)
+
+// Prefixes of columns: of ours, and of RegMix's files.
+const (
+	domainPrefix = "domain:"
+	metricPrefix = "metric:"
+	regmixDomain = "train_"
+	regmixMetric = "metric/"
+)
+
+// Read reads a table: one file that holds mixtures and scores (ours, or
+// Curator's lm_harness_results.csv), or a file of mixtures and one of scores
+// (RegMix, olmix), joined by the run's id and never by position. A folder in
+// place of the mixtures is one of Curator's scripts n1.sh, n2.sh, ...
+//
+// Mixtures are normalised; a sum that is off by more than 5 % is an error, as
+// are two rows with one id, and runs in one of the files only. An empty cell or
+// NaN in a metric is a value that is missing.
+func Read(paths ...string) (*Table, error) {
+	var t *Table
+	var err error
+	switch len(paths) {
+	case 1:
+		t, err = readOne(paths[0])
+	case 2:
+		t, err = readPair(paths[0], paths[1])
+	default:
+		return nil, fmt.Errorf("%d files of runs: give one, or mixtures and scores", len(paths))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Runs) == 0 {
+		return nil, fmt.Errorf("read %s: no runs", strings.Join(paths, ", "))
+	}
+	return t, nil
+}
+
+// A sheet is a CSV file.
+type sheet struct {
+	path   string
+	header []string
+	rows   [][]string
+}
+
+func readSheet(path string) (*sheet, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s, err := parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	s.path = path
+	return s, nil
+}
+
+func parse(r io.Reader) (*sheet, error) {
+	c := csv.NewReader(r)
+	all, err := c.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, errors.New("the file is empty: a header is needed")
+	}
+	s := &sheet{header: all[0], rows: all[1:]}
+	s.header[0] = strings.TrimPrefix(s.header[0], "\ufeff")
+	for i, name := range s.header {
+		if slices.Contains(s.header[:i], name) {
+			return nil, fmt.Errorf("two columns are called %q", name)
+		}
+	}
+	return s, nil
+}
+
+// id returns the column that names the run, or -1.
+func (s *sheet) id() int {
+	for _, name := range []string{"run", "run_id", "index", "model_benchmark_path"} {
+		if i := slices.Index(s.header, name); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// numbers returns the named columns of row i.
+func (s *sheet) numbers(i int, columns []int, missing bool) ([]float64, error) {
+	out := make([]float64, len(columns))
+	for k, c := range columns {
+		cell := strings.TrimSpace(s.rows[i][c])
+		if missing && (cell == "" || strings.EqualFold(cell, "nan")) {
+			out[k] = math.NaN()
+			continue
+		}
+		v, err := strconv.ParseFloat(cell, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: row %d, column %s: %q is no number", s.path, i+2, s.header[c], cell)
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+func (s *sheet) mixture(i int, columns []int) (mix.Mixture, error) {
+	w, err := s.numbers(i, columns, false)
+	if err != nil {
+		return nil, err
+	}
+	m, err := normalize(w)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: row %d: %w", s.path, i+2, err)
+	}
+	return m, nil
+}
+
+func normalize(w []float64) (mix.Mixture, error) {
+	sum := 0.0
+	for _, v := range w {
+		sum += v
+	}
+	if math.Abs(sum-1) > 0.05 {
+		return nil, fmt.Errorf("shares sum to %.4g, want 1", sum)
+	}
+	return mix.Normalize(w)
+}
+
+// readOne reads ours or Curator's table.
+func readOne(path string) (*Table, error) {
+	s, err := readSheet(path)
+	if err != nil {
+		return nil, err
+	}
+	id, seed := s.id(), slices.Index(s.header, "seed")
+	average := slices.Index(s.header, "valid_avg")
+	t := &Table{}
+	var domains, metrics []int
+	for c, name := range s.header {
+		if d, ok := strings.CutPrefix(name, domainPrefix); ok {
+			t.Domains, domains = append(t.Domains, d), append(domains, c)
+		} else if m, ok := strings.CutPrefix(name, metricPrefix); ok {
+			t.Metrics, metrics = append(t.Metrics, m), append(metrics, c)
+		} else if average > 0 && c != id {
+			if c <= average {
+				t.Metrics, metrics = append(t.Metrics, name), append(metrics, c)
+			} else {
+				t.Domains, domains = append(t.Domains, name), append(domains, c)
+			}
+		}
+	}
+	if len(domains) == 0 {
+		return nil, fmt.Errorf("read %s: no column begins with %q and there is no column valid_avg: "+
+			"give mixtures and scores as two files, or see docs/format.md", path, domainPrefix)
+	}
+	for i, row := range s.rows {
+		r := Run{Name: strconv.Itoa(i + 1)}
+		if id >= 0 {
+			r.Name = row[id]
+		}
+		if r.Mixture, err = s.mixture(i, domains); err != nil {
+			return nil, err
+		}
+		if r.Values, err = s.numbers(i, metrics, true); err != nil {
+			return nil, err
+		}
+		if seed >= 0 {
+			if r.Seed, err = strconv.ParseUint(row[seed], 10, 64); err != nil {
+				return nil, fmt.Errorf("read %s: row %d: seed %q is no number", path, i+2, row[seed])
+			}
+		}
+		t.Runs = append(t.Runs, r)
+	}
+	if seed < 0 {
+		t.seeds()
+	}
+	return t, nil
+}
+
+// readPair joins mixtures and scores by the run's id.
+func readPair(mixtures, scores string) (*Table, error) {
+	t, err := readMixtures(mixtures)
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSheet(scores)
+	if err != nil {
+		return nil, err
+	}
+	id := s.id()
+	if id < 0 {
+		return nil, fmt.Errorf("read %s: no column run, run_id, index or model_benchmark_path names the run", scores)
+	}
+	var columns []int
+	for c, name := range s.header {
+		// Of Curator's table, whose mixtures come from the scripts, only the
+		// metrics are taken.
+		if c != id && name != "name" && !slices.Contains(t.Domains, name) {
+			columns, t.Metrics = append(columns, c), append(t.Metrics, strings.TrimPrefix(name, regmixMetric))
+		}
+	}
+	row := map[string]int{}
+	for i, r := range s.rows {
+		name := runName(s.header[id], r[id])
+		if first, twice := row[name]; twice {
+			return nil, fmt.Errorf("read %s: rows %d and %d are both run %s", scores, first+2, i+2, name)
+		}
+		row[name] = i
+	}
+	for i := range t.Runs {
+		r := &t.Runs[i]
+		at, ok := row[r.Name]
+		if !ok {
+			return nil, fmt.Errorf("run %s is in %s but not in %s", r.Name, mixtures, scores)
+		}
+		if r.Values, err = s.numbers(at, columns, true); err != nil {
+			return nil, err
+		}
+		delete(row, r.Name)
+	}
+	for _, r := range s.rows {
+		name := runName(s.header[id], r[id])
+		if _, left := row[name]; left {
+			return nil, fmt.Errorf("run %s is in %s but not in %s", name, scores, mixtures)
+		}
+	}
+	t.seeds()
+	return t, nil
+}
+
+// runName is the id of a run in a cell: of a path, its last part.
+func runName(column, cell string) string {
+	if column == "model_benchmark_path" {
+		return filepath.Base(cell)
+	}
+	return strings.TrimSpace(cell)
+}
+
+// readMixtures reads a CSV file of mixtures or a folder of Curator's scripts.
+func readMixtures(path string) (*Table, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return readScripts(path)
+	}
+	s, err := readSheet(path)
+	if err != nil {
+		return nil, err
+	}
+	id := s.id()
+	if id < 0 {
+		return nil, fmt.Errorf("read %s: no column run, run_id or index names the run", path)
+	}
+	t := &Table{}
+	var columns []int
+	for c, name := range s.header {
+		if c != id && name != "name" {
+			columns, t.Domains = append(columns, c), append(t.Domains, strings.TrimPrefix(name, regmixDomain))
+		}
+	}
+	seen := map[string]int{}
+	for i, row := range s.rows {
+		m, err := s.mixture(i, columns)
+		if err != nil {
+			return nil, err
+		}
+		name := runName(s.header[id], row[id])
+		if first, twice := seen[name]; twice {
+			return nil, fmt.Errorf("read %s: rows %d and %d are both run %s", path, first, i+2, name)
+		}
+		seen[name] = i + 2
+		t.Runs = append(t.Runs, Run{Name: name, Mixture: m})
+	}
+	return t, nil
+}
