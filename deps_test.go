@@ -53,6 +53,7 @@ var policy = []struct {
 		"github.com/goccy/go-yaml golang.org/x/sys"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
+	{"bench/cluster", "cluster vec", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"cmd/climb", ". corpus demo report task", "github.com/spf13/cobra golang.org/x/term"},
 }

@@ -262,3 +262,60 @@ func FuzzNPY(f *testing.F) {
 		}
 	})
 }
+
+// TestNPYRows reads across the ends of files, some of them empty.
+func TestNPYRows(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	row := 0
+	for i, rows := range []int{3, 0, 1, 5, 0} {
+		path := filepath.Join(dir, fmt.Sprintf("%d.npy", i))
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := NewNPYWriter(f, []string{"<f2", "<f4"}[i%2], 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rows {
+			if err := w.WriteFloats([]float32{float32(row), -float32(row)}); err != nil {
+				t.Fatal(err)
+			}
+			row++
+		}
+		if err := errors.Join(w.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	r, err := OpenNPYRows(paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Len() != 9 || r.Dim() != 2 {
+		t.Fatalf("%d rows of %d", r.Len(), r.Dim())
+	}
+	for at := range 9 {
+		for n := 1; at+n <= 9; n++ {
+			x := make([]float32, 2*n)
+			if err := r.Read(x, at); err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				if want := float32(at + i); x[2*i] != want || x[2*i+1] != -want {
+					t.Fatalf("row %d of %d from %d: %v", i, n, at, x[2*i:2*i+2])
+				}
+			}
+		}
+	}
+	if err := r.Read(make([]float32, 4), 8); err == nil {
+		t.Error("more rows than there are are read")
+	}
+	if err := os.Remove(paths[3]); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Read(make([]float32, 2), 8); err == nil {
+		t.Error("a file that is gone is read")
+	}
+}
