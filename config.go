@@ -57,6 +57,7 @@ type EmbedConfig struct {
 type ClusterConfig struct {
 	Method string         `json:"method" default:"kmeans" choices:"kmeans" doc:"clusterer"`
 	Sample int            `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
+	Refine int            `json:"refine" min:"0" doc:"k-means iterations over all vectors after the fit on the sample"`
 	KMeans cluster.KMeans `json:"kmeans"`
 }
 

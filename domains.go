@@ -65,7 +65,7 @@ type domainsOptions struct {
 
 // domainsStage prunes clusters, merges the rest into domains and names them.
 var domainsStage = &stage{
-	name: "domains", title: "prune and merge clusters", format: 1, inputs: []string{"corpus", "rows", "centroids", "cluster", "label"},
+	name: "domains", title: "prune and merge clusters", format: 1, inputs: []string{"corpus", "rows", "refine", "cluster", "label"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
 		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters}, c.Label}, nil
@@ -93,7 +93,7 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err != nil {
 		return err
 	}
-	cents, err := readCentroids(p.Input("centroids"))
+	cents, err := readCentroids(p.Input("refine"))
 	if err != nil {
 		return err
 	}

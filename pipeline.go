@@ -48,7 +48,7 @@ type stage struct {
 var stages = []*stage{
 	corpusStage, signaturesStage, bucketsStage, rowsStage,
 	vectorizerStage, embedStage,
-	centroidsStage, clusterStage,
+	centroidsStage, refineStage, clusterStage,
 	labelStage,
 	domainsStage, assignStage,
 	holdoutStage,

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/task"
@@ -250,16 +249,10 @@ func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 // clusterStage writes the cluster of every document, part-NNNNN.npy, int32,
 // and its squared distance from the centroid, part-NNNNN.dist.npy, float32.
 var clusterStage = &stage{
-	name: "cluster", title: "assign every document", format: 1, inputs: []string{"corpus", "rows", "embed", "centroids"},
+	name: "cluster", title: "assign every document", format: 1, inputs: []string{"corpus", "rows", "embed", "refine"},
 	options: func(r *Run) (any, error) { return r.Config.Cluster.Method, nil },
 	tasks:   perShard,
 	run:     clusterShard,
-}
-
-// readCentroids loads the output of the centroids stage.
-func readCentroids(dir string) (*cluster.Centroids, error) {
-	x, h, err := readNPY(filepath.Join(dir, "centroids.npy"))
-	return &cluster.Centroids{K: h.Rows, D: h.Cols, X: x}, err
 }
 
 // readNPY loads a whole float matrix.
@@ -311,7 +304,7 @@ func writeInts(a *task.Attempt, name, dtype string, x []int32) error {
 }
 
 func clusterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	c, err := cached(p.Input("centroids"), readCentroids)
+	c, err := cached(p.Input("refine"), readCentroids)
 	if err != nil {
 		return err
 	}

@@ -23,9 +23,9 @@ type Tally struct {
 // distance from the nearest centroid, so that it is likely far, and the rows
 // are spread out: those of least key (Efraimidis, Spirakis 2006).
 type Far struct {
-	Key      float64 // exponentially distributed with rate Distance
-	Distance float32 // squared
-	X        []float32
+	Key      float64   `json:"key"`      // exponentially distributed with rate Distance
+	Distance float32   `json:"distance"` // squared
+	X        []float32 `json:"x"`
 }
 
 // farRows is how many empty clusters can be given a row in one round.

@@ -126,7 +126,7 @@ func writeFile(t *testing.T, path string, data []byte) {
 const small = `out: run
 corpus: {inputs: [text], shard_bytes: 20000}
 embed: {lexical: {dim: 16}}
-cluster: {kmeans: {k: 8}}
+cluster: {kmeans: {k: 8}, refine: 1}
 prune: {clusters: {quality: 0.01, symbols: 0.01, boilerplate: 0.01, advert: 0.01}}
 domains: {ward: {count: 4}}
 tokens: {bpe: {vocab: 400}}
@@ -424,7 +424,7 @@ func TestChangedOptionRedoesItsStages(t *testing.T) {
 				again = append(again, e.Stage)
 			}
 		}
-		all := []string{"corpus", "rows", "vectorizer", "embed", "centroids", "cluster", "label", "domains", "assign", "vocab", "encode", "tokens", "search", "confirm", "draw", "scatter", "dataset"}
+		all := []string{"corpus", "rows", "vectorizer", "embed", "centroids", "refine", "cluster", "label", "domains", "assign", "vocab", "encode", "tokens", "search", "confirm", "draw", "scatter", "dataset"}
 		if want := all[slices.Index(all, c.first):]; !slices.Equal(again, want) {
 			t.Errorf("%s: redone %v, want %v", c.to, again, want)
 		}

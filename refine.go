@@ -1,0 +1,224 @@
+package climb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/vec"
+)
+
+type refineOptions struct {
+	Rounds    int  `json:"rounds"`
+	Spherical bool `json:"spherical"`
+}
+
+// refineStage does k-means iterations over all vectors, from the centroids that
+// were fitted on a sample: centroids.npy. Each is a plan of its own,
+// round-NN.plan.json, with one task a shard that adds up its rows by cluster
+// (the map step); centroids-NN.npy is made of them (the reduce step).
+var refineStage = &stage{
+	name: "refine", title: "refine the clusters", format: 1, inputs: []string{"rows", "embed", "centroids"},
+	options: func(r *Run) (any, error) {
+		return refineOptions{r.Config.Cluster.Refine, r.Config.Cluster.KMeans.Spherical}, nil
+	},
+	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
+	run:   tallyShard,
+	drive: driveRefine,
+}
+
+// A tallySpec is a task of a round: a shard and the centroids it is held against.
+type tallySpec struct {
+	Shard     int    `json:"shard"`
+	Centroids string `json:"centroids"` // below the run directory
+	Round     string `json:"round"`
+}
+
+func (t tallySpec) file(ext string) string { return t.Round + "/" + part(t.Shard, ext) }
+
+// A refined is the output of the refine stage, refine.json.
+type refined struct {
+	Inertia []float64 `json:"inertia"` // mean squared distance to the nearest centroid, before each round
+}
+
+func driveRefine(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, err error) {
+	if _, err := os.Stat(p.Path("refine.json")); err == nil {
+		return false, nil
+	}
+	var o refineOptions
+	if err := p.Option(&o); err != nil {
+		return false, err
+	}
+	c, err := readCentroids(p.Input("centroids"))
+	if err != nil {
+		return false, err
+	}
+	from, out := filepath.Join(filepath.Base(p.Input("centroids")), "centroids.npy"), refined{Inertia: []float64{}}
+	for round := range o.Rounds {
+		name := fmt.Sprintf("round-%02d", round+1)
+		e.Title = fmt.Sprintf("refine the clusters, round %d of %d", round+1, o.Rounds)
+		t, err := r.runTally(ctx, p, name, from, e)
+		if err != nil {
+			return true, err
+		}
+		c.Move(t, o.Spherical)
+		var rows int64
+		for _, n := range t.Count {
+			rows += n
+		}
+		out.Inertia = append(out.Inertia, t.Inertia/float64(max(1, rows)))
+		file := fmt.Sprintf("centroids-%02d.npy", round+1)
+		if err := saveCentroids(p.Path(file), c); err != nil {
+			return true, err
+		}
+		from = filepath.Join(filepath.Base(p.Dir()), file)
+	}
+	if err := saveCentroids(p.Path("centroids.npy"), c); err != nil {
+		return true, err
+	}
+	return o.Rounds > 0, writeAtomic(p.Path("refine.json"), append(marshal(out), '\n'))
+}
+
+// runTally runs a round, or what is missing of it, and adds up its tasks in
+// their order.
+func (r *Run) runTally(ctx context.Context, p *task.Plan, name, from string, e Event) (*cluster.Tally, error) {
+	plan, err := task.Load(p.Path(name + ".plan.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		plan = &task.Plan{Kind: p.Kind, Format: p.Format, Name: name, Options: p.Options, Inputs: p.Inputs}
+		for shard := range r.shards {
+			plan.Tasks = append(plan.Tasks, json.RawMessage(marshal(tallySpec{shard, filepath.ToSlash(from), name})))
+		}
+		err = plan.Save(p.Dir())
+	}
+	if err != nil {
+		return nil, err
+	}
+	missing, err := plan.Missing()
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		if err := r.runPlan(ctx, plan, tallyShard, e); err != nil {
+			return nil, err
+		}
+	}
+	var sum *cluster.Tally
+	for n := range plan.Tasks {
+		t, err := readTally(plan, n)
+		if err != nil {
+			return nil, err
+		}
+		if sum == nil {
+			sum = t
+		} else {
+			sum.Add(t)
+		}
+	}
+	return sum, nil
+}
+
+// A tallyFile is part-NNNNN.json of a round; part-NNNNN.npy beside it holds the
+// mean of each cluster's rows.
+type tallyFile struct {
+	Inertia float64       `json:"inertia"`
+	Count   []int64       `json:"count"`
+	Far     []cluster.Far `json:"far"`
+}
+
+func tallyShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var spec tallySpec
+	if err := p.Task(n, &spec); err != nil {
+		return err
+	}
+	c, err := cached(filepath.Join(p.Dir(), "..", filepath.FromSlash(spec.Centroids)), loadCentroids)
+	if err != nil {
+		return err
+	}
+	rows, err := vec.OpenNPYRows(filepath.Join(p.Input("embed"), part(spec.Shard, "npy")))
+	if err != nil {
+		return err
+	}
+	t, err := c.Tally(ctx, rows, 0, rows.Len(), 1)
+	if err != nil {
+		return err
+	}
+	mean := make([]float32, len(t.Sum))
+	for i, s := range t.Sum {
+		mean[i] = float32(s / float64(max(1, t.Count[i/t.D])))
+	}
+	if err := writeNPY(a, spec.file("npy"), "<f4", t.D, mean); err != nil {
+		return err
+	}
+	return a.WriteJSON(spec.file("json"), tallyFile{t.Inertia, t.Count, t.Far})
+}
+
+func readTally(p *task.Plan, n int) (*cluster.Tally, error) {
+	var spec tallySpec
+	if err := p.Task(n, &spec); err != nil {
+		return nil, err
+	}
+	var f tallyFile
+	if err := readJSON(p.Path(filepath.FromSlash(spec.file("json"))), &f); err != nil {
+		return nil, err
+	}
+	mean, h, err := readNPY(p.Path(filepath.FromSlash(spec.file("npy"))))
+	if err != nil {
+		return nil, err
+	}
+	if h.Rows != len(f.Count) {
+		return nil, fmt.Errorf("%s: counts of %d clusters and means of %d", spec.file("json"), len(f.Count), h.Rows)
+	}
+	t := &cluster.Tally{K: h.Rows, D: h.Cols, Sum: make([]float64, len(mean)), Count: f.Count, Inertia: f.Inertia, Far: f.Far}
+	for i, v := range mean {
+		t.Sum[i] = float64(v) * float64(f.Count[i/h.Cols])
+	}
+	return t, nil
+}
+
+// readCentroids loads the clusters from the output of a stage.
+func readCentroids(dir string) (*cluster.Centroids, error) {
+	return loadCentroids(filepath.Join(dir, "centroids.npy"))
+}
+
+func loadCentroids(path string) (*cluster.Centroids, error) {
+	x, h, err := readNPY(path)
+	return &cluster.Centroids{K: h.Rows, D: h.Cols, X: x}, err
+}
+
+// saveCentroids writes them in one step.
+func saveCentroids(path string, c *cluster.Centroids) error {
+	b := &memoryFile{}
+	w, err := vec.NewNPYWriter(b, "<f4", c.D)
+	if err == nil {
+		err = errors.Join(w.WriteFloats(c.X), w.Close())
+	}
+	if err != nil {
+		return err
+	}
+	return writeAtomic(path, b.data)
+}
+
+// A memoryFile is a file in memory.
+type memoryFile struct {
+	data []byte
+	at   int64
+}
+
+func (m *memoryFile) Write(p []byte) (int, error) {
+	if grow := m.at + int64(len(p)) - int64(len(m.data)); grow > 0 {
+		m.data = append(m.data, make([]byte, grow)...)
+	}
+	m.at += int64(copy(m.data[m.at:], p))
+	return len(p), nil
+}
+
+func (m *memoryFile) Seek(offset int64, whence int) (int64, error) {
+	m.at = offset + map[int]int64{io.SeekStart: 0, io.SeekCurrent: m.at, io.SeekEnd: int64(len(m.data))}[whence]
+	return m.at, nil
+}
