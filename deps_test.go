@@ -44,8 +44,9 @@ var policy = []struct {
 	{"lm/optim", "vec", ""},
 	{"train", "corpus eval lm lm/optim mix token", ""},
 	{"predict", "mix", "gonum.org/v1/gonum"},
-	{"search", "mix predict", ""},
+	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "mix search", ""},
+	{"simulate", "mix search", ""},
 	{"export", "corpus mix token", "github.com/klauspost/compress"},
 	{"report", "search task", ""},
 
@@ -55,7 +56,8 @@ var policy = []struct {
 	{"examples/trainer", "train", ""},
 	{"bench/cluster", "cluster vec", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
-	{"cmd/climb", ". corpus demo report task", "github.com/spf13/cobra golang.org/x/term"},
+	{"bench/search", "predict search simulate", ""},
+	{"cmd/climb", ". corpus demo report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 
 // TestImports parses in this process: a test that asked the go command would

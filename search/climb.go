@@ -40,7 +40,7 @@ func (c Climb) Propose(ctx context.Context, p Problem, history []Trial, n int) (
 	if err := prepare("climb", &c, p); err != nil {
 		return nil, err
 	}
-	k, runs := newPicker(history), Measured(history)
+	k, runs := newPicker(history), Measured(p.Rescore(history))
 	if len(runs) == 0 && len(history) > 0 {
 		return nil, noScores(history)
 	}
@@ -77,7 +77,7 @@ func (c Climb) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err := prepare("climb", &c, p); err != nil {
 		return nil, err
 	}
-	switch runs := Measured(history); len(runs) {
+	switch runs := Measured(p.Rescore(history)); len(runs) {
 	case 0:
 		return nil, noScores(history)
 	case 1:
@@ -142,15 +142,16 @@ func (c Climb) ranked(ctx context.Context, p Problem, runs []Trial) ([]mix.Mixtu
 	if err != nil {
 		return nil, err
 	}
-	return rank(ctx, f, all)
+	return rank(ctx, p, f, all)
 }
 
-// rank returns the mixtures in the order of their predictions, highest first.
-func rank(ctx context.Context, f predict.Predictor, all []mix.Mixture) ([]mix.Mixture, error) {
+// rank returns the mixtures in the order of their predictions less the
+// problem's penalty, highest first.
+func rank(ctx context.Context, p Problem, f predict.Predictor, all []mix.Mixture) ([]mix.Mixture, error) {
 	score, order := make([]float64, len(all)), make([]int, len(all))
 	err := chunks(ctx, len(all), func(_, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			score[i], order[i] = f.Predict(all[i]), i
+			score[i], order[i] = f.Predict(all[i])-p.penalty(all[i]), i
 		}
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ func (r Random) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err := prepare("random", &r, p); err != nil {
 		return nil, err
 	}
-	top := TopMeasured(history, 1)
+	top := TopMeasured(p.Rescore(history), 1)
 	if len(top) == 0 {
 		return nil, noScores(history)
 	}

@@ -42,7 +42,7 @@ func (r RegMix) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err := prepare("regmix", &r, p); err != nil {
 		return nil, err
 	}
-	runs := Measured(history)
+	runs := Measured(p.Rescore(history))
 	switch len(runs) {
 	case 0:
 		return nil, noScores(history)
@@ -58,7 +58,7 @@ func (r RegMix) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err = rank(ctx, f, all)
+	all, err = rank(ctx, p, f, all)
 	if err != nil {
 		return nil, err
 	}

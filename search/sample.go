@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -107,8 +108,12 @@ func within(limits mix.Bounds, m mix.Mixture) mix.Mixture {
 const drawChunk = 1024
 
 // draws calls draw n times on all cores and returns what is not nil, in an
-// order that does not depend on the number of cores.
+// order that does not depend on the number of cores. With a pool it returns
+// all of that.
 func draws(ctx context.Context, p Problem, n int, draw func(*rand.Rand) mix.Mixture) ([]mix.Mixture, error) {
+	if len(p.Pool) > 0 {
+		return slices.Clone(p.Pool), ctx.Err()
+	}
 	all := make([]mix.Mixture, n)
 	err := chunks(ctx, n, func(chunk, lo, hi int) {
 		rng := p.rng(streamCandidates, chunk)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/option"
@@ -20,10 +21,15 @@ type Trial struct {
 	Seed    uint64             `json:"seed"`             // of the run; one mixture may be run with several
 	Round   int                `json:"round"`            // 0-based; -1 for runs from elsewhere
 	Score   float64            `json:"score"`            // higher is better
-	Scores  map[string]float64 `json:"scores,omitempty"` // by metric
+	Scores  map[string]float64 `json:"scores,omitempty"` // by metric, as usually written
 	Failed  string             `json:"failed,omitempty"` // why there is no score; "" if there is one
 	Tokens  []int64            `json:"tokens,omitempty"` // consumed, by domain
 	Seconds float64            `json:"seconds"`
+	// DomainLoss is the loss on held-out text of each domain, lower is better;
+	// DoReMi needs it. LogProbs are the log-likelihoods, in nats, of the items
+	// of the target; MixMin uses them.
+	DomainLoss []float64 `json:"domain_loss,omitempty"`
+	LogProbs   []float64 `json:"log_probs,omitempty"`
 }
 
 // A Problem is what a search is about.
@@ -33,6 +39,22 @@ type Problem struct {
 	Bounds  mix.Bounds  `json:"bounds"` // every proposal and every answer keeps them
 	Rounds  []int       `json:"rounds"` // mixtures to measure, round by round
 	Seed    uint64      `json:"seed"`
+	// Tasks are the parts of the score, if it has any that are to be looked at
+	// one by one; Combine says how they make one score: "mean" (also ""), the
+	// weighted mean, or "worst", the least of the tasks, each less its mean and
+	// in units of its standard deviation over the history.
+	Tasks   []Task `json:"tasks,omitempty"`
+	Combine string `json:"combine,omitempty"`
+	// KL is taken off the score of a mixture for every nat of its divergence
+	// from the prior, KL(w || prior), where a strategy weighs mixtures by
+	// their predicted score.
+	KL float64 `json:"kl,omitempty"`
+	// Groups are lists of domains that keep the proportions of the prior among
+	// each other; see Grouped.
+	Groups [][]int `json:"groups,omitempty"`
+	// Pool, if it is not empty, holds the only mixtures that can be measured;
+	// see Pooled.
+	Pool []mix.Mixture `json:"pool,omitempty"`
 }
 
 // A Strategy proposes mixtures and names the winner. Both methods are pure in
@@ -69,17 +91,31 @@ type Evaluator func(ctx context.Context, mixtures []mix.Mixture, round int) ([]T
 
 // Options hold the settings of every strategy, one section each.
 type Options struct {
-	Climb  Climb  `json:"climb" doc:"CLIMB's iterative search"`
-	RegMix RegMix `json:"regmix" doc:"one-shot regression"`
-	Random Random `json:"random" doc:"best of random mixtures"`
+	Climb     Climb  `json:"climb" doc:"CLIMB's iterative search"`
+	ClimbAuto Auto   `json:"climb_auto" doc:"CLIMB's loop with uncertainty"`
+	RegMix    RegMix `json:"regmix" doc:"one-shot regression"`
+	Bayes     Bayes  `json:"bayes" doc:"Bayesian optimisation"`
+	Olmix     Olmix  `json:"olmix" doc:"a law for each task and its exact optimum"`
+	MixMin    MixMin `json:"mixmin" doc:"a model for each domain"`
+	DoReMi    DoReMi `json:"doremi" doc:"excess loss over a reference model"`
+	Random    Random `json:"random" doc:"best of random mixtures"`
 }
 
 // Methods lists the strategies.
 var Methods = []option.Method{
 	{Name: "climb", Summary: "Rounds of proxies, each drawn from the best candidates of a predictor fitted to all earlier ones.",
 		Paper: "Diao et al., 2025, arXiv 2504.13161", Options: Climb{}},
+	{Name: "climb-auto", Summary: "CLIMB's loop with a space-filling start, batches chosen by uncertainty, and a measured answer.", Options: Auto{}},
 	{Name: "regmix", Summary: "One round of random mixtures, then the mean of the best simulated ones.",
 		Paper: "Liu et al., 2024, arXiv 2407.01492", Options: RegMix{}},
+	{Name: "bayes", Summary: "Batches by Thompson sampling or expected improvement from a Gaussian process.",
+		Paper: "Kandasamy et al., 2018, arXiv 1705.09236", Options: Bayes{}},
+	{Name: "olmix", Summary: "One round of random mixtures, a log-linear law for each task, and the exact optimum of their sum.",
+		Paper: "Chen et al., 2026, arXiv 2602.12237", Options: Olmix{}},
+	{Name: "mixmin", Summary: "A model for each domain; the mixture whose mixture of models likes the target best.",
+		Paper: "Thudi et al., 2025, arXiv 2502.10510", Options: MixMin{}},
+	{Name: "doremi", Summary: "Weights go to the domains with the most excess loss over a reference model, run by run.",
+		Paper: "Xie et al., 2023, arXiv 2305.10429", Options: DoReMi{}},
 	{Name: "random", Summary: "One round of random mixtures, then the best measured one.", Options: Random{}},
 	{Name: "uniform", Summary: "The same share for every domain.", Options: Uniform{}},
 	{Name: "natural", Summary: "The shares that the domains have in the corpus.", Options: Natural{}},
@@ -87,19 +123,16 @@ var Methods = []option.Method{
 
 // New returns a strategy by its name in Methods.
 func New(name string, o Options) (Strategy, error) {
-	switch name {
-	case "climb":
-		return o.Climb, nil
-	case "regmix":
-		return o.RegMix, nil
-	case "random":
-		return o.Random, nil
-	case "uniform":
-		return Uniform{}, nil
-	case "natural":
-		return Natural{}, nil
+	all := map[string]Strategy{"climb": o.Climb, "climb-auto": o.ClimbAuto, "regmix": o.RegMix, "bayes": o.Bayes, "olmix": o.Olmix,
+		"mixmin": o.MixMin, "doremi": o.DoReMi, "random": o.Random, "uniform": Uniform{}, "natural": Natural{}}
+	if s, ok := all[name]; ok {
+		return s, nil
 	}
-	return nil, fmt.Errorf("unknown strategy %q: see search.Methods (climb, regmix, random, uniform, natural)", name)
+	var names []string
+	for _, m := range Methods {
+		names = append(names, m.Name)
+	}
+	return nil, fmt.Errorf("unknown strategy %q: see search.Methods (%s)", name, strings.Join(names, ", "))
 }
 
 // Check reports what makes p unsolvable: no domains, a prior that does not
@@ -113,6 +146,9 @@ func (p Problem) Check() error {
 	}
 	if err := p.Prior.Check(); err != nil {
 		return fmt.Errorf("prior: %w", err)
+	}
+	if err := p.checkTasks(); err != nil {
+		return err
 	}
 	if err := p.Bounds.Feasible(len(p.Domains)); err != nil {
 		return err

@@ -96,6 +96,9 @@ func (w world) eval(failEvery int) Evaluator {
 			h := fnv.New64a()
 			h.Write([]byte(m.Hash()))
 			t := Trial{Mixture: m, Score: w.score(m) + w.noise*rand.New(rand.NewPCG(h.Sum64(), 0)).NormFloat64()}
+			for _, v := range m {
+				t.DomainLoss = append(t.DomainLoss, 3-math.Sqrt(v))
+			}
 			if failEvery > 0 && h.Sum64()%uint64(failEvery) == 0 {
 				t.Failed, t.Score = "loss is not finite", math.NaN()
 			}

@@ -1,0 +1,143 @@
+package search
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/climb-go/climb/mix"
+)
+
+// A candidate is a mixture with its value and its number among the draws.
+type candidate struct {
+	mixture mix.Mixture
+	value   float64
+	number  int
+}
+
+// better orders candidates by falling value, ties by number.
+func better(a, b candidate) int {
+	return cmp.Or(cmp.Compare(b.value, a.value), cmp.Compare(a.number, b.number))
+}
+
+// screen draws n candidates on all cores and returns the best keep of them,
+// best first. Memory depends on keep, not on n.
+func screen(ctx context.Context, p Problem, n, keep int, draw func(*rand.Rand) mix.Mixture, value func(mix.Mixture) float64) ([]mix.Mixture, error) {
+	var mu sync.Mutex
+	var top []candidate
+	err := chunks(ctx, n, func(chunk, lo, hi int) {
+		rng, part := p.rng(streamCandidates, chunk), make([]candidate, 0, hi-lo)
+		for i := lo; i < hi; i++ {
+			m := draw(rng)
+			part = append(part, candidate{m, value(m), i})
+		}
+		slices.SortFunc(part, better)
+		mu.Lock()
+		defer mu.Unlock()
+		top = append(top, part[:min(keep, len(part))]...)
+		if len(top) > 4*keep {
+			slices.SortFunc(top, better)
+			top = slices.Clone(top[:keep])
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(top, better)
+	out := make([]mix.Mixture, min(keep, len(top)))
+	for i := range out {
+		out[i] = top[i].mixture
+	}
+	return out, nil
+}
+
+// anywhere returns a sampler of the bounded simplex for candidates: Dirichlet
+// draws around the prior and around the uniform mixture, at strengths from
+// sparse to concentrated, and draws around the centres, if there are any.
+func (p Problem) anywhere(centres []mix.Mixture) func(*rand.Rand) mix.Mixture {
+	limits, m := p.limits(), float64(len(p.Prior))
+	even := make([]float64, len(p.Prior))
+	for d, share := range p.Prior {
+		if share > 0 {
+			even[d] = 1 / m
+		}
+	}
+	return func(rng *rand.Rand) mix.Mixture {
+		if len(p.Pool) > 0 {
+			return p.Pool[rng.IntN(len(p.Pool))]
+		}
+		centre, strength := []float64(p.Prior), m*math.Pow(4, 2*rng.Float64()-1)
+		switch pick := rng.IntN(4); {
+		case pick == 0:
+			centre = even
+		case pick > 1 && len(centres) > 0:
+			c := centres[rng.IntN(len(centres))]
+			centre, strength = make([]float64, len(p.Prior)), m*math.Pow(10, 2*rng.Float64())
+			for d := range centre {
+				centre[d] = 0.95*c[d] + 0.05*p.Prior[d]
+			}
+		}
+		alpha := make([]float64, len(centre))
+		for d, v := range centre {
+			alpha[d] = strength * v
+		}
+		return within(limits, mix.Dirichlet(rng, alpha))
+	}
+}
+
+// improve climbs from the list to mixtures of higher value: in every
+// generation each of them moves part of its tokens from one domain to another,
+// or part of the way to another mixture of the list, and the best len(list)
+// stay. The moves shrink from generation to generation.
+func improve(p Problem, rng *rand.Rand, list []mix.Mixture, generations int, value func(mix.Mixture) float64) []mix.Mixture {
+	if len(p.Pool) > 0 || len(p.Prior) < 2 {
+		return list
+	}
+	limits, size := p.limits(), len(list)
+	all := make([]candidate, 0, 2*size)
+	for i, m := range list {
+		all = append(all, candidate{m, value(m), i})
+	}
+	for g := range generations {
+		reach := math.Pow(0.7, float64(g))
+		for i := range size {
+			m := moved(rng, all[i].mixture, all[rng.IntN(size)].mixture, reach, limits)
+			all = append(all, candidate{m, value(m), len(all)})
+		}
+		slices.SortStableFunc(all, better)
+		all = slices.Clone(all[:size])
+		for i := range all {
+			all[i].number = i
+		}
+	}
+	out := make([]mix.Mixture, size)
+	for i, c := range all {
+		out[i] = c.mixture
+	}
+	return out
+}
+
+// moved is a step of improve.
+func moved(rng *rand.Rand, m, other mix.Mixture, reach float64, limits mix.Bounds) mix.Mixture {
+	out := slices.Clone(m)
+	if rng.IntN(3) == 0 {
+		t := rng.Float64()*2 - 0.5 // also beyond the other one, and away from it
+		for d := range out {
+			out[d] += reach * t * (other[d] - m[d])
+		}
+		return limits.Project(out)
+	}
+	for range 1 + rng.IntN(3) {
+		from, to := rng.IntN(len(m)), rng.IntN(len(m))
+		amount := out[from]
+		if rng.IntN(3) > 0 {
+			amount *= rng.Float64() * reach
+		}
+		out[from] -= amount
+		out[to] += amount
+	}
+	return limits.Project(out)
+}

@@ -1,0 +1,183 @@
+package search
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/predict"
+)
+
+// A surrogate stands for the proxies: what a mixture would score, and how sure
+// that is. The mean comes from one predictor a task, combined as the problem
+// says, or from the process alone; the uncertainty always from the process, a
+// Gaussian process on the combined score.
+type surrogate struct {
+	p       Problem
+	process *process
+	tasks   []predict.Predictor // nil: the process has the mean
+	combine combiner
+}
+
+// newSurrogate fits the process to all runs of the history that have a score,
+// and the named predictor, if there is a name, to each task of the problem.
+func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*surrogate, error) {
+	runs := scored(p.Rescore(history))
+	s := &surrogate{p: p}
+	x, y := make([][]float64, len(runs)), make([]float64, len(runs))
+	for i, r := range runs {
+		x[i], y[i] = r.Mixture, r.Score
+	}
+	var err error
+	if s.process, err = newProcess(x, y); err != nil || name == "" {
+		return s, err
+	}
+	if _, ok := p.values(runs[0]); !ok {
+		f, err := fitTo(name, o, x, y)
+		s.tasks = []predict.Predictor{f}
+		return s, err
+	}
+	var rows [][]float64
+	for _, r := range runs {
+		row, _ := p.values(r) // scored: it has them all
+		rows = append(rows, row)
+	}
+	s.combine = p.combiner(rows)
+	for k := range p.Tasks {
+		for i := range rows {
+			y[i] = rows[i][k]
+		}
+		f, err := fitTo(name, o, x, y)
+		if err != nil {
+			return nil, fmt.Errorf("task %s: %w", p.Tasks[k].Name, err)
+		}
+		s.tasks = append(s.tasks, f)
+	}
+	return s, nil
+}
+
+// fitTo returns the named predictor fitted to x and y.
+func fitTo(name string, o predict.Options, x [][]float64, y []float64) (predict.Predictor, error) {
+	f, err := predict.New(name, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Fit(x, y); err != nil {
+		return nil, fmt.Errorf("fit %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// scored returns the runs that have a score, in an order that does not depend
+// on that of the history.
+func scored(history []Trial) []Trial {
+	runs := slices.DeleteFunc(slices.Clone(history), func(t Trial) bool { return t.Failed != "" })
+	slices.SortStableFunc(runs, func(a, b Trial) int {
+		return cmp.Or(cmp.Compare(a.Mixture.Hash(), b.Mixture.Hash()), cmp.Compare(a.Seed, b.Seed), cmp.Compare(a.Score, b.Score))
+	})
+	return runs
+}
+
+// mean is the expected score of m, less the penalty for leaving the prior.
+func (s *surrogate) mean(m mix.Mixture) float64 {
+	switch {
+	case len(s.tasks) == 0:
+		return s.process.predict(m) - s.p.penalty(m)
+	case len(s.combine.tasks) == 0:
+		return s.tasks[0].Predict(m) - s.p.penalty(m)
+	}
+	values := make([]float64, len(s.tasks))
+	for k, f := range s.tasks {
+		values[k] = f.Predict(m)
+	}
+	return s.combine.score(values) - s.p.penalty(m)
+}
+
+// quick is the process's own mean, which is cheap.
+func (s *surrogate) quick(m mix.Mixture) float64 { return s.process.predict(m) - s.p.penalty(m) }
+
+// A field is the joint uncertainty of a list of mixtures.
+type field struct {
+	mean []float64
+	cov  *mat.SymDense
+}
+
+func (s *surrogate) field(list []mix.Mixture) *field {
+	f := &field{make([]float64, len(list)), s.process.covariances(list)}
+	for i, m := range list {
+		f.mean[i] = s.mean(m)
+	}
+	return f
+}
+
+// draw returns one sample of the scores of the list for each of n draws.
+func (f *field) draw(rng *rand.Rand, n int) ([][]float64, error) {
+	size := len(f.mean)
+	top := 0.0
+	for i := range size {
+		top = max(top, f.cov.At(i, i))
+	}
+	var chol mat.Cholesky
+	jitter := 1e-10 * top
+	for {
+		a := mat.NewSymDense(size, nil)
+		a.CopySym(f.cov)
+		for i := range size {
+			a.SetSym(i, i, a.At(i, i)+jitter+math.SmallestNonzeroFloat64)
+		}
+		if top == 0 || chol.Factorize(a) {
+			break
+		}
+		if jitter *= 10; jitter > top {
+			return nil, fmt.Errorf("covariance of %d mixtures is not positive definite", size)
+		}
+	}
+	out, z := make([][]float64, n), mat.NewVecDense(size, nil)
+	var lower mat.TriDense
+	if top > 0 {
+		chol.LTo(&lower)
+	}
+	for k := range out {
+		for i := range size {
+			z.SetVec(i, rng.NormFloat64())
+		}
+		out[k] = slices.Clone(f.mean)
+		if top > 0 {
+			var step mat.VecDense
+			step.MulVec(&lower, z)
+			for i := range size {
+				out[k][i] += step.AtVec(i)
+			}
+		}
+	}
+	return out, nil
+}
+
+// expectedGain is E max(0, v - best) for v with this mean and deviation
+// (Jones, Schonlau and Welch, 1998, eq. 15).
+func expectedGain(mean, std, best float64) float64 {
+	if std <= 0 {
+		return max(0, mean-best)
+	}
+	z := (mean - best) / std
+	return (mean-best)*(0.5*math.Erfc(-z/math.Sqrt2)) + std*math.Exp(-z*z/2)/math.Sqrt(2*math.Pi)
+}
+
+// observe takes the uncertainty away that a run on the i-th of the list with
+// the given noise would take, whatever it scores.
+func (f *field) observe(i int, noise float64) {
+	n := len(f.mean)
+	column, variance := make([]float64, n), f.cov.At(i, i)+noise*noise
+	if variance <= 0 {
+		return
+	}
+	for j := range n {
+		column[j] = f.cov.At(i, j)
+	}
+	f.cov.SymRankOne(f.cov, -1/variance, mat.NewVecDense(n, column))
+}
