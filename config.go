@@ -117,13 +117,35 @@ type TargetConfig struct {
 
 // SearchConfig says how the simplex is searched.
 type SearchConfig struct {
-	Rounds       []int         `json:"rounds" default:"64,32,16" min:"1" doc:"proxy runs in each iteration"`
-	Epochs       float64       `json:"epochs" default:"4" min:"0.01" doc:"times the target run may repeat a domain"`
-	TargetTokens int64         `json:"target_tokens" min:"0" doc:"tokens of the target run, for the epoch cap; 0 = all tokens that are left after pruning"`
-	Strategy     string        `json:"strategy" default:"climb" choices:"climb,regmix,random,uniform,natural" doc:"what proposes the mixtures"`
-	Climb        search.Climb  `json:"climb" doc:"CLIMB's iterations"`
-	RegMix       search.RegMix `json:"regmix" doc:"one round and a regression"`
-	Random       search.Random `json:"random" doc:"best of random mixtures"`
+	Rounds         []int         `json:"rounds" default:"64,32,16" min:"1" doc:"proxy runs in each iteration"`
+	Epochs         float64       `json:"epochs" default:"4" min:"0.01" doc:"times the target run may repeat a domain"`
+	TargetTokens   int64         `json:"target_tokens" min:"0" doc:"tokens of the target run, for the epoch cap; 0 = all tokens that are left after pruning"`
+	Strategy       string        `json:"strategy" default:"climb" choices:"climb,climb-auto,regmix,bayes,olmix,mixmin,doremi,random,uniform,natural" doc:"what proposes the mixtures"`
+	Objective      Objective     `json:"objective" doc:"how the target files make one score"`
+	Domains        SearchDomains `json:"domains" doc:"limits on the shares of domains, by their names"`
+	Reuse          ReuseConfig   `json:"reuse" doc:"what earlier searches have measured"`
+	search.Options `yaml:",inline"`
+}
+
+// Objective says how the terms of the target make one score.
+type Objective struct {
+	Combine string             `json:"combine" default:"mean" choices:"mean,worst" doc:"the weighted mean of the terms, or the worst of them: each less its mean, in units of its standard deviation over the runs"`
+	Floors  map[string]float64 `json:"floors,omitempty" doc:"TASK:METRIC: value that the answer must reach; with bpb, stay below"`
+	KL      float64            `json:"kl" min:"0" doc:"taken off the predicted score of a mixture for every nat of its divergence from the natural one"`
+}
+
+// SearchDomains limits the shares of domains beside the epoch cap.
+type SearchDomains struct {
+	Least map[string]float64 `json:"least,omitempty" doc:"domain: least share"`
+	Most  map[string]float64 `json:"most,omitempty" doc:"domain: largest share; the same as least fixes it"`
+	Keep  [][]string         `json:"keep,omitempty" doc:"lists of domains that keep their natural proportions among each other"`
+}
+
+// ReuseConfig names earlier searches with the same target and proxies.
+type ReuseConfig struct {
+	Files     []string            `json:"files,omitempty" doc:"search.json files; their runs count as knowledge, not as budget"`
+	Split     map[string][]string `json:"split,omitempty" doc:"old domain: the domains that it has become"`
+	Tolerance float64             `json:"tolerance" default:"0.02" min:"0" max:"1" doc:"share of tokens of domains that are gone above which a run is left out"`
 }
 
 // ConfirmConfig says how the answer is checked.
@@ -223,6 +245,9 @@ func (c *Config) Resolve() error {
 	if err := option.Check("", c); err != nil {
 		return &ConfigError{Text: err.Error()}
 	}
+	if c.Search.Strategy == "doremi" && len(c.Target.Validation) > 0 {
+		return &ConfigError{Text: "search.strategy: doremi looks at held-out text of every domain; leave target.validation empty and name your files in target.test"}
+	}
 	if len(c.Corpus.Inputs) == 0 {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
 	}
@@ -244,6 +269,9 @@ func (c *Config) relativeTo(dir string) {
 	}
 	abs(&c.Out)
 	abs(&c.Tokens.Tokenizer)
+	for i := range c.Search.Reuse.Files {
+		abs(&c.Search.Reuse.Files[i])
+	}
 	for i := range c.Corpus.Inputs {
 		abs(&c.Corpus.Inputs[i])
 	}

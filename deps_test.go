@@ -56,7 +56,7 @@ var policy = []struct {
 	{"examples/trainer", "train", ""},
 	{"bench/cluster", "cluster vec", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
-	{"bench/search", "predict search simulate", ""},
+	{"bench/search", "search simulate", ""},
 	{"cmd/climb", ". corpus demo report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 

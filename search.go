@@ -20,17 +20,22 @@ type searchOptions struct {
 	proxyOptions
 	Seed   uint64       `json:"seed"`
 	Search SearchConfig `json:"search"`
+	Past   []string     `json:"past,omitempty"` // SHA-256 of the earlier searches that are reused
 }
 
 // searchStage looks for the best mixture round by round. Each round is a plan
 // of its own, round-NN.plan.json, whose tasks are proxy runs; search.json is
 // the answer.
 var searchStage = &stage{
-	name: "search", title: "search the mixture", format: 1,
+	name: "search", title: "search the mixture", format: 2,
 	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(false)
-		return searchOptions{o, r.Config.Seed, r.Config.Search}, err
+		if err != nil {
+			return nil, err
+		}
+		past, err := r.Config.Search.Reuse.pastFiles()
+		return searchOptions{o, r.Config.Seed, r.Config.Search, past}, err
 	},
 	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
 	run:   runTrial,
@@ -42,14 +47,19 @@ type Search struct {
 	Problem   search.Problem   `json:"problem"`
 	Supply    []int64          `json:"supply"` // tokens by domain
 	Trials    []search.Trial   `json:"trials"`
-	Predicted mix.Mixture      `json:"predicted"` // the predictor's choice, which may be unmeasured
-	Measured  []search.Trial   `json:"measured"`  // best first
-	CV        predict.CVResult `json:"cv"`        // out-of-fold quality of the predictor, in the order of CVTrials
+	Predicted mix.Mixture      `json:"predicted"`        // the predictor's choice, which may be unmeasured
+	Measured  []search.Trial   `json:"measured"`         // best first
+	Pareto    []search.Trial   `json:"pareto,omitempty"` // no other one is as good on every task and better on one
+	CV        predict.CVResult `json:"cv"`               // out-of-fold quality of the predictor, in the order of CVTrials
 	CVTrials  []search.Trial   `json:"cv_trials"`
 }
 
 func (c *SearchConfig) new() (search.Strategy, error) {
-	return search.New(c.Strategy, search.Options{Climb: c.Climb, RegMix: c.RegMix, Random: c.Random})
+	s, err := search.New(c.Strategy, c.Options)
+	if err == nil && len(c.Domains.Keep) > 0 {
+		s = search.Grouped{Strategy: s}
+	}
+	return s, err
 }
 
 // problem is what the search stage solves.
@@ -76,8 +86,13 @@ func (r *Run) problem() (search.Problem, []int64, error) {
 			budget += t
 		}
 	}
-	p.Bounds, err = mix.BoundsFromSupply(tokens, budget, c.Search.Epochs)
-	return p, tokens, err
+	if p.Bounds, err = mix.BoundsFromSupply(tokens, budget, c.Search.Epochs); err != nil {
+		return p, nil, err
+	}
+	if err := c.Search.Domains.apply(&p); err != nil {
+		return p, nil, err
+	}
+	return p, tokens, r.objective(&p)
 }
 
 func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, err error) {
@@ -87,6 +102,10 @@ func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	}
 	out := &Search{}
 	if out.Problem, out.Supply, err = r.problem(); err != nil {
+		return false, err
+	}
+	past, err := r.past(out.Problem)
+	if err != nil {
 		return false, err
 	}
 	rounds := search.Rounds(out.Problem, strategy)
@@ -103,7 +122,7 @@ func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 		}
 		return r.trials(plan)
 	}
-	if out.Trials, err = search.Run(ctx, out.Problem, recorded{strategy, p}, measure, nil, nil); err != nil {
+	if out.Trials, err = search.Run(ctx, out.Problem, recorded{strategy, p}, measure, past, nil); err != nil {
 		return ran, err
 	}
 	if err := out.answer(strategy, r.Config.Search); err != nil {
@@ -117,12 +136,16 @@ func (s *Search) answer(strategy search.Strategy, c SearchConfig) (err error) {
 	if s.Predicted, err = strategy.Best(s.Problem, s.Trials); err != nil {
 		return err
 	}
-	s.Measured = search.TopMeasured(s.Trials, len(s.Trials))
+	own := slices.DeleteFunc(s.Problem.Rescore(s.Trials), func(t search.Trial) bool { return t.Round < 0 })
+	s.Measured = search.TopMeasured(own, len(own))
+	if len(s.Problem.Tasks) > 1 {
+		s.Pareto = s.Problem.Pareto(own)
+	}
 	name, o := c.Climb.Predictor, c.Climb.Predict
 	if c.Strategy == "regmix" {
 		name, o = c.RegMix.Predictor, c.RegMix.Predict
 	}
-	s.CVTrials = search.Measured(s.Trials)
+	s.CVTrials = search.Measured(own)
 	if len(s.CVTrials) < 5 || c.Strategy != "climb" && c.Strategy != "regmix" {
 		s.CVTrials = nil
 		return nil
@@ -188,7 +211,11 @@ func (r *Run) trials(plan *task.Plan) ([]search.Trial, error) {
 			for metric, x := range v.Metrics {
 				t.Scores[v.Task+":"+metric] = x
 			}
+			if r.Config.Search.Strategy == "mixmin" {
+				t.LogProbs = append(t.LogProbs, v.LogProbs...)
+			}
 		}
+		t.DomainLoss = r.domainLoss(result, len(spec.Mixture))
 		if t.Failed != "" {
 			t.Score = 0
 			failed++

@@ -38,6 +38,8 @@ type TaskResult struct {
 	Metrics map[string]float64   `json:"metrics"`
 	StdErr  map[string]float64   `json:"stderr"` // a metric of a single item has none
 	Scores  map[string][]float64 `json:"-"`      // every metric of each item, in file order; pair them between models
+	// LogProbs are the log-likelihoods of the items' gold answers, in nats.
+	LogProbs []float64 `json:"log_probs,omitempty"`
 }
 
 // batch is the most requests in one call of a Model.
@@ -58,6 +60,7 @@ func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 		item, l := &t.Items[i], answers[i]
 		gold := l[item.Gold]
 		bits, bytes = append(bits, -gold.LogProb/math.Ln2), append(bytes, float64(gold.Bytes))
+		r.LogProbs = append(r.LogProbs, gold.LogProb)
 		r.score("bpb", bits[i]/bytes[i])
 		switch t.Kind {
 		case Choice:

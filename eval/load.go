@@ -44,7 +44,7 @@ func LoadTask(path string) (*Task, error) {
 		return nil, fmt.Errorf("unpack task %s: %w", path, err)
 	}
 	defer stop()
-	name, isText := taskName(path)
+	name, isText := TaskName(path)
 	t := &Task{Name: name, Path: path}
 	counted := &io.LimitedReader{R: r, N: maxTask + 1}
 	if isText {
@@ -81,9 +81,9 @@ func unpack(f io.Reader) (io.Reader, func(), error) {
 	return r, func() {}, nil
 }
 
-// taskName strips the extensions of the last path element, and says whether
+// TaskName strips the extensions of the last path element, and says whether
 // the file holds plain text.
-func taskName(path string) (name string, isText bool) {
+func TaskName(path string) (name string, isText bool) {
 	name = filepath.Base(path)
 	for _, ext := range []string{".zst", ".gz"} {
 		name = strings.TrimSuffix(name, ext)

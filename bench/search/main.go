@@ -1,0 +1,230 @@
+// Command search compares the strategies on simulated worlds and on a table of
+// real proxy runs: go run ./bench/search [-json].
+//
+// Every strategy searches 5 kinds of worlds with 16 and 40 domains, 20 worlds
+// each, with 28, 56 and 112 runs. A regret is how far the answer's true score
+// is from the proven optimum, in units of the natural mixture's: 0 is the
+// optimum, 1 no better than the corpus as it is. Our own search was developed
+// on worlds of 24 domains with seeds from 1000 on; these have seeds from 1 on.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/simulate"
+)
+
+// A Report is what -json prints.
+type Report struct {
+	Date    string  `json:"date"`
+	Command string  `json:"command"`
+	Cores   int     `json:"cores"`
+	Seconds float64 `json:"seconds"`
+	Worlds  int     `json:"worlds"`
+	// Search and Replay: strategy -> budget -> figure. Replay is of RegMix's
+	// 512 runs, whose regret is to the best run of the table.
+	Search map[string]map[string]Figure `json:"search"`
+	Replay map[string]map[string]Figure `json:"replay,omitempty"`
+	// RunsToMatch is the number of runs with which climb-auto has the mean
+	// regret that climb has with 28, 56 and 112; 14 is the least that is tried.
+	RunsToMatch map[string]float64 `json:"runs_to_match_climb"`
+	// Against is the mean over all worlds and budgets of another strategy's
+	// regret less that of climb-auto on the same world, with its interval.
+	Against  map[string]Figure `json:"climb_auto_against"`
+	Proposal Proposal          `json:"proposal"`
+}
+
+// A Figure is a mean regret with its 95 % interval over the worlds.
+type Figure struct {
+	Regret   float64    `json:"regret"`
+	Interval [2]float64 `json:"interval"`
+	Runs     float64    `json:"runs,omitempty"`
+}
+
+// Proposal is the time of one batch.
+type Proposal struct {
+	Batch      int     `json:"batch"`
+	Candidates int     `json:"candidates"`
+	Domains    int     `json:"domains"`
+	Runs       int     `json:"runs"`
+	Seconds    float64 `json:"seconds"`
+}
+
+var budgets = []int{28, 56, 112}
+
+func main() {
+	log.SetFlags(0)
+	asJSON := flag.Bool("json", false, "print JSON")
+	seeds := flag.Int("seeds", 20, "worlds of each kind and number of domains")
+	first := flag.Uint64("first", 1, "seed of the first")
+	domains := flag.String("domains", "16,40", "domains of the worlds")
+	only := flag.String("strategies", "", "strategies to compare; all if empty")
+	tables := flag.String("tables", filepath.Join("..", "shared", "data", "tables"), "folder of RegMix's tables")
+	candidates := flag.Int("candidates", 30000, "mixtures that climb and regmix rank; their default of 100000 takes three times as long")
+	flag.Parse()
+	p := simulate.Plan{Budgets: budgets, Kinds: simulate.Kinds, Seeds: *seeds, FirstSeed: *first}
+	p.Options.Climb.Candidates, p.Options.RegMix.Candidates = *candidates, *candidates
+	for _, d := range strings.Split(*domains, ",") {
+		n, err := strconv.Atoi(d)
+		if err != nil {
+			log.Fatal(err)
+		}
+		p.Domains = append(p.Domains, n)
+	}
+	for _, m := range search.Methods {
+		if *only == "" || strings.Contains(","+*only+",", ","+m.Name+",") {
+			p.Strategies = append(p.Strategies, m.Name)
+		}
+	}
+	start := time.Now()
+	r := &Report{Date: start.UTC().Format("2006-01-02"), Command: "go run ./bench/search " + strings.Join(os.Args[1:], " "), Cores: runtime.GOMAXPROCS(0)}
+	if err := r.measure(p, *tables); err != nil {
+		log.Fatal(err)
+	}
+	r.Seconds = time.Since(start).Seconds()
+	if !*asJSON {
+		r.print(p.Strategies)
+		return
+	}
+	out, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", out)
+}
+
+func (r *Report) measure(p simulate.Plan, tables string) error {
+	ctx := context.Background()
+	worlds, err := simulate.Compare(ctx, p, progress("worlds"))
+	if err != nil {
+		return err
+	}
+	r.Search, r.Worlds = figures(worlds), worlds[0].Worlds
+	small := p
+	small.Strategies, small.Budgets = []string{"climb-auto"}, []int{14}
+	few, err := simulate.Compare(ctx, small, nil)
+	if err != nil {
+		return err
+	}
+	r.RunsToMatch = map[string]float64{}
+	for _, o := range worlds {
+		if o.Strategy == "climb" {
+			r.RunsToMatch[strconv.Itoa(o.Budget)] = simulate.RunsToMatch(append(few, worlds...), "climb-auto", o.Regret)
+		}
+	}
+	r.Against = against(worlds)
+	if r.Proposal, err = propose(ctx, p); err != nil {
+		return err
+	}
+	table, err := simulate.RegMixTable(tables, "train")
+	if os.IsNotExist(err) {
+		fmt.Fprintln(os.Stderr, "no tables in "+tables+": nothing is replayed")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.Kinds, p.Tables = nil, []*simulate.Table{table}
+	replayed, err := simulate.Compare(ctx, p, progress("table"))
+	r.Replay = figures(replayed)
+	return err
+}
+
+// progress prints every tenth of the searches.
+func progress(what string) func(done, total int) {
+	return func(done, total int) {
+		if tenth := max(1, total/10); done%tenth == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d searches\n", what, done, total)
+		}
+	}
+}
+
+func figures(outcomes []simulate.Outcome) map[string]map[string]Figure {
+	out := map[string]map[string]Figure{}
+	for _, o := range outcomes {
+		if out[o.Strategy] == nil {
+			out[o.Strategy] = map[string]Figure{}
+		}
+		out[o.Strategy][strconv.Itoa(o.Budget)] = Figure{o.Regret, o.Interval, o.Runs}
+	}
+	return out
+}
+
+// against pairs climb-auto with every other strategy, world by world.
+func against(outcomes []simulate.Outcome) map[string]Figure {
+	ours := map[int][]float64{}
+	for _, o := range outcomes {
+		if o.Strategy == "climb-auto" {
+			ours[o.Budget] = o.Regrets
+		}
+	}
+	differences := map[string][]float64{}
+	for _, o := range outcomes {
+		mine := ours[o.Budget]
+		if o.Strategy == "climb-auto" || mine == nil {
+			continue
+		}
+		if differences[o.Strategy] == nil {
+			differences[o.Strategy] = make([]float64, len(mine))
+		}
+		for i, v := range o.Regrets {
+			differences[o.Strategy][i] += (v - mine[i]) / float64(len(budgets))
+		}
+	}
+	out := map[string]Figure{}
+	for name, d := range differences {
+		mean, stderr := simulate.MeanError(d)
+		out[name] = Figure{Regret: mean, Interval: [2]float64{mean - 1.96*stderr, mean + 1.96*stderr}}
+	}
+	return out
+}
+
+// propose times climb-auto's choice of 64 mixtures from a million after 112 runs.
+func propose(ctx context.Context, p simulate.Plan) (Proposal, error) {
+	o := Proposal{Batch: 64, Candidates: 1_000_000, Domains: p.Domains[0], Runs: 112}
+	w, err := simulate.New(p.Kinds[0], o.Domains, p.FirstSeed)
+	if err != nil {
+		return o, err
+	}
+	first, err := search.Auto{}.Propose(ctx, w.Problem, nil, o.Runs)
+	if err != nil {
+		return o, err
+	}
+	history, err := w.Evaluate(ctx, first, 0)
+	if err != nil {
+		return o, err
+	}
+	start := time.Now()
+	got, err := search.Auto{Candidates: o.Candidates}.Propose(ctx, w.Problem, history, o.Batch)
+	if err == nil && len(got) != o.Batch {
+		err = fmt.Errorf("%d mixtures proposed, not %d", len(got), o.Batch)
+	}
+	o.Seconds = time.Since(start).Seconds()
+	return o, err
+}
+
+func (r *Report) print(strategies []string) {
+	for _, part := range []map[string]map[string]Figure{r.Search, r.Replay} {
+		for _, s := range strategies {
+			for _, b := range budgets {
+				if f, ok := part[s][strconv.Itoa(b)]; ok {
+					fmt.Printf("%-10s %4d runs: regret %.3f [%.3f, %.3f]\n", s, b, f.Regret, f.Interval[0], f.Interval[1])
+				}
+			}
+		}
+		fmt.Println()
+	}
+	fmt.Printf("runs of climb-auto that match climb's: %v\n", r.RunsToMatch)
+	fmt.Printf("%d of %d candidates in %.2f s\n", r.Proposal.Batch, r.Proposal.Candidates, r.Proposal.Seconds)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/simulate"
+	"github.com/climb-go/climb/task"
+)
+
+type simulateOptions struct {
+	strategies, kinds []string
+	budgets, domains  []int
+	seeds             int
+	seed              uint64
+	asJSON            bool
+}
+
+func newSimulate() *cobra.Command {
+	var o simulateOptions
+	c := &cobra.Command{
+		Use: "simulate", GroupID: "tool", Args: args(cobra.NoArgs),
+		Short: "Compare the strategies on worlds whose best mixture is known",
+		Long: `Searches synthetic worlds with every strategy, no training and no corpus, and
+prints how far the answers are from the proven optimum: 0 is the optimum, 1 is no
+better than the natural mixture. Runs are as noisy as real proxies, domains may
+be read four times at most, and repetition pays less and less.`,
+		Example: `  climb simulate
+  climb simulate --strategies climb,climb-auto --runs 28,56,112 --domains 40
+  climb simulate --worlds repeat --seeds 20 --json`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			plan, err := o.plan()
+			if err != nil {
+				return task.Usage(err)
+			}
+			out, err := simulate.Compare(c.Context(), plan, nil)
+			if err != nil {
+				return err
+			}
+			if o.asJSON {
+				return printJSON(out)
+			}
+			t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(t, "STRATEGY\tRUNS\tREGRET\t95 % INTERVAL\tWORLDS")
+			for _, r := range out {
+				fmt.Fprintf(t, "%s\t%.0f\t%.3f\t[%.3f, %.3f]\t%d\n", r.Strategy, r.Runs, r.Regret, r.Interval[0], r.Interval[1], r.Worlds)
+			}
+			return t.Flush()
+		},
+	}
+	var strategies []string
+	for _, m := range search.Methods {
+		strategies = append(strategies, m.Name)
+	}
+	f := c.Flags()
+	f.StringSliceVar(&o.strategies, "strategies", strategies, "strategies to compare")
+	f.StringSliceVar(&o.kinds, "worlds", kindNames(), "kinds of worlds")
+	f.IntSliceVar(&o.budgets, "runs", []int{28, 56}, "proxy runs of a search")
+	f.IntSliceVar(&o.domains, "domains", []int{16}, "domains of the worlds")
+	f.IntVar(&o.seeds, "seeds", 2, "worlds of each kind and number of domains")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of the first")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (o *simulateOptions) plan() (p simulate.Plan, err error) {
+	p = simulate.Plan{Strategies: o.strategies, Budgets: o.budgets, Domains: o.domains, Seeds: o.seeds, FirstSeed: o.seed}
+	for _, name := range o.kinds {
+		i := slices.IndexFunc(simulate.Kinds, func(k simulate.Kind) bool { return k.Name == name })
+		if i < 0 {
+			return p, fmt.Errorf("no kind of world is called %q; there are %s", name, strings.Join(kindNames(), ", "))
+		}
+		p.Kinds = append(p.Kinds, simulate.Kinds[i])
+	}
+	return p, p.Check()
+}
+
+func kindNames() (names []string) {
+	for _, k := range simulate.Kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}
