@@ -13,6 +13,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
@@ -260,7 +261,12 @@ func (c *Config) Resolve() error {
 // relativeTo makes every path of the configuration absolute, seen from dir.
 func (c *Config) relativeTo(dir string) {
 	abs := func(p *string) {
-		if *p == "" || filepath.IsAbs(*p) {
+		list := ""
+		if strings.HasPrefix(*p, "@") {
+			list, *p = "@", (*p)[1:]
+		}
+		defer func() { *p = list + *p }()
+		if *p == "" || filepath.IsAbs(*p) || blob.IsURL(*p) {
 			return
 		}
 		if full, err := filepath.Abs(filepath.Join(dir, *p)); err == nil {

@@ -32,10 +32,11 @@ var policy = []struct {
 	{"openai", "", ""},
 	{"token", "", "golang.org/x/sys"},
 	{"eval", "", "github.com/klauspost/compress gonum.org/v1/gonum"},
-	{"task", "", ""},
+	{"blob", "", "gocloud.dev"},
+	{"task", "blob", ""},
 	{"launch", "task", ""},
 
-	{"corpus", "", "github.com/klauspost/compress golang.org/x/sync"},
+	{"corpus", "blob token", "github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/sync"},
 	{"embed", "vec token", "gonum.org/v1/gonum"},
 	{"fasttext", "vec", "golang.org/x/sys"},
 	{"label", "fasttext vec", ""},
@@ -50,7 +51,7 @@ var policy = []struct {
 	{"export", "corpus mix token", "github.com/klauspost/compress"},
 	{"report", "search task", ""},
 
-	{".", "cluster corpus embed eval export fasttext label launch lm lm/optim mix option predict report search task token train vec",
+	{".", "blob cluster corpus embed eval export fasttext label launch lm lm/optim mix option predict report search task token train vec",
 		"github.com/goccy/go-yaml golang.org/x/sys"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},

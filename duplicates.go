@@ -52,7 +52,7 @@ func signShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		return err
 	}
 	var scan corpus.ScanResult
-	if err := errors.Join(t.unchanged(t.shards[n]), readJSON(filepath.Join(p.Input("corpus"), part(n, "json")), &scan)); err != nil {
+	if err := errors.Join(unchanged(t.shards[n], t.stamps), readJSON(filepath.Join(p.Input("corpus"), part(n, "json")), &scan)); err != nil {
 		return err
 	}
 	f, err := a.Create(part(n, "sig"))
@@ -337,7 +337,7 @@ func (t *texts) fetch(ctx context.Context, docs map[[2]int]corpus.Document) erro
 		last[at[0]] = max(last[at[0]], at[1])
 	}
 	for shard, row := range last {
-		if err := t.unchanged(t.shards[shard]); err != nil {
+		if err := unchanged(t.shards[shard], t.stamps); err != nil {
 			return err
 		}
 		for d, err := range corpus.Read(ctx, t.shards[shard], t.options, nil) {

@@ -73,7 +73,7 @@ func checkBadLines(r *Run, p *task.Plan) error {
 func stamps(files []corpus.FileInfo) []task.FileStamp {
 	out := make([]task.FileStamp, len(files))
 	for i, f := range files {
-		out[i] = task.FileStamp{Path: f.Path, Bytes: f.Bytes, ModTime: f.ModTime}
+		out[i] = task.FileStamp{Path: f.Path, Bytes: f.Bytes, ModTime: f.ModTime, ETag: f.ETag}
 	}
 	return out
 }
@@ -92,6 +92,9 @@ func scanShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		return err
 	}
 	if err := p.Task(n, &s); err != nil {
+		return err
+	}
+	if err := unchanged(s, stampsByPath(p)); err != nil {
 		return err
 	}
 	f, err := a.Create(part(n, "scan"))
@@ -163,7 +166,7 @@ func loadShards(corpusDir string) (*texts, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &texts{shards: make([]corpus.Shard, len(in.Tasks)), stamps: map[string]task.FileStamp{}}
+	t := &texts{shards: make([]corpus.Shard, len(in.Tasks)), stamps: stampsByPath(in)}
 	var o corpusOptions
 	if err := in.Option(&o); err != nil {
 		return nil, err
@@ -174,21 +177,30 @@ func loadShards(corpusDir string) (*texts, error) {
 			return nil, err
 		}
 	}
-	for _, f := range in.Files {
-		t.stamps[f.Path] = f
-	}
 	return t, nil
+}
+
+// stampsByPath are the stamps of a plan's files.
+func stampsByPath(p *task.Plan) map[string]task.FileStamp {
+	m, _ := cached(p.Path("plan.json")+"#stamps", func(string) (map[string]task.FileStamp, error) {
+		stamps := make(map[string]task.FileStamp, len(p.Files))
+		for _, f := range p.Files {
+			stamps[f.Path] = f
+		}
+		return stamps, nil
+	})
+	return m
 }
 
 // unchanged refuses a shard whose files are not what they were when the run
 // was planned.
-func (t *texts) unchanged(s corpus.Shard) error {
+func unchanged(s corpus.Shard, stamps map[string]task.FileStamp) error {
 	files := s.Files
 	if len(files) == 0 {
 		files = []string{s.Path}
 	}
 	for _, path := range files {
-		if err := t.stamps[path].Check(); err != nil {
+		if err := stamps[path].Check(); err != nil {
 			return task.Permanent(err)
 		}
 	}
@@ -198,7 +210,7 @@ func (t *texts) unchanged(s corpus.Shard) error {
 // shard yields the documents of one shard.
 func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, error] {
 	return func(yield func(corpus.Document, error) bool) {
-		if err := t.unchanged(t.shards[n]); err != nil {
+		if err := unchanged(t.shards[n], t.stamps); err != nil {
 			yield(corpus.Document{}, err)
 			return
 		}

@@ -67,7 +67,7 @@ func BenchmarkZstdAlone(b *testing.B) {
 	var n int64
 	before := cpuTime()
 	for b.Loop() {
-		src, err := openRange(path, "zstd", 0, -1)
+		src, err := openRange(b.Context(), path, "zstd", 0, -1)
 		if err != nil {
 			b.Fatal(err)
 		}

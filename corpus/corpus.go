@@ -1,8 +1,8 @@
-// Package corpus brings documents in: JSON lines, gzip and zstd, folders of
-// text files. Split cuts the inputs into shards, Read streams the documents of
-// one shard, Scan and Duplicates find the rows to drop, Sign, Match and FindNear
-// those of near-duplicates, Skip leaves them out,
-// Sample draws documents, AppendDocument writes them back.
+// Package corpus brings documents in: JSON lines, Parquet, gzip and zstd,
+// folders of text files, from this machine or from buckets. Split cuts the
+// inputs into shards, Read streams the documents of one shard, Scan and
+// Duplicates find the rows to drop, Sign, Match and FindNear those of
+// near-duplicates, Skip leaves them out, AppendDocument writes them back.
 //
 // What Read yields depends on the shard and the options alone, so a document
 // is named by (shard, row) in every later stage. Memory is bounded by
@@ -25,18 +25,19 @@ type Document struct {
 	Fields json.RawMessage
 
 	Path   string // file the document was read from
-	Line   int64  // 1-based line of the file; of a shard that starts inside a file, counted from its first line
-	Offset int64  // byte of the line's start: in a plain file from its beginning, otherwise in the decompressed bytes from Shard.Start
+	Line   int64  // 1-based line of the file, or row of a Parquet file; of a shard that starts inside a file, counted from its first line
+	Offset int64  // byte of the line's start: in a plain file from its beginning, otherwise in the decompressed bytes from Shard.Start; in Parquet, of its row group
 	Row    int    // 0-based among the shard's accepted documents
 }
 
 // Options is the section `corpus` of the configuration.
 type Options struct {
-	Inputs       []string `json:"inputs" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line"`
-	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text" doc:"one JSON object a line, or one document a file; auto looks at the name and the first bytes"`
+	Inputs       []string `json:"inputs" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line; each may be a URL s3://, gs:// or azblob://"`
+	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text,parquet" doc:"one JSON object a line, one document a file, or as named; auto looks at the first bytes and the name"`
 	TextField    string   `json:"text_field" default:"text" doc:"field that holds the text; a dotted path reaches into objects"`
 	IDField      string   `json:"id_field" default:"id" doc:"field that holds the id, a string or a number; where absent the id is a hash of the text"`
 	SourceField  string   `json:"source_field" default:"source" doc:"field that says where the document came from; carried along, never used to decide"`
+	Fields       string   `json:"fields" default:"keep" choices:"keep,drop" doc:"the other fields: carry them along into the dataset, or leave them out, which reads faster"`
 	ShardBytes   int64    `json:"shard_bytes" default:"67108864" min:"1" doc:"most bytes of input files in one task; a small corpus is cut finer"`
 	MaxLineBytes int64    `json:"max_line_bytes" default:"16777216" min:"16" max:"2147483647" doc:"longer lines and text files are skipped and counted as too_long; bounds the memory of a reader"`
 	MinTextBytes int64    `json:"min_text_bytes" default:"1" min:"1" doc:"shorter texts are skipped and counted as too_short"`
@@ -53,7 +54,7 @@ type Shard struct {
 	Path        string   `json:"path"` // the first file of a pack
 	Format      string   `json:"format"`
 	Compression string   `json:"compression,omitempty"` // "", "gzip", "zstd"; of a pack, found again for each file
-	Start       int64    `json:"start"`                 // bytes of the file as stored; a zstd shard starts at a frame
+	Start       int64    `json:"start"`                 // bytes of the file as stored; a zstd shard starts at a frame, one of Parquet at a row group
 	End         int64    `json:"end"`                   // -1: to the end
 	Files       []string `json:"files,omitempty"`       // a pack of whole files, Path included
 	Bytes       int64    `json:"bytes"`                 // of the files, as stored

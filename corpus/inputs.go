@@ -1,17 +1,19 @@
 package corpus
 
 import (
-	"bytes"
+	"context"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/option"
 )
 
@@ -20,14 +22,15 @@ type FileInfo struct {
 	Path        string    `json:"path"`
 	Bytes       int64     `json:"bytes"` // as stored
 	ModTime     time.Time `json:"mod_time"`
-	Format      string    `json:"format"`                // "jsonl", "text"
+	ETag        string    `json:"etag,omitempty"`        // of an object in a bucket
+	Format      string    `json:"format"`                // "jsonl", "text", "parquet"
 	Compression string    `json:"compression,omitempty"` // "", "gzip", "zstd"
 }
 
 // A Listing is what Options.Inputs name.
 type Listing struct {
 	Files   []FileInfo     // sorted by path, each once
-	Skipped map[string]int // of folders: "hidden" files and folders (.name), "special" files, "other" than JSONL beside JSONL; and "empty" files
+	Skipped map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, texts ("other") among files of documents; and "empty" files
 }
 
 // List finds the input files. It opens each one to look at its first bytes.
@@ -39,7 +42,7 @@ func List(o Options) (*Listing, error) {
 	if len(o.Inputs) == 0 {
 		return nil, fmt.Errorf("corpus.inputs is empty: name the files, folders or globs to read")
 	}
-	l := &lister{o: o, out: &Listing{Skipped: map[string]int{}}, seen: map[string]bool{}}
+	l := &lister{ctx: context.Background(), o: o, out: &Listing{Skipped: map[string]int{}}, seen: map[string]bool{}}
 	for i, input := range o.Inputs {
 		if err := l.input(input, true); err != nil {
 			return nil, fmt.Errorf("corpus.inputs[%d]: %w", i, err)
@@ -52,9 +55,11 @@ func List(o Options) (*Listing, error) {
 	return l.out, nil
 }
 
-const sniffBytes = 4 << 10 // of the decompressed text, to tell the format
+// sniffers is how many files are looked at side by side.
+const sniffers = 32
 
 type lister struct {
+	ctx  context.Context
 	o    Options
 	out  *Listing
 	seen map[string]bool // paths
@@ -62,8 +67,11 @@ type lister struct {
 
 // input adds what one entry of Inputs, or one line of a list, names.
 func (l *lister) input(name string, lists bool) error {
-	_, err := os.Stat(name)
 	list, isList := strings.CutPrefix(name, "@")
+	if blob.IsURL(name) {
+		return l.remote(name)
+	}
+	_, err := os.Stat(name)
 	switch {
 	case err == nil:
 		return l.add(name)
@@ -91,59 +99,131 @@ func (l *lister) input(name string, lists bool) error {
 // list adds the inputs that a file names, one a line; blank lines and lines
 // that begin with # say nothing.
 func (l *lister) list(name string) error {
-	data, err := os.ReadFile(name)
+	data, err := blob.ReadAll(l.ctx, name)
 	if err != nil {
 		return err
 	}
+	var single []string
 	for i, line := range strings.Split(string(data), "\n") {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
 		}
-		if err := l.input(line, false); err != nil {
+		// Lists can be long: plain files in them are looked at together.
+		if st, err := os.Stat(line); err == nil && st.Mode().IsRegular() {
+			single = append(single, line)
+		} else if err := l.input(line, false); err != nil {
 			return fmt.Errorf("%s:%d: %w", name, i+1, err)
+		}
+	}
+	return l.files(single, false)
+}
+
+// remote adds an object, those below a URL, or those that match a pattern.
+func (l *lister) remote(name string) error {
+	bucket, key, query := blob.Split(name)
+	if info, err := blob.Stat(l.ctx, name); err == nil && !strings.HasSuffix(key, "/") {
+		return l.files([]string{info.Path}, false)
+	} else if !errors.Is(err, fs.ErrNotExist) && err != nil && key != "" {
+		return err
+	}
+	pattern, prefix := strings.Split(key, "/"), key
+	isPattern := strings.ContainsAny(key, "*?[")
+	switch {
+	case isPattern:
+		prefix = key[:strings.IndexAny(key, "*?[")]
+	case key != "" && !strings.HasSuffix(key, "/"):
+		prefix += "/"
+	}
+	var paths []string
+	for info, err := range blob.List(l.ctx, bucket+"/"+prefix+query) {
+		if err != nil {
+			return err
+		}
+		_, key, _ := blob.Split(info.Path)
+		switch {
+		case isPattern && !match(pattern, strings.Split(key, "/")):
+		case hidden(strings.TrimPrefix(key, prefix)):
+			l.out.Skipped["hidden"]++
+		default:
+			paths = append(paths, info.Path)
+		}
+	}
+	if len(paths) == 0 {
+		return fmt.Errorf("there is no object %s, and none below it: check the name", name)
+	}
+	return l.files(paths, !isPattern)
+}
+
+// hidden says whether an element of a key begins with a dot.
+func hidden(key string) bool { return strings.HasPrefix(key, ".") || strings.Contains(key, "/.") }
+
+// add adds a file, or those of a folder.
+func (l *lister) add(name string) error {
+	st, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return err
+	case st.Mode().IsRegular():
+		return l.files([]string{name}, false)
+	case !st.IsDir():
+		return fmt.Errorf("%s is not a regular file: copy its content into one", name)
+	}
+	paths, err := l.walk(name, nil, nil)
+	if err != nil {
+		return err
+	}
+	return l.files(paths, true)
+}
+
+// files adds files by their paths. Among those of a folder that holds files of
+// documents the texts, such as a README or a licence, are left out, and so are
+// the attributes beside dolma's documents.
+func (l *lister) files(paths []string, folder bool) error {
+	paths = slices.DeleteFunc(paths, func(p string) bool {
+		seen := l.seen[filepath.Clean(p)]
+		l.seen[filepath.Clean(p)] = true
+		return seen
+	})
+	if folder && slices.ContainsFunc(paths, func(p string) bool { return strings.Contains(filepath.ToSlash(p), "/documents/") }) {
+		paths = l.skip(paths, "attributes", func(p string) bool { return strings.Contains(filepath.ToSlash(p), "/attributes/") })
+	}
+	found := make([]FileInfo, len(paths))
+	g, ctx := errgroup.WithContext(l.ctx)
+	g.SetLimit(sniffers)
+	for i, p := range paths {
+		g.Go(func() (err error) {
+			if !blob.IsURL(p) {
+				p = filepath.Clean(p)
+			}
+			found[i], err = l.stat(ctx, p)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	some := slices.ContainsFunc(found, func(f FileInfo) bool { return f.Bytes > 0 && f.Format != formatText })
+	for _, f := range found {
+		switch {
+		case f.Bytes == 0:
+			l.out.Skipped["empty"]++
+		case folder && some && f.Format == formatText:
+			l.out.Skipped["other"]++
+		default:
+			l.out.Files = append(l.out.Files, f)
 		}
 	}
 	return nil
 }
 
-// add adds a file, or those of a folder.
-func (l *lister) add(name string) error {
-	st, err := os.Stat(name)
-	if err != nil {
-		return err
+// skip leaves out the paths for which drop is true, and counts them.
+func (l *lister) skip(paths []string, reason string, drop func(string) bool) []string {
+	n := len(paths)
+	paths = slices.DeleteFunc(paths, drop)
+	if n > len(paths) {
+		l.out.Skipped[reason] += n - len(paths)
 	}
-	paths, folder := []string{name}, st.IsDir()
-	if folder {
-		if paths, err = l.walk(name, nil, nil); err != nil {
-			return err
-		}
-	}
-	var files []FileInfo
-	jsonl := false
-	for _, p := range paths {
-		if p = filepath.Clean(p); l.seen[p] {
-			continue
-		}
-		l.seen[p] = true
-		f, err := l.stat(p)
-		if err != nil {
-			return err
-		}
-		if f.Bytes == 0 {
-			l.out.Skipped["empty"]++
-			continue
-		}
-		jsonl = jsonl || f.Format == "jsonl"
-		files = append(files, f)
-	}
-	for _, f := range files {
-		if folder && jsonl && f.Format != "jsonl" { // a README, a licence
-			l.out.Skipped["other"]++
-			continue
-		}
-		l.out.Files = append(l.out.Files, f)
-	}
-	return nil
+	return paths
 }
 
 // walk appends the files under dir to paths. Links to folders are followed,
@@ -185,132 +265,4 @@ func (l *lister) walk(dir string, paths []string, above []fs.FileInfo) ([]string
 		}
 	}
 	return paths, nil
-}
-
-// stat describes a file by its first bytes and its name.
-func (l *lister) stat(name string) (FileInfo, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return FileInfo{}, err
-	}
-	if !st.Mode().IsRegular() {
-		return FileInfo{}, fmt.Errorf("%s is not a regular file: copy its content into one", name)
-	}
-	f := FileInfo{Path: name, Bytes: st.Size(), ModTime: st.ModTime().UTC(), Format: l.o.Format}
-	if f.Bytes == 0 {
-		return f, nil
-	}
-	src, err := openRange(name, "auto", 0, -1)
-	if err != nil {
-		return f, err
-	}
-	defer src.Close()
-	f.Compression = src.compression
-	if l.o.Format != "auto" {
-		return f, nil
-	}
-	head := make([]byte, sniffBytes)
-	n, err := io.ReadFull(src, head)
-	switch {
-	case n == 0 && err != io.EOF: // Read will meet the damage and account for it
-		f.Format = "jsonl"
-		return f, nil
-	case err != nil && err != io.EOF && damage(err) == "":
-		return f, fmt.Errorf("%s: %w", name, err)
-	}
-	if f.Format, err = guess(name, head[:n]); err != nil {
-		return f, fmt.Errorf("%s: %w", name, err)
-	}
-	return f, nil
-}
-
-// guess tells the format of a file: by its name if that ends in .jsonl,
-// .ndjson or .json, otherwise by whether its first line begins, or is, a JSON
-// object.
-func guess(name string, head []byte) (string, error) {
-	head = bytes.TrimPrefix(head, []byte("\ufeff"))
-	head = head[skipSpace(head, 0):]
-	name = strings.ToLower(name)
-	for _, ext := range []string{".gz", ".zst", ".zstd"} {
-		name = strings.TrimSuffix(name, ext)
-	}
-	switch path.Ext(name) {
-	case ".jsonl", ".ndjson", ".json":
-		if len(head) > 0 && head[0] == '[' {
-			return "", fmt.Errorf("holds a JSON array, not one object a line: convert it with jq -c '.[]'")
-		}
-		return "jsonl", nil
-	}
-	if len(head) == 0 || head[0] != '{' {
-		return "text", nil
-	}
-	line, _, whole := bytes.Cut(head, []byte("\n"))
-	if whole || len(head) < sniffBytes/2 { // then it is all of a small file
-		if reason, _ := newRecord(Options{}).parse(line); reason == "" {
-			return "jsonl", nil
-		}
-	} else if i := skipSpace(head, 1); i < len(head) && head[i] == '"' {
-		return "jsonl", nil
-	}
-	return "text", nil
-}
-
-// glob is filepath.Glob with ** for any number of folders. Like the shell it
-// leaves out hidden files unless the pattern names them.
-func glob(pattern string) ([]string, error) {
-	parts := strings.Split(filepath.ToSlash(filepath.Clean(pattern)), "/")
-	i := slices.Index(parts, "**")
-	if i < 0 {
-		paths, err := filepath.Glob(pattern)
-		if strings.HasPrefix(parts[len(parts)-1], ".") {
-			return paths, err
-		}
-		return slices.DeleteFunc(paths, func(p string) bool { return strings.HasPrefix(filepath.Base(p), ".") }), err
-	}
-	top := strings.Join(parts[:i], "/")
-	switch {
-	case i == 0:
-		top = "."
-	case top == "":
-		top = "/"
-	}
-	roots, err := filepath.Glob(filepath.FromSlash(top))
-	if err != nil {
-		return nil, err
-	}
-	var paths []string
-	for _, root := range roots {
-		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if p != root && strings.HasPrefix(d.Name(), ".") {
-				if d.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			rel, err := filepath.Rel(root, p)
-			if err == nil && !d.IsDir() && match(parts[i:], strings.Split(filepath.ToSlash(rel), "/")) {
-				paths = append(paths, p)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return paths, nil
-}
-
-// match matches path elements with patterns, of which ** is any number.
-func match(pattern, elems []string) bool {
-	if len(pattern) == 0 || len(elems) == 0 {
-		return len(pattern) == len(elems) || len(elems) == 0 && pattern[0] == "**" && match(pattern[1:], nil)
-	}
-	if pattern[0] == "**" {
-		return match(pattern[1:], elems) || match(pattern, elems[1:])
-	}
-	ok, err := path.Match(pattern[0], elems[0])
-	return err == nil && ok && match(pattern[1:], elems[1:])
 }

@@ -3,14 +3,16 @@ package corpus
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/climb-go/climb/blob"
 )
 
 // maxWindow is the largest zstd window that is read, as in the zstd program:
@@ -24,7 +26,6 @@ const readAhead = 128 << 10 // bytes of a compressed file
 var magics = []struct{ magic, name, remedy string }{
 	{"\x1f\x8b", "gzip", ""},
 	{"\x28\xb5\x2f\xfd", "zstd", ""},
-	{"PAR1", "Parquet", "write it as JSON lines"},
 	{"PK\x03\x04", "zip", "unpack it"},
 	{"BZh", "bzip2", "pack it with zstd"},
 	{"\xfd7zXZ\x00", "xz", "pack it with zstd"},
@@ -50,8 +51,9 @@ func sniff(head []byte) (compression string, err error) {
 // A source is the decompressed bytes of a range of a file, and after them
 // those of the rest of the file, so that the last line can be completed.
 type source struct {
-	file  *os.File
-	input io.Reader // decompressed
+	file  blob.File
+	raw   io.ReadCloser // the stored bytes
+	input io.Reader     // decompressed
 
 	compression string
 	base        int64 // offset of the first byte that Read gives
@@ -70,14 +72,14 @@ type source struct {
 // a newline cannot be seen without decompressing them, so there the range
 // owns the lines that start in (start, end], and in [0, end] if it is the
 // first.
-func openRange(path, compression string, start, end int64) (*source, error) {
-	file, err := os.Open(path)
+func openRange(ctx context.Context, path, compression string, start, end int64) (*source, error) {
+	file, err := blob.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	s := &source{file: file, end: -1, skip: start > 0, stop: func() {}}
 	if err := s.open(compression, start, end); err != nil {
-		file.Close()
+		s.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
@@ -85,53 +87,65 @@ func openRange(path, compression string, start, end int64) (*source, error) {
 
 func (s *source) open(compression string, start, end int64) (err error) {
 	if compression == "auto" {
-		head := make([]byte, 8)
-		n, err := s.file.ReadAt(head, 0)
+		s.raw = s.file.Stream(0, -1)
+		head := bufio.NewReaderSize(s.raw, readAhead)
+		magic, err := head.Peek(sniffBytes)
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if compression, err = sniff(head[:n]); err != nil {
+		if s.compression, err = sniff(magic); err != nil {
 			return err
 		}
+		return s.decompress(head, false)
 	}
-	switch s.compression = compression; compression {
-	case "zstd":
+	s.compression = compression
+	switch {
+	case compression == "zstd":
 		if end >= 0 {
 			s.rest = end
 		}
-		return s.zstd(start, end)
-	case "gzip":
-		s.input = &gzipReader{file: s.file}
-		return nil
+	case compression == "":
+		s.end = end
+		if n := s.file.Info().Bytes; n < end {
+			return fmt.Errorf("holds %d bytes, fewer than when it was cut into shards: begin a new run", n)
+		}
+		if start > 0 { // a newline just before start makes its line ours
+			start--
+			s.base = start
+		}
+		end = -1
 	}
-	s.input, s.end = s.file, end
-	if st, err := s.file.Stat(); err != nil {
-		return err
-	} else if st.Size() < end {
-		return fmt.Errorf("holds %d bytes, fewer than when it was cut into shards: begin a new run", st.Size())
-	}
-	if start > 0 { // a newline just before start makes its line ours
-		s.base = start - 1
-		_, err = s.file.Seek(s.base, io.SeekStart)
-	}
-	return err
+	return s.from(start, end)
 }
 
-// zstd makes the frames of [start, end) the input.
-func (s *source) zstd(start, end int64) error {
+// from makes the stored bytes [start, end) the input.
+func (s *source) from(start, end int64) error {
 	s.stop()
-	var in io.Reader = bufio.NewReaderSize(s.file, readAhead)
-	if end >= 0 {
-		in = io.LimitReader(in, end-start)
+	s.stop = func() {}
+	if s.raw != nil {
+		s.raw.Close()
 	}
-	if _, err := s.file.Seek(start, io.SeekStart); err != nil {
-		return err
+	s.raw = s.file.Stream(start, end)
+	return s.decompress(s.raw, s.compression != "")
+}
+
+// decompress makes what r holds the input.
+func (s *source) decompress(r io.Reader, buffer bool) error {
+	if buffer {
+		r = bufio.NewReaderSize(r, readAhead)
 	}
-	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-	if err != nil {
-		return err
+	switch s.compression {
+	case "gzip":
+		s.input = &gzipReader{file: r}
+	case "zstd":
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return err
+		}
+		s.input, s.stop = d, d.Close
+	default:
+		s.input = r
 	}
-	s.input, s.stop = d, d.Close
 	return nil
 }
 
@@ -142,7 +156,7 @@ func (s *source) Read(p []byte) (int, error) {
 		s.end = s.read + 1
 		start := s.rest
 		s.rest = 0
-		err = s.zstd(start, -1)
+		err = s.from(start, -1)
 	}
 	return n, err
 }
@@ -152,19 +166,22 @@ func (s *source) owns(offset int64) bool { return s.end < 0 || offset < s.end }
 
 func (s *source) Close() error {
 	s.stop()
+	if s.raw != nil {
+		s.raw.Close()
+	}
 	return s.file.Close()
 }
 
 // gzipReader opens the stream at the first Read, so that a damaged header
 // is met where damaged data is.
 type gzipReader struct {
-	file *os.File
+	file io.Reader
 	z    *gzip.Reader
 }
 
 func (g *gzipReader) Read(p []byte) (n int, err error) {
 	if g.z == nil {
-		if g.z, err = gzip.NewReader(bufio.NewReaderSize(g.file, readAhead)); err != nil {
+		if g.z, err = gzip.NewReader(g.file); err != nil {
 			return 0, noEOF(err)
 		}
 	}
@@ -178,11 +195,17 @@ func noEOF(err error) error {
 	return err
 }
 
+// fromStore says whether an error is one of the disk or the bucket, not of the
+// bytes.
+func fromStore(err error) bool {
+	var e *fs.PathError
+	return errors.As(err, &e)
+}
+
 // damage is the reason of an error of decompression, "" for other errors.
 func damage(err error) string {
-	var fromOS *fs.PathError
 	switch {
-	case errors.As(err, &fromOS) || errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded):
+	case fromStore(err) || errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return ""
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return Truncated

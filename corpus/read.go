@@ -55,8 +55,11 @@ type reader struct {
 
 func (r *reader) shard(s Shard) error {
 	read := r.jsonl
-	if s.Format == "text" {
+	switch s.Format {
+	case formatText:
 		read = r.textFile
+	case formatParquet:
+		read = r.parquet
 	}
 	if len(s.Files) == 0 {
 		return read(s.Path, s.Compression, s.Start, s.End)
@@ -71,7 +74,7 @@ func (r *reader) shard(s Shard) error {
 
 // jsonl reads the lines of a range of a file.
 func (r *reader) jsonl(path, compression string, start, end int64) error {
-	src, err := openRange(path, compression, start, end)
+	src, err := openRange(r.ctx, path, compression, start, end)
 	if err != nil {
 		return err
 	}
@@ -149,7 +152,7 @@ func (r *reader) fill(d *Document) (repaired bool) {
 		}
 		d.Source = r.source
 	}
-	if rest := r.record.rest; len(rest) > 0 {
+	if rest := r.record.rest; len(rest) > 0 && r.o.Fields != "drop" {
 		d.Fields = append(append(append(make([]byte, 0, len(rest)+2), '{'), rest...), '}')
 		if !utf8.Valid(d.Fields) {
 			d.Fields, repaired = repairUTF8(d.Fields), true
@@ -216,7 +219,7 @@ func (r *reader) textFile(path, compression string, _, _ int64) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	src, err := openRange(path, compression, 0, -1)
+	src, err := openRange(r.ctx, path, compression, 0, -1)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,10 @@
 package corpus
 
 import (
+	"context"
 	"fmt"
-	"os"
 
+	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/option"
 )
 
@@ -51,7 +52,7 @@ func cut(files []FileInfo, most int64) ([]Shard, error) {
 		if len(pack) > 0 && (packed+f.Bytes > most || len(pack) == mostFiles || pack[0].Format != f.Format) {
 			flush()
 		}
-		if f.Bytes <= most || f.Format == "text" || f.Compression == "gzip" {
+		if f.Bytes <= most || whole(f) {
 			pack = append(pack, f)
 			packed += f.Bytes
 			continue
@@ -78,23 +79,17 @@ func packShard(files []FileInfo, bytes int64) Shard {
 	return s
 }
 
-// cutFile cuts one large JSONL file.
+// whole says whether a file is read by one task whatever its size. Of a zstd
+// file in a bucket the frames are not known without fetching all of it.
+func whole(f FileInfo) bool {
+	return f.Format == formatText || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
+}
+
+// cutFile cuts one large file.
 func cutFile(f FileInfo, most int64) ([]Shard, error) {
-	var cuts []int64
-	if f.Compression == "zstd" {
-		file, err := os.Open(f.Path)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		if cuts, err = frameCuts(file, f.Bytes, most); err != nil {
-			return nil, err
-		}
-	} else {
-		n := (f.Bytes + most - 1) / most
-		for i := range n - 1 {
-			cuts = append(cuts, (i+1)*f.Bytes/n)
-		}
+	cuts, err := findCuts(f, most)
+	if err != nil {
+		return nil, err
 	}
 	var shards []Shard
 	start := int64(0)
@@ -106,4 +101,24 @@ func cutFile(f FileInfo, most int64) ([]Shard, error) {
 		shards[len(shards)-1].End = -1
 	}
 	return shards, nil
+}
+
+// findCuts is where the second and later shards of a file start.
+func findCuts(f FileInfo, most int64) (cuts []int64, err error) {
+	if f.Format != formatParquet && f.Compression == "" {
+		n := (f.Bytes + most - 1) / most
+		for i := range n - 1 {
+			cuts = append(cuts, (i+1)*f.Bytes/n)
+		}
+		return cuts, nil
+	}
+	file, err := blob.Open(context.Background(), f.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if f.Format == formatParquet {
+		return rowGroupCuts(file, most)
+	}
+	return frameCuts(file, f.Bytes, most)
 }

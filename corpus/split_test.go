@@ -114,7 +114,7 @@ func TestListFollowsLinksOnce(t *testing.T) {
 }
 
 func TestListErrors(t *testing.T) {
-	dir := tree(t, "empty.jsonl:", "none/.hidden", "a.parquet:PAR1....", "a.xz:\xfd7zXZ\x00", "array.json:[{}]", "list:@list")
+	dir := tree(t, "empty.jsonl:", "none/.hidden", "a.parquet:text", "a.xz:\xfd7zXZ\x00", "array.json:[{}]", "list:@list")
 	for _, c := range []struct {
 		input string
 		want  []string
@@ -124,7 +124,7 @@ func TestListErrors(t *testing.T) {
 		{"*.csv", []string{"no file matches", "*.csv", "seen from"}},
 		{"empty.jsonl", []string{"no file with content", "empty:1"}},
 		{"none", []string{"no file with content", "hidden:1"}},
-		{"a.parquet", []string{"a.parquet", "Parquet", "JSON lines"}},
+		{"a.parquet", []string{"a.parquet", "is not a Parquet file", "fetch it again"}},
 		{"a.xz", []string{"a.xz", "zstd"}},
 		{"array.json", []string{"array.json", "jq -c"}},
 		{"@absent", []string{"absent"}},

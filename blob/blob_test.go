@@ -1,0 +1,248 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// fakeS3 is a server in this process; before may answer a request in its
+// place. It returns the URL of a bucket, to which a key is added with Join.
+func fakeS3(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool) string {
+	t.Helper()
+	t.Setenv("AWS_ACCESS_KEY_ID", "test")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+	backend := s3mem.New()
+	if err := backend.CreateBucket("bucket"); err != nil {
+		t.Fatal(err)
+	}
+	real := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if before == nil || !before(w, r) {
+			real.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return "s3://bucket/?region=us-east-1&endpoint=" + s.URL
+}
+
+// TestConformance runs over every store: those of this process, and a server
+// that CLIMB_TEST_S3 names as the URL of an empty bucket.
+func TestConformance(t *testing.T) {
+	roots := map[string]string{"disk": t.TempDir(), "memory": "mem://conformance/", "s3": fakeS3(t, nil)}
+	if server := os.Getenv("CLIMB_TEST_S3"); server != "" {
+		roots["server"] = server
+	}
+	for name, root := range roots {
+		t.Run(name, func(t *testing.T) { conform(t, root) })
+	}
+}
+
+func conform(t *testing.T, root string) {
+	ctx := context.Background()
+	big := bytes.Repeat([]byte("0123456789abcdef"), 2*partBytes/16+1000) // three parts
+	content := map[string][]byte{"a/one": []byte("hello"), "a/b/two": {}, "big": big, "c d/é ?": []byte("name")}
+	for key, data := range content {
+		put(t, Join(root, key), data)
+	}
+	for key, data := range content {
+		got, err := ReadAll(ctx, Join(root, key))
+		if err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%s: %d bytes, want %d, %v", key, len(got), len(data), err)
+		}
+		info, err := Stat(ctx, Join(root, key))
+		if err != nil || info.Bytes != int64(len(data)) || info.ModTime.IsZero() || info.Path != Join(root, key) {
+			t.Errorf("%s: %+v, %v", key, info, err)
+		}
+	}
+	testRanges(t, Join(root, "big"), big)
+	testList(t, root)
+	if _, err := Open(ctx, Join(root, "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an absent name: %v", err)
+	}
+	put(t, Join(root, "a/one"), []byte("again"))
+	if got, err := ReadAll(ctx, Join(root, "a/one")); string(got) != "again" {
+		t.Errorf("written anew: %q, %v", got, err)
+	}
+	w, err := Create(ctx, Join(root, "aborted"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Abort(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Stat(ctx, Join(root, "aborted")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after Abort: %v", err)
+	}
+	for key := range content {
+		s, name, err := At(ctx, Join(root, key))
+		if err == nil {
+			err = s.Remove(ctx, name)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if _, err := Stat(ctx, Join(root, key)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after Remove: %v", err)
+		}
+	}
+}
+
+func put(t *testing.T, name string, data []byte) {
+	t.Helper()
+	w, err := Create(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testRanges(t *testing.T, name string, data []byte) {
+	f, err := Open(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := iotest.TestReader(io.NewSectionReader(f, 100, 50), data[100:150]); err != nil {
+		t.Error(err)
+	}
+	size := int64(len(data))
+	for _, c := range [][2]int64{{0, -1}, {0, 10}, {size - 3, -1}, {1 << 20, 3 << 20}, {size, -1}} {
+		r := f.Stream(c[0], c[1])
+		got, err := io.ReadAll(r)
+		want := data[c[0]:]
+		if c[1] >= 0 {
+			want = data[c[0]:c[1]]
+		}
+		if err = errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("range %v: %d bytes, want %d, %v", c, len(got), len(want), err)
+		}
+	}
+	p := make([]byte, 8)
+	if n, err := f.ReadAt(p, size-4); n != 4 || err != io.EOF || !bytes.Equal(p[:4], data[size-4:]) {
+		t.Errorf("over the end: %d bytes, %v", n, err)
+	}
+}
+
+func testList(t *testing.T, root string) {
+	for prefix, want := range map[string]string{"": "a/b/two a/one big c d/é ?", "a": "a/b/two a/one"} {
+		var got []string
+		for info, err := range List(context.Background(), Join(root, prefix)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := filepath.ToSlash(strings.TrimPrefix(info.Path, root))
+			if IsURL(root) {
+				_, name, _ = Split(info.Path)
+			}
+			got = append(got, strings.TrimPrefix(name, "/"))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("below %q: %q, want %q", prefix, got, want)
+		}
+	}
+}
+
+// A server that is busy, or breaks connections in the middle of a body, is
+// asked again; what is read is whole.
+func TestRetries(t *testing.T) {
+	data := bytes.Repeat([]byte("some bytes "), 100000)
+	var gets atomic.Int64
+	fail := false
+	root := fakeS3(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !fail || r.Method != http.MethodGet {
+			return false
+		}
+		switch gets.Add(1) {
+		case 1:
+			http.Error(w, "busy", http.StatusServiceUnavailable)
+		case 2:
+			http.Error(w, "broken", http.StatusInternalServerError)
+		case 3: // half of the body, then the end of the connection
+			w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(data)-1, len(data)))
+			w.Header().Set("Last-Modified", r.Header.Get("X-None"))
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(data[:len(data)/2])
+			panic(http.ErrAbortHandler)
+		default:
+			return false
+		}
+		return true
+	})
+	put(t, Join(root, "x"), data)
+	fail = true
+	got, err := ReadAll(context.Background(), Join(root, "x"))
+	if err != nil || !bytes.Equal(got, data) {
+		t.Fatalf("%d bytes of %d, %v", len(got), len(data), err)
+	}
+	if gets.Load() < 4 {
+		t.Errorf("%d requests: the failures were not met", gets.Load())
+	}
+}
+
+// A server that stays broken is an error that names the object.
+func TestServerStaysBroken(t *testing.T) {
+	root := fakeS3(t, func(w http.ResponseWriter, r *http.Request) bool {
+		http.Error(w, "no", http.StatusForbidden)
+		return true
+	})
+	_, err := ReadAll(context.Background(), Join(root, "x"))
+	var e *fs.PathError
+	if !errors.As(err, &e) || !strings.Contains(e.Path, "s3://bucket/x") || !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What another process writes while an object is read is not mixed into it.
+func TestChangedWhileRead(t *testing.T) {
+	root := fakeS3(t, nil)
+	name := Join(root, "x")
+	put(t, name, []byte("the first content"))
+	f, err := Open(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, name, []byte("another"))
+	if _, err := io.ReadAll(f.Stream(0, -1)); !errors.Is(err, errChanged) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	for name, want := range map[string][3]string{
+		"s3://b/k/x?.jsonl":                     {"s3://b", "k/x?.jsonl", ""},
+		"s3://b/k?endpoint=http://h:1&region=r": {"s3://b", "k", "?endpoint=http://h:1&region=r"},
+		"gs://b":                                {"gs://b", "", ""},
+	} {
+		bucket, key, query := Split(name)
+		if got := [3]string{bucket, key, query}; got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if _, err := Open(context.Background(), "ftp://x/y"); err == nil || !strings.Contains(err.Error(), "ftp://") {
+		t.Errorf("an unknown scheme: %v", err)
+	}
+}

@@ -1,0 +1,88 @@
+package corpus
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/climb-go/climb/blob"
+)
+
+// The formats of files. Of these all but text files hold many documents.
+const (
+	formatJSONL   = "jsonl"
+	formatText    = "text"
+	formatParquet = "parquet"
+)
+
+const sniffBytes = 4 << 10 // of the decompressed text, to tell the format
+
+// stat describes a file by its first bytes and its name.
+func (l *lister) stat(ctx context.Context, name string) (FileInfo, error) {
+	src, err := openRange(ctx, name, "auto", 0, -1)
+	if err != nil {
+		return FileInfo{}, err
+	}
+	defer src.Close()
+	info := src.file.Info()
+	f := FileInfo{Path: name, Bytes: info.Bytes, ModTime: info.ModTime, ETag: info.ETag, Compression: src.compression, Format: l.o.Format}
+	if f.Bytes == 0 || l.o.Format != "auto" {
+		return f, nil
+	}
+	head := make([]byte, sniffBytes)
+	n, err := io.ReadFull(src, head)
+	switch {
+	case n == 0 && err != io.EOF && !fromStore(err): // Read will meet the damage and account for it
+		f.Format = formatJSONL
+		return f, nil
+	case err != nil && err != io.EOF && damage(err) == "":
+		return f, fmt.Errorf("%s: %w", name, err)
+	}
+	if f.Format, err = guess(name, head[:n]); err != nil {
+		return f, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// guess tells the format of a file by its first bytes where these are a magic
+// number, by its name if that ends in .jsonl, .ndjson or .json, and otherwise
+// by whether its first line begins, or is, a JSON object.
+func guess(name string, head []byte) (string, error) {
+	if blob.IsURL(name) {
+		_, name, _ = blob.Split(name)
+	}
+	name = strings.ToLower(name)
+	switch {
+	case bytes.HasPrefix(head, []byte("PAR1")):
+		return formatParquet, nil
+	case path.Ext(name) == ".parquet":
+		return "", fmt.Errorf("is not a Parquet file, which begins with PAR1: fetch it again, or give it another name")
+	}
+	head = bytes.TrimPrefix(head, []byte("\ufeff"))
+	head = head[skipSpace(head, 0):]
+	for _, ext := range []string{".gz", ".zst", ".zstd"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	if slices.Contains([]string{".jsonl", ".ndjson", ".json"}, path.Ext(name)) {
+		if len(head) > 0 && head[0] == '[' {
+			return "", fmt.Errorf("holds a JSON array, not one object a line: convert it with jq -c '.[]'")
+		}
+		return formatJSONL, nil
+	}
+	if len(head) == 0 || head[0] != '{' {
+		return formatText, nil
+	}
+	line, _, whole := bytes.Cut(head, []byte("\n"))
+	if whole || len(head) < sniffBytes/2 { // then it is all of a small file
+		if reason, _ := newRecord(Options{}).parse(line); reason == "" {
+			return formatJSONL, nil
+		}
+	} else if i := skipSpace(head, 1); i < len(head) && head[i] == '"' {
+		return formatJSONL, nil
+	}
+	return formatText, nil
+}
