@@ -58,7 +58,7 @@ var policy = []struct {
 	{"bench/cluster", "cluster vec", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
-	{"cmd/climb", ". corpus demo report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
+	{"cmd/climb", ". corpus demo label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 
 // TestImports parses in this process: a test that asked the go command would

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/option"
+)
+
+func newLabelTrain() *cobra.Command {
+	var o climb.LabelTraining
+	var asJSON, balance bool
+	var words int
+	option.Fill(&o.Training)
+	c := &cobra.Command{
+		Use: "train (--pos INPUT --neg INPUT | --graded INPUT) --out MODEL", Args: args(cobra.NoArgs),
+		Short: "Train a classifier of texts from examples",
+		Long: `Trains a classifier from good and bad texts, or from texts with a grade of 0 to
+5, calibrates its probabilities on texts that it has not seen, and reports on
+others how often it is right and how far its probabilities can be believed.
+
+The method fasttext writes a model that fastText itself reads as well; linear
+writes one of ours. Both are scores for climb.yaml:
+
+  label:
+    method: fasttext
+    fasttext:
+      models: [{name: good, file: good.bin, label: pos}]
+
+With graded texts the labels are the grades; give the scheme expected.`,
+		Example: `  climb label train --pos good/ --neg bad.jsonl.zst --out good.bin
+  climb label train --graded judged.jsonl --grade-field score --method linear --out quality.linear
+  climb label train --pos a.jsonl --neg b.jsonl --out m.bin --balance --json`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.FastText.WordNGrams, o.Linear.WordNGrams = words, words
+			o.FastText.Balance, o.Linear.Balance = balance, balance
+			r, err := climb.TrainLabel(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(r)
+			}
+			writeTrainReport(r, o.Out)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVar(&o.Positive, "pos", nil, "files or folders of good texts")
+	f.StringSliceVar(&o.Negative, "neg", nil, "files or folders of bad texts")
+	f.StringSliceVar(&o.Graded, "graded", nil, "JSONL files of texts with a grade of 0 to 5")
+	f.StringVar(&o.GradeField, "grade-field", "score", "field of the grade")
+	f.StringVar(&o.Out, "out", "model.bin", "file to write")
+	f.StringVar(&o.Method, "method", o.Method, "fasttext or linear")
+	f.StringVar(&o.Calibration, "calibration", o.Calibration, "none, temperature or isotonic")
+	f.Float64Var(&o.HoldOut, "hold-out", o.HoldOut, "share of the texts that calibrate and report")
+	f.Uint64Var(&o.Seed, "seed", o.Seed, "same seed, same model")
+	f.IntVar(&o.FastText.Dim, "dim", o.FastText.Dim, "fasttext: elements of a vector")
+	f.IntVar(&o.FastText.Epochs, "epochs", o.FastText.Epochs, "fasttext: times that the texts are read")
+	f.Float64Var(&o.FastText.LR, "lr", o.FastText.LR, "fasttext: learning rate at the start")
+	f.IntVar(&o.FastText.Buckets, "buckets", o.FastText.Buckets, "fasttext: rows that n-grams are hashed into")
+	f.Float64Var(&o.Linear.L2, "l2", o.Linear.L2, "linear: weight of the penalty")
+	f.IntVar(&words, "word-ngrams", o.FastText.WordNGrams, "longest n-gram of words")
+	f.BoolVar(&balance, "balance", false, "every label counts alike, however many texts it has")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func writeTrainReport(r *label.TrainReport, path string) {
+	for i, name := range r.Labels {
+		fmt.Printf("label %-4s %d texts\n", name, r.Texts[i])
+	}
+	fmt.Printf("trained on %d texts, calibrated on %d, measured on %d others:\n\n", r.Trained, r.Calibrated, r.Reported)
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\taccuracy\tlog loss\tBrier\tcalibration error")
+	for _, row := range []struct {
+		name string
+		label.Reliability
+	}{{"as trained", r.Before}, {"calibrated", r.After}} {
+		fmt.Fprintf(t, "%s\t%.3f\t%.4f\t%.4f\t%.4f\n", row.name, row.Accuracy, row.LogLoss, row.Brier, row.ECE)
+	}
+	fmt.Fprintln(t, "\nprobability\tpairs\tmean\tright")
+	for i, b := range r.After.Bins {
+		fmt.Fprintf(t, "%.1f to %.1f\t%d\t%.3f\t%.3f\n", float64(i)/10, float64(i+1)/10, b.Pairs, b.Probability, b.Right)
+	}
+	t.Flush()
+	fmt.Println("\nwrote " + path)
+}
