@@ -30,22 +30,24 @@ import (
 // Config is the whole of a run, one section per component. Its YAML form is
 // climb.yaml; every field a user can set is described by its tags.
 type Config struct {
-	Preset  string         `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
-	Out     string         `json:"out" default:"climb-run" doc:"run directory"`
-	Seed    uint64         `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
-	Workers int            `json:"workers" min:"0" doc:"cores to use; 0 = all"`
-	Corpus  corpus.Options `json:"corpus" doc:"where the documents are and how to read them"`
-	Embed   EmbedConfig    `json:"embed" doc:"texts to vectors"`
-	Cluster ClusterConfig  `json:"cluster" doc:"vectors to clusters"`
-	Label   LabelConfig    `json:"label" doc:"quality scores of documents"`
-	Prune   PruneConfig    `json:"prune" doc:"clusters and documents to leave out"`
-	Domains DomainsConfig  `json:"domains" doc:"clusters to domains, the axes of the search"`
-	Tokens  TokensConfig   `json:"tokens" doc:"tokenizer of the proxies"`
-	Proxy   ProxyConfig    `json:"proxy" doc:"the small models that score a mixture"`
-	Target  TargetConfig   `json:"target" doc:"what the mixture is to be good at"`
-	Search  SearchConfig   `json:"search" doc:"which mixtures to try"`
-	Confirm ConfirmConfig  `json:"confirm" doc:"fresh runs of the winner beside the baselines"`
-	Dataset export.Options `json:"dataset" doc:"the mixed dataset"`
+	Preset        string              `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
+	Out           string              `json:"out" default:"climb-run" doc:"run directory"`
+	Seed          uint64              `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
+	Workers       int                 `json:"workers" min:"0" doc:"cores to use; 0 = all"`
+	Corpus        corpus.Options      `json:"corpus" doc:"where the documents are and how to read them"`
+	Embed         EmbedConfig         `json:"embed" doc:"texts to vectors"`
+	Cluster       ClusterConfig       `json:"cluster" doc:"vectors to clusters"`
+	SemDeDup      cluster.SemDeDup    `json:"semdedup" doc:"documents of nearly the same meaning, found in each cluster by their vectors"`
+	Label         LabelConfig         `json:"label" doc:"quality scores of documents"`
+	Prune         PruneConfig         `json:"prune" doc:"clusters and documents to leave out"`
+	Domains       DomainsConfig       `json:"domains" doc:"clusters to domains, the axes of the search"`
+	Tokens        TokensConfig        `json:"tokens" doc:"tokenizer of the proxies"`
+	Proxy         ProxyConfig         `json:"proxy" doc:"the small models that score a mixture"`
+	Target        TargetConfig        `json:"target" doc:"what the mixture is to be good at"`
+	Decontaminate DecontaminateConfig `json:"decontaminate" doc:"documents that hold parts of the target files"`
+	Search        SearchConfig        `json:"search" doc:"which mixtures to try"`
+	Confirm       ConfirmConfig       `json:"confirm" doc:"fresh runs of the winner beside the baselines"`
+	Dataset       export.Options      `json:"dataset" doc:"the mixed dataset"`
 }
 
 // EmbedConfig chooses the embedder.

@@ -98,8 +98,8 @@ func eachRow(ctx context.Context, p *task.Plan, seed uint64, use func(domain int
 // scatterStage writes the documents of each input shard, grouped by output
 // shard: part-NNNNN.piece.
 var scatterStage = &stage{
-	name: "scatter", title: "collect the documents", format: 1,
-	inputs:  []string{"corpus", "rows", "cluster", "domains", "assign", "draw"},
+	name: "scatter", title: "collect the documents", format: 2,
+	inputs:  []string{"corpus", "rows", "cluster", "overlap", "domains", "assign", "draw"},
 	options: func(*Run) (any, error) { return struct{}{}, nil },
 	tasks:   perShard,
 	run:     scatterShard,
@@ -121,6 +121,10 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 	if err != nil {
 		return err
 	}
+	overlap, err := overlapping(p, n)
+	if err != nil {
+		return err
+	}
 	piece := export.NewPiece(draw.Shards)
 	documents, repeated := make([]int64, len(d.Domains)), make([]int64, len(d.Domains))
 	err = batches(ctx, p, n, a, func(docs []corpus.Document, _ []string) error {
@@ -130,7 +134,7 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 			if times == 0 {
 				continue
 			}
-			line := provenance(doc, clusters[doc.Row], d.Domains[dom].Name)
+			line := provenance(doc, clusters[doc.Row], d.Domains[dom].Name, overlap.Has(doc.Row))
 			for copy := range times {
 				order := draw.Order(n, doc.Row, copy)
 				piece.Add(draw.Shard(order), order, line, strconv.Itoa(copy)+"}}\n")
@@ -161,10 +165,13 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 
 // provenance is the document's line in the dataset: as it came, with a field
 // "climb" that says where it was put, up to the number of the copy.
-func provenance(doc corpus.Document, cluster int32, domain string) []byte {
+func provenance(doc corpus.Document, cluster int32, domain string, overlaps bool) []byte {
 	line := corpus.AppendDocument(nil, doc)
 	line = fmt.Appendf(line[:len(line)-len("}\n")], `,"climb":{"cluster":%d,"domain":`, cluster)
 	line = corpus.AppendString(line, domain)
+	if overlaps {
+		line = append(line, `,"overlap":true`...)
+	}
 	return append(line, `,"copy":`...)
 }
 

@@ -36,7 +36,7 @@ var policy = []struct {
 	{"task", "blob", ""},
 	{"launch", "task", ""},
 
-	{"corpus", "blob token", "github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/sync"},
+	{"corpus", "blob token vec", "github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/sync"},
 	{"embed", "vec token", "gonum.org/v1/gonum"},
 	{"fasttext", "vec", "golang.org/x/sys"},
 	{"label", "fasttext vec", ""},
@@ -56,6 +56,7 @@ var policy = []struct {
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
 	{"bench/cluster", "cluster vec", ""},
+	{"bench/corpus", ". corpus task vec", "github.com/klauspost/compress"},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
 	{"cmd/climb", ". corpus demo label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,19 +58,13 @@ func signShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(f, 1<<18)
-	var sketches io.Writer
-	flush := func() error { return nil }
-	if o.MinHash.Similarity > 0 {
-		g, err := a.Create(part(n, "sketch"))
-		if err != nil {
-			return err
-		}
-		b := bufio.NewWriterSize(g, 1<<18)
-		sketches, flush = b, func() error { return errors.Join(b.Flush(), g.Close()) }
+	g, err := a.Create(part(n, "sketch"))
+	if err != nil {
+		return err
 	}
+	w, sketches := bufio.NewWriterSize(f, 1<<18), bufio.NewWriterSize(g, 1<<18)
 	err = corpus.Sign(ctx, t.shards[n], o, w, sketches, func(done int64) { a.Report(done, scan.Documents) })
-	return errors.Join(err, w.Flush(), f.Close(), flush())
+	return errors.Join(err, w.Flush(), sketches.Flush(), f.Close(), g.Close())
 }
 
 // bucketsStage writes the pairs of documents that share the key of a bucket,
@@ -254,11 +247,7 @@ func (rep *scanReport) drop(in *task.Plan, copies []*corpus.Rows, near *corpus.N
 		}
 		rep.Rows[shard] -= int64(drop.Len())
 		rep.Documents += rep.Rows[shard]
-		data, err := drop.MarshalBinary()
-		if err != nil {
-			return err
-		}
-		if err := a.WriteFile(part(shard, "drop"), data); err != nil {
+		if err := writeRows(a, part(shard, "drop"), drop); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ func Families(names ...string) ([]Family, error) {
 		{"duplicates", "corpus.dedup", corpus.Methods},
 		{"embedders", "embed.method", embedding.Methods},
 		{"clusterers", "cluster.method", cluster.Methods},
+		{"semantic duplicates", "semdedup", cluster.Deduplicators},
 		{"labelers", "label.method", label.Methods},
 		{"mergers", "domains.method", cluster.Mergers},
 		{"tokenizers", "tokens.bpe", token.Methods},

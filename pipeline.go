@@ -48,8 +48,8 @@ type stage struct {
 var stages = []*stage{
 	corpusStage, signaturesStage, bucketsStage, rowsStage,
 	vectorizerStage, embedStage,
-	centroidsStage, refineStage, clusterStage,
-	labelStage,
+	centroidsStage, refineStage, clusterStage, semanticStage,
+	labelStage, overlapStage,
 	domainsStage, assignStage,
 	holdoutStage,
 	vocabStage, encodeStage, tokensStage,

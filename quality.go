@@ -70,6 +70,8 @@ const (
 	prunedCluster  = -1
 	prunedDocument = -2
 	heldOut        = -3
+	overlaps       = -4
+	semanticCopy   = -5
 )
 
 type assignOptions struct {
@@ -77,14 +79,16 @@ type assignOptions struct {
 	Prune   PruneConfig `json:"prune"`
 	Label   LabelConfig `json:"label"`
 	Holdout float64     `json:"holdout"` // share of the documents; 0 = none
+	Overlap string      `json:"overlap"` // what happens to documents that overlap with a target file
 }
 
 // assignStage writes the domain of every document, part-NNNNN.npy, int16:
-// -1 its cluster was pruned, -2 the document was, -3 it is held out.
+// -1 its cluster was pruned, -2 the document was, -3 it is held out, -4 it
+// overlaps with a target file, -5 another one has nearly its meaning.
 var assignStage = &stage{
-	name: "assign", title: "assign documents to domains", format: 1, inputs: []string{"corpus", "rows", "cluster", "label", "domains"},
+	name: "assign", title: "assign documents to domains", format: 2, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
 	options: func(r *Run) (any, error) {
-		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label}
+		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label, Overlap: r.Config.Decontaminate.Action}
 		if len(r.Config.Target.Validation) == 0 {
 			o.Holdout = r.Config.Target.Holdout
 		}
@@ -119,6 +123,14 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
+	overlap, err := overlapping(p, n)
+	if err != nil {
+		return err
+	}
+	semantic, err := semanticDuplicates(p, n)
+	if err != nil {
+		return err
+	}
 	domain := make([]int32, len(clusters))
 	for row, c := range clusters {
 		dom := d.Clusters[c].Domain
@@ -129,6 +141,10 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 			reason := tooLow(scores[row*h.Cols:(row+1)*h.Cols], floors)
 			a.Count("pruned_documents:"+reason, 1)
 			dom = prunedDocument
+		case o.Overlap == "drop" && overlap.Has(row):
+			dom = overlaps
+		case semantic.Has(row):
+			dom = semanticCopy
 		case o.Holdout > 0 && float64(splitmix(o.Seed^uint64(n)<<32, uint64(row))>>11)/(1<<53) < o.Holdout:
 			dom = heldOut
 		}

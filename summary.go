@@ -32,7 +32,7 @@ func (r *Run) Report() (*report.Data, error) {
 	}}
 	d.Objective = r.objectiveText()
 	for _, fill := range []func(*report.Data) error{
-		r.reportCorpus, r.reportDomains, r.reportTokens, r.reportSearch, r.reportConfirm, r.reportDataset, r.reportCost,
+		r.reportCorpus, r.reportOverlap, r.reportDomains, r.reportTokens, r.reportSearch, r.reportConfirm, r.reportDataset, r.reportCost,
 	} {
 		if err := fill(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("report: %w", err)
@@ -84,6 +84,30 @@ func (r *Run) reportCorpus(d *report.Data) error {
 	}
 	if s.Counts.IDReused > 0 {
 		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("Documents with the id of an earlier one and another text: %d. They were kept.", s.Counts.IDReused)})
+	}
+	return nil
+}
+
+// reportOverlap tells what the corpus shares with the target files.
+func (r *Run) reportOverlap(d *report.Data) error {
+	p, err := task.Load(filepath.Join(r.Dir("overlap"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	sum, err := readOverlap(p)
+	if err != nil {
+		return err
+	}
+	for _, f := range sum.Files {
+		o := report.Overlap{File: f.File, Items: f.Items, Short: f.Short, Documents: f.Documents}
+		for _, s := range f.Samples {
+			o.Samples = append(o.Samples, report.Snippet{ID: s.ID, Text: s.Words})
+		}
+		d.Corpus.Overlaps = append(d.Corpus.Overlaps, o)
+	}
+	if sum.Documents > 0 && r.Config.Decontaminate.Action == "mark" {
+		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf(
+			"Documents that share a run of %d words with a target file: %d. They were kept, and are marked in the dataset.", r.Config.Decontaminate.Words, sum.Documents)})
 	}
 	return nil
 }
@@ -154,9 +178,9 @@ func (r *Run) reportTokens(d *report.Data) error {
 				pruned["score "+reason+" below its floor"] += v
 			}
 		}
-		if n := m.Counters["documents:"+strconv.Itoa(heldOut)]; n > 0 {
-			pruned["held out to score the mixtures"] += n
-		}
+		pruned["held out to score the mixtures"] += m.Counters["documents:"+strconv.Itoa(heldOut)]
+		pruned["overlaps with a target file"] += m.Counters["documents:"+strconv.Itoa(overlaps)]
+		pruned["nearly the meaning of another document"] += m.Counters["documents:"+strconv.Itoa(semanticCopy)]
 		pruned["in a pruned cluster"] += m.Counters["documents:"+strconv.Itoa(prunedCluster)]
 	}
 	for _, reason := range slices.Sorted(maps.Keys(pruned)) {

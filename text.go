@@ -214,23 +214,40 @@ func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, err
 			yield(corpus.Document{}, err)
 			return
 		}
-		data, err := os.ReadFile(filepath.Join(t.rowsDir, part(n, "drop")))
+		drop, err := readRows(filepath.Join(t.rowsDir, part(n, "drop")))
 		if err != nil {
 			yield(corpus.Document{}, err)
 			return
 		}
-		var drop corpus.Rows
-		if err := drop.UnmarshalBinary(data); err != nil {
-			yield(corpus.Document{}, fmt.Errorf("read %s: %w", part(n, "drop"), err))
-			return
-		}
 		var bad corpus.Bad
-		for d, err := range corpus.Skip(corpus.Read(ctx, t.shards[n], t.options, &bad), &drop) {
+		for d, err := range corpus.Skip(corpus.Read(ctx, t.shards[n], t.options, &bad), drop) {
 			if !yield(d, err) {
 				return
 			}
 		}
 	}
+}
+
+// readRows loads a set of rows.
+func readRows(path string) (*corpus.Rows, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	rows := &corpus.Rows{}
+	if err := rows.UnmarshalBinary(data); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return rows, nil
+}
+
+// writeRows writes a set of rows as an output.
+func writeRows(a *task.Attempt, name string, rows *corpus.Rows) error {
+	data, err := rows.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	return a.WriteFile(name, data)
 }
 
 // sample returns about n documents spread evenly over the corpus: one drawn

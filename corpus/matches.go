@@ -9,8 +9,7 @@ import (
 	"os"
 )
 
-// mostLeaders bounds the documents of a bucket's group that the others are
-// compared with, if similarities are checked.
+// mostLeaders bounds the documents of one key that the others are compared with.
 const mostLeaders = 64
 
 // MatchCounts are the totals of Match.
@@ -21,12 +20,10 @@ type MatchCounts struct {
 }
 
 // Match writes the pairs of documents that share the key of one bucket to w:
-// for each document the best of those with its key, and it. signatures[i] is
-// the signature file of shard i.
-//
-// If o.Similarity is not 0, sketches[i] is that shard's file of sketches, and a
-// document is paired with the first leader that it is similar enough to; without
-// one it becomes a leader itself, if there are fewer than 64.
+// for each document the best one with its key, and it. They must be similar
+// enough by their sketches: a document is paired with the first leader that it
+// is similar to, and becomes a leader itself without one, if there are fewer
+// than 64 of its key. signatures[i] and sketches[i] are the files of shard i.
 //
 // A pair is two entries as in the signature files, the one to keep first. The
 // sort is external: about 50 MiB, whatever the number of documents.
@@ -78,12 +75,9 @@ func (m *matcher) merge(s *sorter, signatures []string, bucket int) error {
 // add takes the entries in order of key, rank and place.
 func (m *matcher) add(e entry) error {
 	m.Documents++
-	switch {
-	case len(m.leaders) == 0 || m.leaders[0].a != e.a:
+	if len(m.leaders) == 0 || m.leaders[0].a != e.a {
 		m.leaders = append(m.leaders[:0], leader{entry: e})
 		return nil
-	case m.o.Similarity == 0:
-		return m.pair(m.leaders[0].entry, e)
 	}
 	if m.leaders[0].sketch == nil {
 		if err := m.sketches.read(&m.leaders[0]); err != nil {

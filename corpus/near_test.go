@@ -124,27 +124,6 @@ func TestSignaturesEstimateSimilarity(t *testing.T) {
 	}
 }
 
-func TestMinHashOfAnyLength(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	for n := range 40 {
-		a, b, dst, want := make([]uint32, n), make([]uint32, n), make([]uint32, n), make([]uint32, n)
-		x := make([]uint32, r.IntN(30))
-		for i := range x {
-			x[i] = r.Uint32()
-		}
-		for i := range n {
-			a[i], b[i], dst[i] = r.Uint32()|1, r.Uint32(), r.Uint32()
-			want[i] = dst[i]
-			for _, v := range x {
-				want[i] = min(want[i], a[i]*v+b[i])
-			}
-		}
-		if minHash(dst, a, b, x); !slices.Equal(dst, want) {
-			t.Fatalf("%d hashes of %d values: %v, want %v", n, len(x), dst, want)
-		}
-	}
-}
-
 // nearIn signs, matches and joins documents, docs[i] being those of shard i.
 func nearIn(t *testing.T, docs [][]string, o MinHash, copies []*Rows) *Near {
 	t.Helper()
@@ -241,8 +220,8 @@ func TestNearRecall(t *testing.T) {
 		o     MinHash
 		edits float64
 	}{
-		{MinHash{}, 0}, {MinHash{}, 0.02}, {MinHash{}, 0.05}, {MinHash{}, 0.1},
-		{MinHash{Words: 3, Buckets: 28, Hashes: 4}, 0.1},
+		{MinHash{}, 0}, {MinHash{}, 0.02}, {MinHash{Similarity: 1e-9}, 0.05}, {MinHash{Similarity: 1e-9}, 0.1}, {MinHash{}, 0.1},
+		{MinHash{Words: 3, Buckets: 28, Hashes: 4, Similarity: 1e-9}, 0.1},
 		{MinHash{Words: 3, Buckets: 28, Hashes: 4, Similarity: 0.6}, 0.1},
 	} {
 		docs := make([][]string, 2)
@@ -276,6 +255,9 @@ func TestMatchInPasses(t *testing.T) {
 	var sig bytes.Buffer
 	dir := t.TempDir()
 	var paths []string
+	alike := filepath.Join(dir, "sketches")
+	writeBytes(t, alike, bytes.NewBuffer(make([]byte, 50)))
+	sketches := []string{alike, alike, alike, alike, alike}
 	type pair struct{ x, y [2]uint32 }
 	var want []pair
 	first := map[uint64][2]uint32{}
@@ -303,7 +285,7 @@ func TestMatchInPasses(t *testing.T) {
 		writeBytes(t, paths[shard], &sig)
 	}
 	var out bytes.Buffer
-	counts, err := Match(context.Background(), paths, nil, 0, MinHash{Buckets: 1, Hashes: 1}, &out)
+	counts, err := Match(context.Background(), paths, sketches, 0, MinHash{Buckets: 1, Hashes: 1, Similarity: 0.5}, &out)
 	if err != nil || counts.Documents != 250 || counts.Pairs != int64(len(want)) || out.Len() != 2*entryBytes*len(want) {
 		t.Fatalf("%+v, %v, %d bytes; want %d pairs", counts, err, out.Len(), len(want))
 	}
@@ -320,7 +302,7 @@ func TestMatchInPasses(t *testing.T) {
 	if err := os.Truncate(paths[3], 100); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Match(context.Background(), paths, nil, 0, MinHash{Buckets: 1, Hashes: 1}, &out); err == nil || !strings.Contains(err.Error(), paths[3]) {
+	if _, err := Match(context.Background(), paths, sketches, 0, MinHash{Buckets: 1, Hashes: 1, Similarity: 0.5}, &out); err == nil || !strings.Contains(err.Error(), paths[3]) {
 		t.Errorf("a truncated file: %v", err)
 	}
 }
@@ -358,6 +340,15 @@ func TestSources(t *testing.T) {
 		if err := back.UnmarshalBinary(data[:n]); err == nil {
 			t.Fatalf("%d of %d bytes are accepted", n, len(data))
 		}
+	}
+}
+
+func BenchmarkWords(b *testing.B) {
+	text := strings.Join(someWords(rand.New(rand.NewPCG(1, 1)), 2000), " ")
+	b.SetBytes(int64(len(text)))
+	var words []uint64
+	for b.Loop() {
+		words = Words(words[:0], text, true)
 	}
 }
 

@@ -3,7 +3,6 @@ package corpus
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,16 +26,15 @@ const (
 	signatureHeader = 16
 )
 
-// Sign reads a shard and writes its signature file to w and, if that is not
-// nil, Buckets x Hashes bytes for each row to sketches, from which Match can
-// estimate similarities. It holds one document and 2^20 entries at a time.
+// Sign reads a shard and writes its signature file to w, and Buckets x Hashes
+// bytes for each row to sketches, from which Match estimates similarities. It holds one document and 2^20 entries at a time.
 // Progress, if not nil, is told how many documents have been read.
 func Sign(ctx context.Context, s Shard, o Options, w, sketches io.Writer, progress func(documents int64)) error {
 	option.Fill(&o)
 	out := &signatureWriter{w: w, entries: make([][]entry, o.MinHash.Buckets), most: max(1, partEntries/o.MinHash.Buckets)}
 	out.header()
 	sign := newSigner(o.MinHash)
-	var sketch []byte
+	sketch := make([]byte, 0, o.MinHash.Buckets*o.MinHash.Hashes)
 	for d, err := range Read(ctx, s, o, nil) {
 		if err != nil {
 			return err
@@ -44,7 +42,7 @@ func Sign(ctx context.Context, s Shard, o Options, w, sketches io.Writer, progre
 		if d.Row&0xfff == 0 && progress != nil {
 			progress(int64(d.Row))
 		}
-		if sketch = sketch[:0]; sign.sign(d.Text) {
+		if sign.sign(d.Text) {
 			e := entry{b: o.MinHash.rank(d), row: uint32(d.Row), bytes: uint32(len(d.Text))}
 			for bucket := range out.entries {
 				e.a = sign.key(bucket)
@@ -54,9 +52,8 @@ func Sign(ctx context.Context, s Shard, o Options, w, sketches io.Writer, progre
 				out.block()
 			}
 		}
-		if sketches != nil {
-			_, err := sketches.Write(sign.sketch(sketch))
-			out.err = errors.Join(out.err, err)
+		if _, err := sketches.Write(sign.sketch(sketch[:0])); err != nil {
+			return fmt.Errorf("write the sketches of %s: %w", s, err)
 		}
 		if out.err != nil {
 			break

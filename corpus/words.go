@@ -25,6 +25,13 @@ func Words(dst []uint64, text string, foldNumbers bool) []uint64 {
 		}
 	}
 	for i, n := 0, 0; i < len(text); i += n {
+		for ; i < len(text) && asciiLetter[text[i]] != 0; i++ { // most of a text
+			h = (h ^ uint64(asciiLetter[text[i]])) * wordPrime
+			inNumber = false
+		}
+		if i == len(text) {
+			break
+		}
 		r := rune(asciiWord[text[i]&127])
 		n = 1
 		if text[i] >= utf8.RuneSelf {
@@ -102,6 +109,14 @@ var asciiWord = func() (t [128]byte) {
 		case 'A' <= c && c <= 'Z':
 			t[c] = c + 'a' - 'A'
 		}
+	}
+	return t
+}()
+
+// asciiLetter[c] is c in lower case if it is an ASCII letter, 0 otherwise.
+var asciiLetter = func() (t [256]byte) {
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = byte(c), byte(c)
 	}
 	return t
 }()

@@ -51,6 +51,17 @@ type Corpus struct {
 
 	Sources []Source `json:"sources"`
 	Pairs   []Pair   `json:"pairs"` // a sample of the near-duplicates
+
+	Overlaps []Overlap `json:"overlaps"` // with the target files
+}
+
+// Overlap counts the documents that share a run of words with a target file.
+type Overlap struct {
+	File      string    `json:"file"`
+	Items     int64     `json:"items"`
+	Short     int64     `json:"short"` // items with fewer words than a run, which cannot be found
+	Documents int64     `json:"documents"`
+	Samples   []Snippet `json:"samples"` // ids of documents, and the words
 }
 
 // Source says what became of the documents of a source.

@@ -22,6 +22,7 @@ func sample() *Data {
 				{Reason: "copy of another document", Count: 31_877}, {Reason: "near-duplicate of another document", Count: 60_412}, {Reason: "cluster pruned", Count: 88_214}, {Reason: "quality below 0.5", Count: 12_003}},
 			Sources:    []Source{{"crawl", 1_250_300, 30_771, 59_800}, {"", 126_200, 1_106, 612}},
 			Pairs:      []Pair{{Snippet{"a1", "Opening hours of the museum: Monday to Friday"}, Snippet{"b7", "Opening hours of the museum: Tuesday to Friday"}, 0.83}},
+			Overlaps:   []Overlap{{"arc_easy.validation.jsonl", 2251, 310, 0, nil}, {"hellaswag.validation.jsonl", 1000, 0, 2, []Snippet{{"a9", "mix the flour with the eggs and the milk until no lumps are left"}}}},
 			BadLines:   []Reason{{Reason: "invalid_json", Count: 212}, {Reason: "empty_text", Count: 1890}, {Reason: "too_long", Count: 3}},
 			BadSamples: []BadLine{{"crawl/part-0017.jsonl.zst", 88_121, "invalid_json", `{"id": "a81c", "text": "The committee met on <b>`}, {"crawl/part-0102.jsonl.zst", 4, "empty_text", `{"id":"b","text":"  "}`}}},
 		Objective: "The score is minus the mean bits per byte of the right answers in four validation sets.",

@@ -153,3 +153,17 @@ func floatFromHalf(dst []float32, src []uint16) {
 	}
 	floatFromHalfGo(dst[done:], src[done:])
 }
+
+// minHash does the first done elements of dst.
+func minHash(dst, a, b, x []uint32) (done int) {
+	units := len(dst) / 16
+	if level == portable || units == 0 || len(x) == 0 {
+		return 0
+	}
+	if level == avx512 {
+		minHashAVX512(units, len(x), &dst[0], &a[0], &b[0], &x[0])
+	} else {
+		minHashAVX2(units, len(x), &dst[0], &a[0], &b[0], &x[0])
+	}
+	return 16 * units
+}

@@ -278,6 +278,9 @@ func belowAVX512(low []float32, mask *byte, limit float32) float32
 func quantizeAVX512(x []float32, dst *int8, total *float32, inverse, step float32) float32
 
 //go:noescape
+func minHashAVX512(units, n int, dst, a, b, x *uint32)
+
+//go:noescape
 func dotAVX512(a, b []float32) float32
 
 //go:noescape
@@ -372,6 +375,9 @@ func belowAVX2(low []float32, mask *byte, limit float32) float32
 
 //go:noescape
 func quantizeAVX2(x []float32, dst *int8, total *float32, inverse, step float32) float32
+
+//go:noescape
+func minHashAVX2(units, n int, dst, a, b, x *uint32)
 
 //go:noescape
 func dotAVX2(a, b []float32) float32

@@ -1638,6 +1638,39 @@ vector:
 	VZEROUPPER
 	RET
 
+// func minHashAVX512(units, n int, dst, a, b, x *uint32)
+TEXT ·minHashAVX512(SB), NOSPLIT, $0-48
+	MOVQ units+0(FP), R8
+	MOVQ n+8(FP), R9
+	MOVQ dst+16(FP), DI
+	MOVQ a+24(FP), SI
+	MOVQ b+32(FP), DX
+	MOVQ x+40(FP), R10
+
+unit:
+	VMOVDQU32 0(DI), Z0
+	VMOVDQU32 0(SI), Z1
+	VMOVDQU32 0(DX), Z2
+	MOVQ R10, AX
+	MOVQ R9, CX
+
+element:
+	VPBROADCASTD (AX), Z3
+	VPMULLD Z1, Z3, Z4
+	VPADDD Z2, Z4, Z4
+	VPMINUD Z4, Z0, Z0
+	ADDQ $4, AX
+	DECQ CX
+	JNZ element
+	VMOVDQU32 Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	DECQ R8
+	JNZ unit
+	VZEROUPPER
+	RET
+
 // func dotAVX512(a, b []float32) float32
 TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	MOVQ a_base+0(FP), SI
@@ -4830,6 +4863,46 @@ vector:
 	VMOVSHDUP X0, X1
 	VADDPS X1, X0, X0
 	VMOVSS X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func minHashAVX2(units, n int, dst, a, b, x *uint32)
+TEXT ·minHashAVX2(SB), NOSPLIT, $0-48
+	MOVQ units+0(FP), R8
+	MOVQ n+8(FP), R9
+	MOVQ dst+16(FP), DI
+	MOVQ a+24(FP), SI
+	MOVQ b+32(FP), DX
+	MOVQ x+40(FP), R10
+
+unit:
+	VMOVDQU 0(DI), Y0
+	VMOVDQU 0(SI), Y2
+	VMOVDQU 0(DX), Y4
+	VMOVDQU 32(DI), Y1
+	VMOVDQU 32(SI), Y3
+	VMOVDQU 32(DX), Y5
+	MOVQ R10, AX
+	MOVQ R9, CX
+
+element:
+	VPBROADCASTD (AX), Y6
+	VPMULLD Y2, Y6, Y7
+	VPADDD Y4, Y7, Y7
+	VPMINUD Y7, Y0, Y0
+	VPMULLD Y3, Y6, Y8
+	VPADDD Y5, Y8, Y8
+	VPMINUD Y8, Y1, Y1
+	ADDQ $4, AX
+	DECQ CX
+	JNZ element
+	VMOVDQU Y0, 0(DI)
+	VMOVDQU Y1, 32(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	DECQ R8
+	JNZ unit
 	VZEROUPPER
 	RET
 

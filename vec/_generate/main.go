@@ -80,6 +80,7 @@ func main() {
 		g.screen()
 		g.below()
 		g.quantize()
+		g.minHash()
 		for _, k := range kernels {
 			k.write(g.loop(k.name, k.signature))
 		}
