@@ -16,8 +16,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -223,14 +223,18 @@ func dedup(ctx context.Context, dir string, o corpus.MinHash) (*dedupResult, err
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, os.Args[0], "-dedup-child", config)
-	cmd.Stderr = os.Stderr
+	var peak strings.Builder
+	cmd.Stdout, cmd.Stderr = &peak, os.Stderr
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("deduplicate: %w", err)
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	kib, err := strconv.ParseFloat(strings.TrimSpace(peak.String()), 64)
+	if err != nil {
+		return nil, fmt.Errorf("deduplicate: peak of memory: %w", err)
+	}
 	r := &dedupResult{Options: o, Seconds: time.Since(start).Seconds(), CPU: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
-		PeakRSS: float64(usage.Maxrss) / 1024, Recall: map[string]float64{}, Expected: map[string]float64{}}
+		PeakRSS: kib / 1024, Recall: map[string]float64{}, Expected: map[string]float64{}}
 	if err := r.judge(ctx, config); err != nil {
 		return nil, err
 	}
@@ -239,12 +243,24 @@ func dedup(ctx context.Context, dir string, o corpus.MinHash) (*dedupResult, err
 	return r, nil
 }
 
+// dedupChild deduplicates, and prints the largest resident set of this process
+// in KiB. The parent cannot ask for it: getrusage counts the memory of the
+// process that was forked.
 func dedupChild(ctx context.Context, config string) error {
 	r, err := loadRun(config)
 	if err != nil {
 		return err
 	}
-	return r.Until(ctx, "corpus")
+	if err := r.Until(ctx, "corpus"); err != nil {
+		return err
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	fmt.Println(strings.Fields(rest)[0])
+	return nil
 }
 
 func loadRun(config string) (*climb.Run, error) {
