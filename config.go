@@ -277,6 +277,7 @@ func (c *Config) relativeTo(dir string) {
 	}
 	abs(&c.Out)
 	abs(&c.Tokens.Tokenizer)
+	abs(&c.Corpus.Tokenizer)
 	for i := range c.Search.Reuse.Files {
 		abs(&c.Search.Reuse.Files[i])
 	}

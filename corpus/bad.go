@@ -19,6 +19,7 @@ const (
 	TooLong       = "too_long"
 	InvalidUTF8   = "invalid_utf8"
 	Binary        = "binary"    // a text file that holds NUL bytes
+	NotText       = "not_text"  // a WARC record of HTML, an image, ...
 	Truncated     = "truncated" // the rest of a compressed file, counted as one line
 	Corrupt       = "corrupt"   // likewise
 )
@@ -32,7 +33,7 @@ type Bad struct {
 	Lines    int64            `json:"lines"`    // read; blank ones are apart
 	Accepted int64            `json:"accepted"` // yielded as documents
 	Reasons  map[string]int64 `json:"reasons,omitempty"`
-	Blank    int64            `json:"blank,omitempty"`    // lines of white space
+	Blank    int64            `json:"blank,omitempty"`    // lines of white space, WARC records without content
 	Repaired int64            `json:"repaired,omitempty"` // accepted documents with U+FFFD in place of invalid UTF-8
 	Samples  []BadLine        `json:"samples,omitempty"`  // the first 5 of each reason
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -14,15 +15,21 @@ import (
 
 // The formats of files. Of these all but text files hold many documents.
 const (
-	formatJSONL   = "jsonl"
-	formatText    = "text"
-	formatParquet = "parquet"
+	formatJSONL    = "jsonl"
+	formatText     = "text"
+	formatParquet  = "parquet"
+	formatWARC     = "warc"
+	formatMegatron = "megatron"
+	formatIndex    = "index" // Megatron\'s .idx, read with its .bin
 )
 
 const sniffBytes = 4 << 10 // of the decompressed text, to tell the format
 
 // stat describes a file by its first bytes and its name.
 func (l *lister) stat(ctx context.Context, name string) (FileInfo, error) {
+	if f, ok := statMegatron(name); ok && (l.o.Format == "auto" || l.o.Format == formatMegatron) {
+		return f, nil
+	}
 	src, err := openRange(ctx, name, "auto", 0, -1)
 	if err != nil {
 		return FileInfo{}, err
@@ -48,6 +55,34 @@ func (l *lister) stat(ctx context.Context, name string) (FileInfo, error) {
 	return f, nil
 }
 
+// statMegatron describes a file of tokens or its index, told by their names;
+// the first bytes of tokens can be anything.
+func statMegatron(name string) (f FileInfo, ok bool) {
+	prefix, isBin := strings.CutSuffix(name, ".bin")
+	prefix, isIndex := strings.CutSuffix(prefix, ".idx")
+	if !isBin && !isIndex || blob.IsURL(name) {
+		return f, false
+	}
+	bin, err := os.Stat(prefix + ".bin")
+	if err != nil {
+		return f, false
+	}
+	index, err := os.Open(prefix + ".idx")
+	if err != nil {
+		return f, false
+	}
+	defer index.Close()
+	magic := make([]byte, 7)
+	if _, err := io.ReadFull(index, magic); err != nil || string(magic) != "MMIDIDX" {
+		return f, false
+	}
+	f = FileInfo{Path: name, Bytes: bin.Size(), ModTime: bin.ModTime().UTC(), Format: formatMegatron}
+	if isIndex {
+		f.Format = formatIndex
+	}
+	return f, true
+}
+
 // guess tells the format of a file by its first bytes where these are a magic
 // number, by its name if that ends in .jsonl, .ndjson or .json, and otherwise
 // by whether its first line begins, or is, a JSON object.
@@ -59,6 +94,8 @@ func guess(name string, head []byte) (string, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte("PAR1")):
 		return formatParquet, nil
+	case bytes.HasPrefix(head, []byte("WARC/")):
+		return formatWARC, nil
 	case path.Ext(name) == ".parquet":
 		return "", fmt.Errorf("is not a Parquet file, which begins with PAR1: fetch it again, or give it another name")
 	}

@@ -23,14 +23,14 @@ type FileInfo struct {
 	Bytes       int64     `json:"bytes"` // as stored
 	ModTime     time.Time `json:"mod_time"`
 	ETag        string    `json:"etag,omitempty"`        // of an object in a bucket
-	Format      string    `json:"format"`                // "jsonl", "text", "parquet"
+	Format      string    `json:"format"`                // "jsonl", "text", "parquet", "warc", "megatron"
 	Compression string    `json:"compression,omitempty"` // "", "gzip", "zstd"
 }
 
 // A Listing is what Options.Inputs name.
 type Listing struct {
 	Files   []FileInfo     // sorted by path, each once
-	Skipped map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, texts ("other") among files of documents; and "empty" files
+	Skipped map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files
 }
 
 // List finds the input files. It opens each one to look at its first bytes.
@@ -202,9 +202,11 @@ func (l *lister) files(paths []string, folder bool) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	some := slices.ContainsFunc(found, func(f FileInfo) bool { return f.Bytes > 0 && f.Format != formatText })
+	some := slices.ContainsFunc(found, func(f FileInfo) bool { return f.Bytes > 0 && f.Format != formatText && f.Format != formatIndex })
 	for _, f := range found {
 		switch {
+		case f.Format == formatIndex:
+			l.out.Skipped["index"]++
 		case f.Bytes == 0:
 			l.out.Skipped["empty"]++
 		case folder && some && f.Format == formatText:

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/token"
 )
 
 // Read streams the documents of a shard in the order of its files and lines.
@@ -51,6 +52,8 @@ type reader struct {
 	text   []byte // unescaped, used again
 	source string // of the last document: most are the same
 	row    int
+
+	tokenizer *token.Tokenizer // of Megatron's files, once it is needed
 }
 
 func (r *reader) shard(s Shard) error {
@@ -60,6 +63,10 @@ func (r *reader) shard(s Shard) error {
 		read = r.textFile
 	case formatParquet:
 		read = r.parquet
+	case formatWARC:
+		read = r.warc
+	case formatMegatron:
+		read = r.megatron
 	}
 	if len(s.Files) == 0 {
 		return read(s.Path, s.Compression, s.Start, s.End)
@@ -235,12 +242,7 @@ func (r *reader) textFile(path, compression string, _, _ int64) error {
 	case bytes.IndexByte(text, 0) >= 0:
 		return r.reject(at, Binary, text, "")
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	repaired := !utf8.Valid(text)
-	if repaired {
-		text = repairUTF8(text)
-	}
+	text, repaired := cleanText(text)
 	d := Document{Text: string(text), Source: filepath.Base(filepath.Dir(path)), Path: path, Line: 1}
 	return r.accept(at, d, repaired, text)
 }

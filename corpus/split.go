@@ -82,7 +82,7 @@ func packShard(files []FileInfo, bytes int64) Shard {
 // whole says whether a file is read by one task whatever its size. Of a zstd
 // file in a bucket the frames are not known without fetching all of it.
 func whole(f FileInfo) bool {
-	return f.Format == formatText || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
+	return f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
 }
 
 // cutFile cuts one large file.

@@ -1,0 +1,161 @@
+package corpus
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/climb-go/climb/token"
+)
+
+func warcRecord(kind, content, body string) string {
+	return fmt.Sprintf("WARC/1.0\r\nWARC-Type: %s\r\nWARC-Target-URI: http://example.org/\"x\"\r\nWARC-Date: 2024-01-02T03:04:05Z\r\n"+
+		"warc-record-id: <urn:uuid:%x>\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n", kind, len(body), content, len(body), body)
+}
+
+func gzipped(t testing.TB, parts ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, p := range parts {
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(p)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func warcRecords() []string {
+	answer := func(head, body string) string { return "HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n" + body }
+	return []string{
+		warcRecord("warcinfo", "application/warc-fields", "software: x\r\n"),
+		warcRecord("conversion", "text/plain", "first\r\ntext é"),
+		warcRecord("request", "application/http; msgtype=request", "GET / HTTP/1.1\r\n\r\n"),
+		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: text/plain; charset=utf-8", "second text")),
+		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: text/html", "<p>no")),
+		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: text/plain\r\nTransfer-Encoding: chunked", "5\r\nthird\r\n0\r\n\r\n")),
+		warcRecord("conversion", "text/plain", "   "),
+		warcRecord("conversion", "text/plain", strings.Repeat("long ", 1000)),
+	}
+}
+
+func TestWARC(t *testing.T) {
+	records := warcRecords()
+	for name, file := range map[string]string{"a.warc": strings.Join(records, ""), "a.warc.wet.gz": gzipped(t, records...), "other": gzipped(t, strings.Join(records, ""))} {
+		docs, bad, err := readAll(t, Options{Inputs: []string{write(t, name, file)}, MaxLineBytes: 1000})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got := texts(docs); got != "first\ntext é|second text|third" {
+			t.Errorf("%s: %q", name, got)
+		}
+		if want := `{"url":"http://example.org/\"x\"","date":"2024-01-02T03:04:05Z"}`; string(docs[0].Fields) != want || docs[0].ID != "urn:uuid:e" {
+			t.Errorf("%s: %s %s", name, docs[0].ID, docs[0].Fields)
+		}
+		if bad.Blank != 2 || bad.Reasons[NotText] != 1 || bad.Reasons[EmptyText] != 1 || bad.Reasons[TooLong] != 1 {
+			t.Errorf("%s: %+v", name, bad)
+		}
+	}
+}
+
+func TestWARCDamage(t *testing.T) {
+	whole := strings.Join(warcRecords()[:4], "")
+	for _, file := range []string{whole[:len(whole)-30], whole + "not a record\r\n\r\n", whole + "WARC/1.0\r\nContent-Length: -5\r\n\r\n",
+		gzipped(t, whole)[:200], "WARC/1.0\r\n" + strings.Repeat("x", 1<<20)} {
+		o := Options{Inputs: []string{write(t, "a.warc", file)}}
+		if _, _, err := readAll(t, o); err == nil || !strings.Contains(err.Error(), "corpus.truncated") {
+			t.Errorf("%q: %v", excerpt([]byte(file)), err)
+		}
+		o.Truncated = "skip"
+		if _, bad, err := readAll(t, o); err != nil || bad.Reasons[Truncated]+bad.Reasons[Corrupt] != 1 {
+			t.Errorf("%q: %+v, %v", excerpt([]byte(file)), bad, err)
+		}
+	}
+}
+
+func FuzzWARC(f *testing.F) {
+	whole := strings.Join(warcRecords(), "")
+	for _, s := range []string{whole, gzipped(f, warcRecords()...), whole[:300], "WARC/1.0\r\nContent-Length: 99999999999\r\n\r\nx", "WARC/1.0\n\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fuzzRead(t, Options{Inputs: []string{write(t, "a.warc", string(b))}, Format: formatWARC, Truncated: "skip"})
+	})
+}
+
+// megatronFile writes documents with a tokenizer that is trained on them, and
+// returns the prefix and the tokenizer's path.
+func megatronFile(t *testing.T, texts []string) (prefix, tokenizer string) {
+	t.Helper()
+	tok, err := token.Train(slices.Values(texts), token.TrainOptions{Vocab: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file, bin, idx bytes.Buffer
+	if err := tok.Save(&file); err != nil {
+		t.Fatal(err)
+	}
+	w, err := token.NewIndexWriter(&bin, &idx, token.Uint16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range texts {
+		if err := w.Add(append(tok.Encode(nil, s), tok.EOD())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := write(t, "x.bin", bin.String())
+	prefix = strings.TrimSuffix(name, ".bin")
+	if err := os.WriteFile(prefix+".idx", idx.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return prefix, write(t, "tokenizer.json", file.String())
+}
+
+func TestMegatron(t *testing.T) {
+	var want []string
+	for i := range 200 {
+		want = append(want, fmt.Sprintf("document %d: é %s", i, strings.Repeat("words ", i%7)))
+	}
+	prefix, tokenizer := megatronFile(t, want)
+	for _, input := range []string{prefix + ".bin", strings.TrimSuffix(prefix, "x")} {
+		docs, _, err := readAll(t, Options{Inputs: []string{input}, Tokenizer: tokenizer})
+		if err != nil || texts(docs) != strings.Join(want, "|") {
+			t.Errorf("%s: %d documents, %v", input, len(docs), err)
+		}
+	}
+	f, ok := statMegatron(prefix + ".bin")
+	if !ok {
+		t.Fatal("not told")
+	}
+	shards, err := cutFile(f, f.Bytes/10)
+	if err != nil || len(shards) < 10 {
+		t.Fatal(shards, err)
+	}
+	var got []string
+	for _, s := range shards {
+		for d, err := range Read(t.Context(), s, Options{Tokenizer: tokenizer}, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, d.Text)
+		}
+	}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("%d documents of %d shards", len(got), len(shards))
+	}
+	if _, _, err := readAll(t, Options{Inputs: []string{prefix + ".bin"}}); err == nil || !strings.Contains(err.Error(), "corpus.tokenizer") {
+		t.Errorf("without a tokenizer: %v", err)
+	}
+}
