@@ -151,6 +151,9 @@ each task of its plan.json and publish them with climb task publish.`, s.short, 
 				return o.until(cmd, cfg, s.name)
 			},
 		}
+		if s.name == "label" {
+			c.AddCommand(newLabelTrain())
+		}
 		o.register(c)
 		list = append(list, c)
 	}
