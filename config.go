@@ -52,8 +52,9 @@ type Config struct {
 
 // EmbedConfig chooses the embedder.
 type EmbedConfig struct {
-	Method  string            `json:"method" default:"lexical" choices:"lexical" doc:"embedder"`
+	Method  string            `json:"method" default:"lexical" choices:"lexical,http" doc:"embedder"`
 	Lexical embedding.Lexical `json:"lexical"`
+	HTTP    embedding.HTTP    `json:"http"`
 }
 
 // ClusterConfig chooses the clusterer.
@@ -253,6 +254,11 @@ func (c *Config) Resolve() error {
 	}
 	if len(c.Corpus.Inputs) == 0 {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
+	}
+	if c.Embed.Method == "http" {
+		if err := c.Embed.HTTP.Check(); err != nil {
+			return &ConfigError{Text: "embed." + err.Error()}
+		}
 	}
 	if err := c.Proxy.Model.Check(); err != nil {
 		return &ConfigError{Text: "proxy." + err.Error()}

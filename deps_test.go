@@ -37,8 +37,8 @@ var policy = []struct {
 	{"launch", "task", ""},
 
 	{"corpus", "blob token vec", "github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/sync"},
-	{"embed", "vec token", "gonum.org/v1/gonum"},
 	{"fasttext", "vec", "golang.org/x/sys"},
+	{"embed", "fasttext openai token vec", "golang.org/x/sync gonum.org/v1/gonum"},
 	{"label", "fasttext vec", ""},
 	{"cluster", "vec", ""},
 	{"lm", "vec", ""},

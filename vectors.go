@@ -2,6 +2,7 @@ package climb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,84 +19,41 @@ import (
 // together.
 const batchRows = 256
 
-type embedOptions struct {
-	Seed  uint64      `json:"seed"`
-	Embed EmbedConfig `json:"embed"`
-}
-
-// vectorizerStage fits the embedder on a sample.
-var vectorizerStage = &stage{
-	name: "vectorizer", title: "fit the embedder", format: 1, inputs: []string{"corpus", "rows"},
-	options: func(r *Run) (any, error) { return embedOptions{r.Config.Seed, r.Config.Embed}, nil },
-	tasks:   one,
-	run: func(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
-		var o embedOptions
-		if err := p.Option(&o); err != nil {
-			return err
-		}
-		t, err := openTexts(p)
-		if err != nil {
-			return err
-		}
-		var sample []string
-		limit := o.Embed.Lexical.MaxBytes
-		err = t.sample(ctx, o.Embed.Lexical.Sample, o.Seed, func(_ int, d corpus.Document) error {
-			sample = append(sample, cutBytes(d.Text, limit))
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		m, err := o.Embed.Lexical.Fit(ctx, sample, o.Seed, runtime.GOMAXPROCS(0))
-		if err != nil {
-			return err
-		}
-		f, err := a.Create("lexical.model")
-		if err != nil {
-			return err
-		}
-		if err := m.Save(f); err != nil {
-			return err
-		}
-		return f.Close()
-	},
-}
-
-// cutBytes copies at most n bytes of s, so that the rest can be freed.
-func cutBytes(s string, n int) string {
-	if n <= 0 || len(s) <= n {
-		return s
-	}
-	return string([]byte(s[:n]))
-}
-
 // embedStage writes part-NNNNN.npy, float16, one row for each document of the
 // shard, and part-NNNNN.ids, the ids as JSON strings, one a line.
 var embedStage = &stage{
-	name: "embed", title: "embed every document", format: 1, inputs: []string{"corpus", "rows", "vectorizer"},
+	name: "embed", title: "embed every document", format: 2, inputs: []string{"corpus", "rows", "vectorizer"},
 	options: func(r *Run) (any, error) { return r.Config.Embed.Method, nil },
 	tasks:   perShard,
 	run:     embedShard,
+	after:   dropAnswers,
 	amount:  textBytes,
 }
 
-func loadEmbedder(path string) (*embedding.LexicalModel, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m, err := embedding.LoadLexical(f)
-	if err != nil {
-		return nil, fmt.Errorf("read the embedder %s: %w", path, err)
-	}
-	return m, nil
-}
+// answersDir is where the answers of servers are kept until the stage is done.
+const answersDir = "answers"
 
-func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	m, err := cached(filepath.Join(p.Input("vectorizer"), "lexical.model"), loadEmbedder)
+func dropAnswers(_ *Run, p *task.Plan) error { return os.RemoveAll(p.Path(answersDir)) }
+
+func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err error) {
+	var method string
+	if err := p.Option(&method); err != nil {
+		return err
+	}
+	m, err := loadEmbedder(ctx, p, method)
 	if err != nil {
 		return err
+	}
+	embed := m.Embed
+	if server, ok := m.(*embedding.HTTPModel); ok {
+		kept, err := embedding.OpenAnswers(p.Path(answersDir), fmt.Sprintf("%05d", n), m.Dim())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, kept.Close()) }()
+		embed = func(ctx context.Context, dst []float32, texts []string) error {
+			return server.EmbedKept(ctx, dst, texts, kept)
+		}
 	}
 	out, err := a.Create(part(n, "npy"))
 	if err != nil {
@@ -111,7 +69,7 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error
 		for _, d := range docs {
 			ids = append(strconv.AppendQuote(ids, d.ID), '\n')
 		}
-		if err := m.Embed(ctx, x[:len(texts)*m.Dim()], texts); err != nil {
+		if err := embed(ctx, x[:len(texts)*m.Dim()], texts); err != nil {
 			return err
 		}
 		return w.WriteFloats(x[:len(texts)*m.Dim()])
@@ -119,10 +77,7 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error
 	if err != nil {
 		return err
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	if err := out.Close(); err != nil {
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
 		return err
 	}
 	return a.WriteFile(part(n, "ids"), ids)

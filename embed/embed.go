@@ -4,8 +4,10 @@ package embed
 
 import (
 	"context"
+	"math"
 
 	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/vec"
 )
 
 // An Embedder maps texts to points on the unit sphere. It is safe for
@@ -21,6 +23,19 @@ type Embedder interface {
 
 // Methods lists the embedders.
 var Methods = []option.Method{
-	{Name: "lexical", Summary: "hashed word and character n-grams, TF-IDF, reduced by a randomized SVD fitted on a sample of the corpus",
+	{Name: "lexical", Summary: "hashed words, or word and character n-grams, by inverse document frequency, reduced by a randomized SVD fitted on a sample of the corpus, less the mean",
 		Paper: "Halko, Martinsson, Tropp 2011, arXiv 0909.4061; Deerwester et al. 1990", Options: Lexical{}},
+	{Name: "http", Summary: "a model behind a server with OpenAI's /v1/embeddings, such as vLLM, Text Embeddings Inference or Ollama",
+		Paper: "", Options: HTTP{}},
+}
+
+// normalize scales x to length 1; no direction becomes (1, 0, 0, ...).
+func normalize(x []float32) {
+	norm := math.Sqrt(vec.SumSquares(x))
+	if norm < 1e-6 {
+		clear(x)
+		x[0] = 1
+		return
+	}
+	vec.Scale(float32(1/norm), x)
 }

@@ -18,17 +18,17 @@ import (
 // parts of words if asked to: latent semantic analysis (Deerwester et al.
 // 1990) that fits in bounded memory. Features are hashed without sign to
 // Features buckets (Weinberger et al. 2009; unsigned, because collisions are
-// rare at the default and a document frequency needs counts), weighted by
-// (1 + ln tf) * (ln((1+n)/(1+df)) + 1), and projected on the first Dim right
-// singular vectors of a sample. Vectors have length 1.
+// rare at the default and a document frequency needs counts). A feature that a
+// text holds, once or often, has the weight ln((1+n)/(1+df)) + 1; weights are
+// projected on the first Dim right singular vectors of a sample and scaled to
+// length 1. From that the mean over the sample is taken away, what all texts
+// have in common, and the rest is scaled to length 1 again.
 //
 // CLIMB embeds the first 512 tokens with a 400M-parameter model; this reads
-// MaxBytes bytes, some four times as much, and needs no model. Measured on 24
-// sources of English text (7,261 documents, k-means with k = 24, NMI with the
-// source): single words 0.73 to 0.74, pairs of words added 0.71, common words
-// capped at half of the documents 0.72, character runs added 0.73 to 0.75 at a
-// tenth of the speed; scikit-learn's TF-IDF and SVD(100) 0.62. Character runs
-// are for text that is noisy or rich in inflection.
+// MaxBytes bytes, some four times as much, and needs no model. How the weights,
+// the dimension and the centring were chosen is in
+// docs/design/2026-11-23-embedders.md. Character runs are for text that is
+// noisy or rich in inflection.
 type Lexical struct {
 	Dim        int     `json:"dim" default:"256" min:"1" max:"4096" doc:"length of the vectors"`
 	MaxBytes   int     `json:"max_bytes" default:"8192" min:"1" doc:"bytes of a text that are read; the rest is ignored"`
@@ -48,17 +48,18 @@ type LexicalModel struct {
 	Options  Lexical
 	Docs     int       // documents that it was fitted on
 	Singular []float64 // singular values of the sample's matrix, descending; fewer than Dim if its rank is
+	mean     []float32 // of the sample's unit vectors, Dim
 	buckets  []uint32  // bucket of each row, ascending
 	matrix   []float32 // len(buckets) x Dim: inverse document frequency times the right singular vectors
 	row      []int32   // bucket -> row, -1 if not kept
-	scratch  sync.Pool // *counter
+	scratch  sync.Pool // *finder
 }
 
-// counter is what one goroutine needs to count the features of a text.
-type counter struct {
+// finder is what one goroutine needs to find the features of a text.
+type finder struct {
 	scanner
-	count   []int32 // by row
-	touched []int32 // rows with a count, by first appearance
+	seen    []bool  // by row
+	touched []int32 // rows that were seen, by first appearance
 }
 
 // Fit learns a model from at most o.Sample of the texts, drawn by seed. The
@@ -75,12 +76,12 @@ func (o Lexical) Fit(ctx context.Context, texts []string, seed uint64, workers i
 	rng := rand.New(rand.NewPCG(seed, 0x6c657869))
 	texts = draw(texts, o.Sample, rng)
 	m := &LexicalModel{Options: o, Docs: len(texts)}
-	docs, err := o.count(ctx, texts, workers)
+	docs, err := o.features(ctx, texts, workers)
 	if err != nil {
 		return nil, err
 	}
 	idf := m.keep(docs)
-	a := m.tfidf(docs, idf)
+	a := m.weigh(docs, idf)
 	v, s, err := randomSVD(ctx, a, o.Dim, o.Oversample, o.Power, rng, workers)
 	if err != nil {
 		return nil, fmt.Errorf("fit lexical embedder: %w", err)
@@ -95,7 +96,41 @@ func (o Lexical) Fit(ctx context.Context, texts []string, seed uint64, workers i
 	half := make([]uint16, len(m.matrix)) // as it is saved, so that a loaded model gives the same bits
 	vec.HalfFromFloat(half, m.matrix)
 	vec.FloatFromHalf(m.matrix, half)
+	m.center(docs, workers)
 	return m, nil
+}
+
+// center sets m.mean, summed in the order of the documents.
+func (m *LexicalModel) center(docs [][]uint32, workers int) {
+	d := m.Options.Dim
+	const block = 64
+	part := make([][]float64, (len(docs)+block-1)/block)
+	vec.ForEach(workers, len(part), func(_, b int) {
+		part[b] = make([]float64, d)
+		x := make([]float32, d)
+		for _, doc := range docs[b*block : min(len(docs), b*block+block)] {
+			clear(x)
+			for _, f := range doc {
+				if r := m.row[f]; r >= 0 {
+					vec.Add(x, x, m.matrix[int(r)*d:(int(r)+1)*d])
+				}
+			}
+			normalize(x)
+			for j, v := range x {
+				part[b][j] += float64(v)
+			}
+		}
+	})
+	sum := make([]float64, d)
+	for _, p := range part {
+		for j, v := range p {
+			sum[j] += v
+		}
+	}
+	m.mean = make([]float32, d)
+	for j, v := range sum {
+		m.mean[j] = float32(v / float64(len(docs)))
+	}
 }
 
 func (o *Lexical) check() error {
@@ -122,15 +157,9 @@ func draw(texts []string, n int, rng *rand.Rand) []string {
 	return out
 }
 
-// A posting is a feature of one document and how often it occurs there.
-type posting struct {
-	bucket uint32
-	count  int32
-}
-
-// count returns the features of every text, ascending by bucket.
-func (o *Lexical) count(ctx context.Context, texts []string, workers int) ([][]posting, error) {
-	docs := make([][]posting, len(texts))
+// features returns the buckets of every text, ascending, without repeats.
+func (o *Lexical) features(ctx context.Context, texts []string, workers int) ([][]uint32, error) {
+	docs := make([][]uint32, len(texts))
 	const block = 16
 	scan := make([]scanner, max(1, workers))
 	vec.ForEach(workers, (len(texts)+block-1)/block, func(w, b int) {
@@ -142,11 +171,7 @@ func (o *Lexical) count(ctx context.Context, texts []string, workers int) ([][]p
 		for i := b * block; i < min(len(texts), b*block+block); i++ {
 			s.scan(o.cut(texts[i]))
 			slices.Sort(s.buckets)
-			for j, k := 0, 0; j < len(s.buckets); j = k {
-				for k = j; k < len(s.buckets) && s.buckets[k] == s.buckets[j]; k++ {
-				}
-				docs[i] = append(docs[i], posting{s.buckets[j], int32(k - j)})
-			}
+			docs[i] = slices.Clone(slices.Compact(s.buckets))
 		}
 	})
 	return docs, ctx.Err()
@@ -158,11 +183,11 @@ func (o *Lexical) cut(text string) string { return text[:min(len(text), o.MaxByt
 // keep chooses m.buckets and returns their inverse document frequencies
 // ln((1+n)/(1+df)) + 1. A sample too small for MinDocs and MaxShare keeps
 // every feature that it has.
-func (m *LexicalModel) keep(docs [][]posting) []float32 {
+func (m *LexicalModel) keep(docs [][]uint32) []float32 {
 	df := make([]int, m.Options.Features)
 	for _, doc := range docs {
-		for _, p := range doc {
-			df[p.bucket]++
+		for _, f := range doc {
+			df[f]++
 		}
 	}
 	n := float64(len(docs))
@@ -188,17 +213,17 @@ func (m *LexicalModel) keep(docs [][]posting) []float32 {
 	return idf
 }
 
-// tfidf returns the documents' unit vectors of weights (1 + ln tf) * idf over
-// the kept features.
-func (m *LexicalModel) tfidf(docs [][]posting, idf []float32) *sparse {
+// weigh returns the documents' unit vectors of weights idf over the kept
+// features.
+func (m *LexicalModel) weigh(docs [][]uint32, idf []float32) *sparse {
 	m.index()
 	a := &sparse{rows: len(docs), cols: len(idf), ptr: []int{0}}
 	for _, doc := range docs {
 		start := len(a.val)
-		for _, p := range doc {
-			if r := m.row[p.bucket]; r >= 0 {
+		for _, f := range doc {
+			if r := m.row[f]; r >= 0 {
 				a.idx = append(a.idx, r)
-				a.val = append(a.val, sublinear(p.count)*idf[r])
+				a.val = append(a.val, idf[r])
 			}
 		}
 		if sq := vec.SumSquares(a.val[start:]); sq > 0 {
@@ -207,21 +232,6 @@ func (m *LexicalModel) tfidf(docs [][]posting, idf []float32) *sparse {
 		a.ptr = append(a.ptr, len(a.val))
 	}
 	return a
-}
-
-// logs holds 1 + ln(i).
-var logs = func() (t [256]float32) {
-	for i := range t {
-		t[i] = float32(1 + math.Log(float64(i)))
-	}
-	return t
-}()
-
-func sublinear(count int32) float32 {
-	if int(count) < len(logs) {
-		return logs[count]
-	}
-	return float32(1 + math.Log(float64(count)))
 }
 
 // index makes m.row from m.buckets.
@@ -241,41 +251,35 @@ func (m *LexicalModel) Embed(ctx context.Context, dst []float32, texts []string)
 	if len(dst) != len(texts)*d {
 		panic(fmt.Sprintf("embed: dst holds %d numbers, want %d texts x %d", len(dst), len(texts), d))
 	}
-	c, _ := m.scratch.Get().(*counter)
-	if c == nil {
-		c = &counter{scanner: scanner{opt: &m.Options, log: bits.TrailingZeros(uint(m.Options.Features))}, count: make([]int32, len(m.buckets))}
+	f, _ := m.scratch.Get().(*finder)
+	if f == nil {
+		f = &finder{scanner: scanner{opt: &m.Options, log: bits.TrailingZeros(uint(m.Options.Features))}, seen: make([]bool, len(m.buckets))}
 	}
-	defer m.scratch.Put(c)
+	defer m.scratch.Put(f)
 	for i, text := range texts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		m.embed(c, dst[i*d:(i+1)*d], text)
+		m.embed(f, dst[i*d:(i+1)*d], text)
 	}
 	return nil
 }
 
-func (m *LexicalModel) embed(c *counter, dst []float32, text string) {
-	c.scan(m.Options.cut(text))
-	c.touched = c.touched[:0]
-	for _, b := range c.buckets {
-		if r := m.row[b]; r >= 0 {
-			if c.count[r] == 0 {
-				c.touched = append(c.touched, r)
-			}
-			c.count[r]++
+func (m *LexicalModel) embed(f *finder, dst []float32, text string) {
+	f.scan(m.Options.cut(text))
+	clear(dst)
+	f.touched = f.touched[:0]
+	for _, b := range f.buckets {
+		if r := m.row[b]; r >= 0 && !f.seen[r] {
+			f.seen[r], f.touched = true, append(f.touched, r)
+			vec.Add(dst, dst, m.matrix[int(r)*len(dst):(int(r)+1)*len(dst)])
 		}
 	}
-	clear(dst)
-	for _, r := range c.touched {
-		vec.Axpy(sublinear(c.count[r]), m.matrix[int(r)*len(dst):(int(r)+1)*len(dst)], dst)
-		c.count[r] = 0
+	for _, r := range f.touched {
+		f.seen[r] = false
 	}
-	norm := math.Sqrt(vec.SumSquares(dst))
-	if norm < 1e-12 {
-		clear(dst)
-		dst[0] = 1
-		return
+	if normalize(dst); len(f.touched) > 0 {
+		vec.Axpy(-1, m.mean, dst)
+		normalize(dst)
 	}
-	vec.Scale(float32(1/norm), dst)
 }

@@ -11,25 +11,26 @@ import (
 	"github.com/climb-go/climb/vec"
 )
 
-// magic starts the file of a LexicalModel, version 1. After it, little-endian:
+// magic starts the file of a LexicalModel, version 2. After it, little-endian:
 //
 //	uint32                 length of the header in bytes
-//	header                 JSON: options, docs, singular, rows
+//	header                 JSON: options, docs, singular, mean, rows
 //	rows x uint32          the buckets that are kept, ascending
 //	rows x dim x float16   the matrix, row by row; row r is added
-//	                       (1 + ln count) times for the feature of bucket r
-const magic = "climb lexical 1\n"
+//	                       once for a text with the feature of bucket r
+const magic = "climb lexical 2\n"
 
 type lexicalHeader struct {
 	Options  Lexical   `json:"options"`
 	Docs     int       `json:"docs"`
 	Singular []float64 `json:"singular"`
+	Mean     []float32 `json:"mean"`
 	Rows     int       `json:"rows"`
 }
 
 // Save writes the model: 2*dim + 4 bytes for each kept feature.
 func (m *LexicalModel) Save(w io.Writer) error {
-	head, err := json.Marshal(lexicalHeader{m.Options, m.Docs, m.Singular, len(m.buckets)})
+	head, err := json.Marshal(lexicalHeader{m.Options, m.Docs, m.Singular, m.mean, len(m.buckets)})
 	if err != nil {
 		return fmt.Errorf("write lexical model: %w", err)
 	}
@@ -119,5 +120,8 @@ func readHeader(b io.Reader) (*LexicalModel, int, error) {
 	if h.Rows < 0 || h.Rows > h.Options.Features {
 		return nil, 0, fmt.Errorf("header: %d rows for %d features", h.Rows, h.Options.Features)
 	}
-	return &LexicalModel{Options: h.Options, Docs: h.Docs, Singular: h.Singular}, h.Rows, nil
+	if len(h.Mean) != h.Options.Dim {
+		return nil, 0, fmt.Errorf("header: a mean of %d numbers for vectors of %d", len(h.Mean), h.Options.Dim)
+	}
+	return &LexicalModel{Options: h.Options, Docs: h.Docs, Singular: h.Singular, mean: h.Mean}, h.Rows, nil
 }

@@ -33,6 +33,9 @@ func topics(n int) (texts []string, topic []int) {
 // fitters fits each method of the table on texts.
 var fitters = map[string]func(t *testing.T, texts []string) Embedder{
 	"lexical": func(t *testing.T, texts []string) Embedder { return fitLexical(t, Lexical{Dim: 16}, texts, 2) },
+	"http": func(t *testing.T, _ []string) Embedder {
+		return newEmbeddingServer(t, 0).open1(t, HTTP{MaxBytes: 1 << 21})
+	},
 }
 
 func fitLexical(t testing.TB, o Lexical, texts []string, workers int) *LexicalModel {

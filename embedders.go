@@ -1,0 +1,148 @@
+package climb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/climb-go/climb/corpus"
+	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/task"
+)
+
+// embedOptions are what the vectors depend on: the chosen method only.
+type embedOptions struct {
+	Seed    uint64             `json:"seed"`
+	Method  string             `json:"method"`
+	Lexical *embedding.Lexical `json:"lexical,omitempty"`
+	HTTP    *embedding.HTTP    `json:"http,omitempty"`
+}
+
+func newEmbedOptions(c *Config) embedOptions {
+	o := embedOptions{Seed: c.Seed, Method: c.Embed.Method}
+	switch o.Method {
+	case "lexical":
+		o.Lexical = &c.Embed.Lexical
+	case "http":
+		h := c.Embed.HTTP.Identity()
+		o.HTTP = &h
+	}
+	return o
+}
+
+// vectorizerStage fits the embedder on a sample.
+var vectorizerStage = &stage{
+	name: "vectorizer", title: "fit the embedder", format: 2, inputs: []string{"corpus", "rows"},
+	options: func(r *Run) (any, error) { return newEmbedOptions(r.Config), nil },
+	tasks:   one,
+	run:     fitEmbedder,
+}
+
+func fitEmbedder(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	var o embedOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	if o.Method == "http" {
+		m, err := openServer(ctx, p, *o.HTTP, 0)
+		if err != nil {
+			return err
+		}
+		return a.WriteJSON("http.json", httpEmbedder{*o.HTTP, m.Dim()})
+	}
+	sample, err := textSample(ctx, p, o.Lexical.Sample, o.Lexical.MaxBytes, o.Seed)
+	if err != nil {
+		return err
+	}
+	m, err := o.Lexical.Fit(ctx, sample, o.Seed, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	return save(a, "lexical.model", m)
+}
+
+// textSample returns the first maxBytes of n texts.
+func textSample(ctx context.Context, p *task.Plan, n, maxBytes int, seed uint64) ([]string, error) {
+	t, err := openTexts(p)
+	if err != nil {
+		return nil, err
+	}
+	var sample []string
+	err = t.sample(ctx, n, seed, func(_ int, d corpus.Document) error {
+		sample = append(sample, cutBytes(d.Text, maxBytes))
+		return nil
+	})
+	return sample, err
+}
+
+// cutBytes copies at most n bytes of s, so that the rest can be freed.
+func cutBytes(s string, n int) string {
+	if n <= 0 || len(s) <= n {
+		return s
+	}
+	return string([]byte(s[:n]))
+}
+
+// save writes a model as an output.
+func save(a *task.Attempt, name string, m interface{ Save(io.Writer) error }) error {
+	f, err := a.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Save(f), f.Close())
+}
+
+// httpEmbedder is http.json, the output of the vectorizer stage for a server.
+type httpEmbedder struct {
+	Options embedding.HTTP `json:"options"`
+	Dim     int            `json:"dim"`
+}
+
+// openServer connects to the server. What to ask it stands in the plan; how to
+// reach it in the climb.yaml of the run, so that a server may move and its
+// limits change without a vector being asked for again.
+func openServer(ctx context.Context, p *task.Plan, o embedding.HTTP, dim int) (*embedding.HTTPModel, error) {
+	c, err := LoadConfig(filepath.Join(filepath.Dir(p.Dir()), "climb.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	h := c.Embed.HTTP
+	h.Model, h.Prefix, h.MaxBytes, h.Dimensions = o.Model, o.Prefix, o.MaxBytes, o.Dimensions
+	m, err := h.Open(ctx, dim)
+	if err != nil {
+		return nil, fmt.Errorf("embed.%w", err)
+	}
+	return m, nil
+}
+
+// loadEmbedder opens what the vectorizer stage of p's inputs wrote.
+func loadEmbedder(ctx context.Context, p *task.Plan, method string) (embedding.Embedder, error) {
+	dir := p.Input("vectorizer")
+	if method == "http" {
+		return cached(filepath.Join(dir, "http.json"), func(path string) (*embedding.HTTPModel, error) {
+			var h httpEmbedder
+			if err := readJSON(path, &h); err != nil {
+				return nil, err
+			}
+			return openServer(ctx, p, h.Options, h.Dim)
+		})
+	}
+	return cached(filepath.Join(dir, "lexical.model"), loadLexical)
+}
+
+func loadLexical(path string) (*embedding.LexicalModel, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read only
+	m, err := embedding.LoadLexical(f)
+	if err != nil {
+		return nil, fmt.Errorf("read the embedder %s: %w", path, err)
+	}
+	return m, nil
+}
