@@ -52,8 +52,9 @@ type Config struct {
 
 // EmbedConfig chooses the embedder.
 type EmbedConfig struct {
-	Method  string            `json:"method" default:"lexical" choices:"lexical,http" doc:"embedder"`
+	Method  string            `json:"method" default:"lexical" choices:"lexical,word,http" doc:"embedder"`
 	Lexical embedding.Lexical `json:"lexical"`
+	Word    embedding.Word    `json:"word"`
 	HTTP    embedding.HTTP    `json:"http"`
 }
 
@@ -284,6 +285,7 @@ func (c *Config) relativeTo(dir string) {
 	abs(&c.Out)
 	abs(&c.Tokens.Tokenizer)
 	abs(&c.Corpus.Tokenizer)
+	abs(&c.Embed.Word.File)
 	for i := range c.Search.Reuse.Files {
 		abs(&c.Search.Reuse.Files[i])
 	}

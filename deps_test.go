@@ -57,6 +57,7 @@ var policy = []struct {
 	{"examples/trainer", "train", ""},
 	{"bench/cluster", "cluster vec", ""},
 	{"bench/corpus", ". corpus task vec", "github.com/klauspost/compress"},
+	{"bench/embed", "cluster corpus embed", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
 	{"cmd/climb", ". corpus demo label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/fasttext"
 	"github.com/climb-go/climb/task"
 )
 
@@ -19,25 +20,36 @@ type embedOptions struct {
 	Seed    uint64             `json:"seed"`
 	Method  string             `json:"method"`
 	Lexical *embedding.Lexical `json:"lexical,omitempty"`
+	Word    *embedding.Word    `json:"word,omitempty"`
+	File    *task.FileStamp    `json:"file,omitempty"` // word vectors that are used
 	HTTP    *embedding.HTTP    `json:"http,omitempty"`
 }
 
-func newEmbedOptions(c *Config) embedOptions {
+func newEmbedOptions(c *Config) (embedOptions, error) {
 	o := embedOptions{Seed: c.Seed, Method: c.Embed.Method}
 	switch o.Method {
 	case "lexical":
 		o.Lexical = &c.Embed.Lexical
+	case "word":
+		o.Word = &c.Embed.Word
+		if o.Word.File != "" {
+			f, err := task.Stamp(o.Word.File)
+			if err != nil {
+				return o, &ConfigError{Text: fmt.Sprintf("embed.word.file: %v", err)}
+			}
+			o.File = &f
+		}
 	case "http":
 		h := c.Embed.HTTP.Identity()
 		o.HTTP = &h
 	}
-	return o
+	return o, nil
 }
 
 // vectorizerStage fits the embedder on a sample.
 var vectorizerStage = &stage{
 	name: "vectorizer", title: "fit the embedder", format: 2, inputs: []string{"corpus", "rows"},
-	options: func(r *Run) (any, error) { return newEmbedOptions(r.Config), nil },
+	options: func(r *Run) (any, error) { return newEmbedOptions(r.Config) },
 	tasks:   one,
 	run:     fitEmbedder,
 }
@@ -47,12 +59,15 @@ func fitEmbedder(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	if o.Method == "http" {
+	switch o.Method {
+	case "http":
 		m, err := openServer(ctx, p, *o.HTTP, 0)
 		if err != nil {
 			return err
 		}
 		return a.WriteJSON("http.json", httpEmbedder{*o.HTTP, m.Dim()})
+	case "word":
+		return fitWord(ctx, p, o, a)
 	}
 	sample, err := textSample(ctx, p, o.Lexical.Sample, o.Lexical.MaxBytes, o.Seed)
 	if err != nil {
@@ -62,7 +77,77 @@ func fitEmbedder(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err != nil {
 		return err
 	}
-	return save(a, "lexical.model", m)
+	f, err := a.Create("lexical.model")
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.Save(f), f.Close())
+}
+
+// wordEmbedder is word.json, the output of the vectorizer stage for word
+// vectors; those that were trained are in word.bin beside it.
+type wordEmbedder struct {
+	Options embedding.Word  `json:"options"`
+	File    *task.FileStamp `json:"file,omitempty"`
+	Mean    []float32       `json:"mean"`
+}
+
+func fitWord(ctx context.Context, p *task.Plan, o embedOptions, a *task.Attempt) error {
+	var words *fasttext.Model
+	if o.File != nil {
+		var err error
+		if words, err = openWords(o.File); err != nil {
+			return err
+		}
+	}
+	sample, err := textSample(ctx, p, o.Word.Sample, o.Word.MaxBytes, o.Seed)
+	if err != nil {
+		return err
+	}
+	m, err := o.Word.Fit(ctx, sample, words, o.Seed, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	if o.File == nil {
+		f, err := a.Create("word.bin")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(m.Words().Write(f), f.Close()); err != nil {
+			return err
+		}
+	}
+	return a.WriteJSON("word.json", wordEmbedder{*o.Word, o.File, m.Mean})
+}
+
+// openWords opens word vectors that are what they were when the run was
+// planned. A .bin stays mapped for as long as the process lives.
+func openWords(file *task.FileStamp) (*fasttext.Model, error) {
+	if err := file.Check(); err != nil {
+		return nil, task.Permanent(err)
+	}
+	if strings.HasSuffix(file.Path, ".vec") {
+		return fasttext.OpenVec(file.Path)
+	}
+	return fasttext.Open(file.Path)
+}
+
+func loadWord(path string) (*embedding.WordModel, error) {
+	var w wordEmbedder
+	if err := readJSON(path, &w); err != nil {
+		return nil, err
+	}
+	var words *fasttext.Model
+	var err error
+	if w.File != nil {
+		words, err = openWords(w.File)
+	} else {
+		words, err = fasttext.Open(filepath.Join(filepath.Dir(path), "word.bin"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w.Options.Model(words, w.Mean), nil
 }
 
 // textSample returns the first maxBytes of n texts.
@@ -85,15 +170,6 @@ func cutBytes(s string, n int) string {
 		return s
 	}
 	return string([]byte(s[:n]))
-}
-
-// save writes a model as an output.
-func save(a *task.Attempt, name string, m interface{ Save(io.Writer) error }) error {
-	f, err := a.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(m.Save(f), f.Close())
 }
 
 // httpEmbedder is http.json, the output of the vectorizer stage for a server.
@@ -130,6 +206,9 @@ func loadEmbedder(ctx context.Context, p *task.Plan, method string) (embedding.E
 			}
 			return openServer(ctx, p, h.Options, h.Dim)
 		})
+	}
+	if method == "word" {
+		return cached(filepath.Join(dir, "word.json"), loadWord)
 	}
 	return cached(filepath.Join(dir, "lexical.model"), loadLexical)
 }

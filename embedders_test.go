@@ -1,6 +1,7 @@
 package climb
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -86,5 +87,46 @@ func TestServerVectorsAreAskedForOnce(t *testing.T) {
 	x, h, err := readNPY(filepath.Join(r.Dir("embed"), part(0, "npy")))
 	if err != nil || h.Cols != dim || len(x) == 0 {
 		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// Word vectors of a run are read back by another one, and give the same
+// vectors.
+func TestWordVectorsOfAFile(t *testing.T) {
+	dir := t.TempDir()
+	var lines strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&lines, "{\"id\":\"d%d\",\"text\":\"a text of %d words on topic %d\"}\n", i, i, i%7)
+	}
+	input := filepath.Join(dir, "in.jsonl")
+	if err := os.WriteFile(input, []byte(lines.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	run := func(out, file string) ([]byte, *Run) {
+		c, err := ParseConfig(fmt.Appendf(nil, "out: %s\ncorpus: {inputs: [%s]}\nembed: {method: word, word: {file: %q, train: {dim: 8, buckets: 100}}}\n",
+			filepath.Join(dir, out), input, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := NewRun(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Until(context.Background(), "embed"); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(r.Dir("embed"), part(0, "npy")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data, r
+	}
+	want, r := run("one", "")
+	file := filepath.Join(dir, "words.bin")
+	if err := os.Rename(filepath.Join(r.Dir("vectorizer"), "word.bin"), file); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := run("two", file); !bytes.Equal(got, want) {
+		t.Error("the same word vectors from a file give other vectors")
 	}
 }

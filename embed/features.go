@@ -36,11 +36,12 @@ var lower = func() (t [utf8.RuneSelf]byte) {
 // A scanner turns a text into feature buckets. It is scratch of one goroutine.
 type scanner struct {
 	opt     *Lexical
-	log     int      // log2 of the number of buckets
-	word    []rune   // letters of the open word, after '<'
-	hash    uint64   // of the open word
-	last    uint64   // hash of the word before, 0 at the start
-	buckets []uint32 // what was found, in order, repeats included
+	each    func(word []rune) // told the words instead, if not nil
+	log     int               // log2 of the number of buckets
+	word    []rune            // letters of the open word, after '<'
+	hash    uint64            // of the open word
+	last    uint64            // hash of the word before, 0 at the start
+	buckets []uint32          // what was found, in order, repeats included
 }
 
 // scan fills s.buckets with the features of text: every word (a run of
@@ -83,6 +84,11 @@ func (s *scanner) put(r rune) {
 // end closes the open word, if any.
 func (s *scanner) end() {
 	if len(s.word) == 1 {
+		return
+	}
+	if s.each != nil {
+		s.each(s.word[1:])
+		s.word, s.hash = s.word[:1], 0
 		return
 	}
 	h := s.hash

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/climb-go/climb/fasttext"
 	"github.com/climb-go/climb/vec"
 )
 
@@ -33,6 +34,9 @@ func topics(n int) (texts []string, topic []int) {
 // fitters fits each method of the table on texts.
 var fitters = map[string]func(t *testing.T, texts []string) Embedder{
 	"lexical": func(t *testing.T, texts []string) Embedder { return fitLexical(t, Lexical{Dim: 16}, texts, 2) },
+	"word": func(t *testing.T, texts []string) Embedder {
+		return fitWord(t, Word{Train: fasttext.WordVectors{Dim: 24, Buckets: 2000, Epochs: 15}}, texts, 2)
+	},
 	"http": func(t *testing.T, _ []string) Embedder {
 		return newEmbeddingServer(t, 0).open1(t, HTTP{MaxBytes: 1 << 21})
 	},

@@ -1,0 +1,268 @@
+package fasttext
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/climb-go/climb/vec"
+)
+
+// WordVectors trains vectors of words: that of a word, the mean of its own row
+// and of those of its runs of characters, is to tell the words near it from
+// words drawn at random. Bojanowski et al. 2016, arXiv 1607.04606, eq. 1 with
+// negative sampling (Mikolov et al. 2013, arXiv 1310.4546).
+//
+// As in the original, a window is of 1 to Window words, frequent words are left
+// out at random, and negatives are drawn by the square root of the count. The
+// original updates its vectors from several threads without locks. Here words
+// are taken in groups of 16: the changes of a group are computed with the
+// vectors as they were before it, and made in the order of the words. So the
+// result depends on the seed and not on the number of cores. A window does not
+// reach past the end of a text.
+type WordVectors struct {
+	Dim       int     `json:"dim" default:"100" min:"1" max:"4096" doc:"elements of a vector"`
+	Epochs    int     `json:"epochs" default:"5" min:"1" doc:"times that the texts are read"`
+	LR        float64 `json:"lr" default:"0.05" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
+	Window    int     `json:"window" default:"5" min:"1" doc:"words to either side, at most"`
+	Negatives int     `json:"negatives" default:"5" min:"1" doc:"words drawn at random for each one that is near"`
+	MinN      int     `json:"minn" default:"3" min:"1" doc:"shortest n-gram of characters"`
+	MaxN      int     `json:"maxn" default:"6" min:"0" max:"64" doc:"longest n-gram of characters; below minn: none"`
+	Buckets   int     `json:"buckets" default:"200000" min:"1" max:"100000000" doc:"rows that n-grams are hashed into; memory is (2 x words + buckets) x dim x 4 bytes"`
+	MinCount  int     `json:"min_count" default:"5" min:"1" doc:"a word that is rarer has no row of its own"`
+	Subsample float64 `json:"subsample" default:"1e-4" min:"1e-12" max:"1" doc:"share of the text above which a word is left out at times"`
+	Seed      uint64  `json:"-"`
+	Workers   int     `json:"-"` // 0: all cores
+}
+
+// wordGroup is the number of words whose changes are computed at once.
+const wordGroup = 16
+
+// Train fits vectors to texts. Words are separated by white space; a newline is
+// the word </s>. The texts are held in memory, as the numbers of their words.
+func (o WordVectors) Train(ctx context.Context, texts []string) (*Model, error) {
+	args := Args{Dim: int32(o.Dim), Window: int32(o.Window), Epoch: int32(o.Epochs), MinCount: int32(o.MinCount), Negatives: int32(o.Negatives),
+		WordNGrams: 1, Loss: NegativeSampling, Kind: SkipGram, Buckets: int32(o.Buckets),
+		MinN: int32(o.MinN), MaxN: int32(o.MaxN), UpdateRate: 100, Sample: o.Subsample}
+	if o.MaxN < o.MinN {
+		args.MaxN, args.Buckets = 0, 0
+	}
+	d := wordDictionary(args, texts)
+	if d.words < 2 {
+		return nil, fmt.Errorf("%d words are there %d times; lower min_count or give more text", d.words, o.MinCount)
+	}
+	t := newWordTrainer(o, d)
+	for _, text := range texts {
+		t.read(text)
+	}
+	if err := t.run(ctx); err != nil {
+		return nil, err
+	}
+	return &Model{Args: args, Dictionary: d, input: t.input, output: t.output}, nil
+}
+
+// wordDictionary counts words. The most frequent come first, ties as they were
+// met.
+func wordDictionary(args Args, texts []string) *Dictionary {
+	place := map[string]int{}
+	var words []entry
+	var tokens int64
+	for _, text := range texts {
+		for word, _, next := nextWord(text, 0); word != ""; word, _, next = nextWord(text, next) {
+			tokens++
+			i, ok := place[word]
+			if !ok {
+				i = len(words)
+				word = strings.Clone(word)
+				place[word], words = i, append(words, entry{text: word})
+			}
+			words[i].count++
+		}
+	}
+	words = slices.DeleteFunc(words, func(e entry) bool { return e.count < int64(args.MinCount) })
+	slices.SortStableFunc(words, func(a, b entry) int { return cmp.Compare(b.count, a.count) })
+	return newDictionary(args, words, nil, tokens)
+}
+
+// A wordTrainer has the model and the texts as numbers of words.
+type wordTrainer struct {
+	WordVectors
+	dict          *Dictionary
+	input, output *floats
+	words         []int32 // of all texts, -1 between texts
+	rows          []int32 // input rows of the words
+	first         []int32 // rows[first[w]:first[w+1]] are those of word w
+	keep          []float64
+	negative      []float64 // running sum of the square roots of the counts
+
+	slot [wordGroup]wordSlot
+}
+
+// A wordSlot is one word of a group, and what is to change for it.
+type wordSlot struct {
+	word       int32 // -1: left out
+	mean, grad []float32
+	rng        *rand.PCG
+	to         []int32   // output rows
+	by         []float32 // factor of mean that each changes by
+}
+
+func newWordTrainer(o WordVectors, d *Dictionary) *wordTrainer {
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	o.Workers = min(o.Workers, 16)
+	t := &wordTrainer{WordVectors: o, dict: d, first: []int32{0}}
+	t.input = &floats{make([]float32, (d.words+d.ngramRows())*o.Dim), o.Dim}
+	t.output = &floats{make([]float32, d.words*o.Dim), o.Dim}
+	block, data := 512*o.Dim, t.input.data
+	vec.ForEach(o.Workers, (len(data)+block-1)/block, func(_, i int) {
+		r := rand.New(rand.NewPCG(o.Seed, uint64(i)))
+		for j := i * block; j < min((i+1)*block, len(data)); j++ {
+			data[j] = (2*r.Float32() - 1) / float32(o.Dim)
+		}
+	})
+	var tokens, sum float64
+	for w := range d.words {
+		tokens += float64(d.Count(w))
+	}
+	for w := range d.words {
+		t.rows = d.AppendRows(t.rows, d.Word(w))
+		t.first = append(t.first, int32(len(t.rows)))
+		f := float64(d.Count(w)) / tokens
+		t.keep = append(t.keep, math.Sqrt(o.Subsample/f)+o.Subsample/f)
+		sum += math.Sqrt(float64(d.Count(w)))
+		t.negative = append(t.negative, sum)
+	}
+	for i := range t.slot {
+		t.slot[i].mean, t.slot[i].grad = make([]float32, o.Dim), make([]float32, o.Dim)
+		t.slot[i].rng = rand.NewPCG(0, 0)
+	}
+	return t
+}
+
+// read adds a text.
+func (t *wordTrainer) read(text string) {
+	for word, h, next := nextWord(text, 0); word != ""; word, h, next = nextWord(text, next) {
+		if w := t.dict.find(word, h); w >= 0 {
+			t.words = append(t.words, int32(w))
+		}
+	}
+	t.words = append(t.words, -1)
+}
+
+func (t *wordTrainer) run(ctx context.Context) error {
+	total := float64(len(t.words) * t.Epochs)
+	words := make([]int32, 0, len(t.words))
+	for epoch := range t.Epochs {
+		words = t.subsample(words[:0], epoch)
+		for at := 0; at < len(words); at += wordGroup {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			done := float64(epoch)/float64(t.Epochs) + float64(at)/float64(len(words))/float64(t.Epochs)
+			t.step(words, at, epoch, float32(t.LR*(1-done)))
+		}
+	}
+	for _, x := range t.output.data {
+		if x-x != 0 {
+			return fmt.Errorf("training diverged at learning rate %g over %.0f words; lower it", t.LR, total)
+		}
+	}
+	if len(words) == 0 {
+		return errors.New("no text holds a word of the dictionary")
+	}
+	return nil
+}
+
+// subsample gives the words of one epoch.
+func (t *wordTrainer) subsample(words []int32, epoch int) []int32 {
+	r := rand.New(rand.NewPCG(t.Seed, 1<<63|uint64(epoch)))
+	for _, w := range t.words {
+		if w < 0 || t.keep[w] >= 1 || r.Float64() < t.keep[w] {
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+// step learns from words[at:at+wordGroup].
+func (t *wordTrainer) step(words []int32, at, epoch int, lr float32) {
+	n := min(wordGroup, len(words)-at)
+	vec.ForEach(t.Workers, n, func(_, i int) {
+		s := &t.slot[i]
+		s.rng.Seed(t.Seed^uint64(epoch+1)<<40, uint64(at+i))
+		t.learn(s, words, at+i, lr)
+	})
+	// Every worker has rows of its own, whose changes it makes in order.
+	vec.ForEach(t.Workers, t.Workers, func(_, w int) {
+		for i := range t.slot[:n] {
+			s := &t.slot[i]
+			if s.word < 0 {
+				continue
+			}
+			for j, row := range s.to {
+				if int(row)%t.Workers == w {
+					vec.Axpy(s.by[j], s.mean, t.output.row(int(row)))
+				}
+			}
+			for _, row := range t.rows[t.first[s.word]:t.first[s.word+1]] {
+				if int(row)%t.Workers == w {
+					to := t.input.row(int(row))
+					vec.Add(to, to, s.grad)
+				}
+			}
+		}
+	})
+}
+
+// learn fills s for the word at place i.
+func (t *wordTrainer) learn(s *wordSlot, words []int32, i int, lr float32) {
+	s.to, s.by = s.to[:0], s.by[:0]
+	if s.word = words[i]; s.word < 0 {
+		return
+	}
+	clear(s.mean)
+	rows := t.rows[t.first[s.word]:t.first[s.word+1]]
+	for _, row := range rows {
+		vec.Add(s.mean, s.mean, t.input.row(int(row)))
+	}
+	vec.Scale(1/float32(len(rows)), s.mean)
+	clear(s.grad)
+	window := 1 + int(s.rng.Uint64()%uint64(t.Window))
+	for j := i - 1; j >= max(0, i-window) && words[j] >= 0; j-- {
+		t.pair(s, words[j], lr)
+	}
+	for j := i + 1; j <= min(len(words)-1, i+window) && words[j] >= 0; j++ {
+		t.pair(s, words[j], lr)
+	}
+}
+
+// pair learns that near stands by s.word, and that words drawn at random do not.
+func (t *wordTrainer) pair(s *wordSlot, near int32, lr float32) {
+	t.score(s, near, 1, lr)
+	sum := t.negative[len(t.negative)-1]
+	for range t.Negatives {
+		x := float64(s.rng.Uint64()>>11) / (1 << 53) * sum
+		w := int32(min(sort.SearchFloat64s(t.negative, x), len(t.negative)-1))
+		if w != near {
+			t.score(s, w, 0, lr)
+		}
+	}
+}
+
+// score adds the change for one output row, whose sigmoid is to be y.
+func (t *wordTrainer) score(s *wordSlot, w int32, y, lr float32) {
+	row := t.output.row(int(w))
+	p := float32(1 / (1 + math.Exp(-float64(vec.Dot(s.mean, row)))))
+	a := lr * (y - p)
+	vec.Axpy(a, row, s.grad)
+	s.to, s.by = append(s.to, w), append(s.by, a)
+}
