@@ -47,11 +47,11 @@ var policy = []struct {
 	{"predict", "mix", "gonum.org/v1/gonum"},
 	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "mix search", ""},
-	{"simulate", "mix search", ""},
+	{"simulate", "history mix search", ""},
 	{"export", "corpus mix token", "github.com/klauspost/compress"},
 	{"report", "search task", ""},
 
-	{".", "blob cluster corpus embed eval export fasttext label launch lm lm/optim mix option predict report search task token train vec",
+	{".", "blob cluster corpus embed eval export fasttext history label launch lm lm/optim mix option predict report search task token train vec",
 		"github.com/goccy/go-yaml golang.org/x/sys"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
@@ -60,7 +60,7 @@ var policy = []struct {
 	{"bench/embed", "cluster corpus embed", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
-	{"cmd/climb", ". corpus demo label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
+	{"cmd/climb", ". corpus demo history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 
 // TestImports parses in this process: a test that asked the go command would

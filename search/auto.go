@@ -36,7 +36,7 @@ type Auto struct {
 	Shortlist  int             `json:"shortlist" default:"200" min:"2" doc:"candidates that are improved, and that a batch is chosen from"`
 	Moves      int             `json:"moves" default:"20" min:"0" doc:"generations of improvement"`
 	Stop       float64         `json:"stop" default:"0.01" min:"0" doc:"propose nothing more when no candidate is expected to gain more than this share of the noise of one run"`
-	Predictor  string          `json:"predictor" default:"process" doc:"predictor of each task's score: process, the search's own Gaussian process on the combined score, or a predictor by name"`
+	Predictor  string          `json:"predictor" default:"gp" choices:"gp,ridge,gbdt" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
 	Predict    predict.Options `json:"predict" doc:"hyper-parameters of the predictors"`
 }
 
@@ -68,7 +68,7 @@ func (a Auto) Propose(ctx context.Context, p Problem, history []Trial, n int) ([
 	if len(runs) < 2 {
 		return k.fill(ctx, p, n)
 	}
-	s, err := a.surrogate(p, history)
+	s, err := newSurrogate(p, history, a.Predictor, a.Predict)
 	if err != nil {
 		return nil, err
 	}
@@ -97,19 +97,11 @@ func (a Auto) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	case 1:
 		return within(p.limits(), runs[0].Mixture), nil
 	}
-	s, err := a.surrogate(p, history)
+	s, err := newSurrogate(p, history, a.Predictor, a.Predict)
 	if err != nil {
 		return nil, err
 	}
 	return s.bestMeasured(history)
-}
-
-func (a Auto) surrogate(p Problem, history []Trial) (*surrogate, error) {
-	name := a.Predictor
-	if name == "process" {
-		name = ""
-	}
-	return newSurrogate(p, history, name, a.Predict)
 }
 
 // shortlist returns candidates worth a run: first the one with the highest
@@ -126,7 +118,7 @@ func (a Auto) shortlist(ctx context.Context, p Problem, s *surrogate, runs []Tri
 	}
 	half := len(list) / 2
 	peak := improve(p, rng, append(slices.Clone(list[:half]), centres...), a.Moves, s.mean)
-	hopeful := improve(p, rng, list[half:], a.Moves, func(m mix.Mixture) float64 { return s.quick(m) + 2*s.process.std(m) })
+	hopeful := improve(p, rng, list[half:], a.Moves, func(m mix.Mixture) float64 { return s.quick(m) + 2*s.std(m) })
 	return append(peak, hopeful...), nil
 }
 
@@ -139,9 +131,9 @@ func (a Auto) settled(s *surrogate, history []Trial, list []mix.Mixture) bool {
 	}
 	most, best := 0.0, s.mean(measured)
 	for _, m := range list {
-		most = max(most, expectedGain(s.mean(m), s.process.std(m), best))
+		most = max(most, expectedGain(s.mean(m), s.std(m), best))
 	}
-	return most < a.Stop*s.process.noise()
+	return most < a.Stop*s.process.Noise()
 }
 
 // fillCandidates is the number of random mixtures for each one of a

@@ -13,7 +13,11 @@ func (k *picker) thompson(s *surrogate, rng *rand.Rand, list []mix.Mixture, n in
 	if len(list) == 0 {
 		return k.picked, nil
 	}
-	draws, err := s.field(list).draw(rng, n)
+	f, err := s.field(list)
+	if err != nil {
+		return nil, err
+	}
+	draws, err := f.draw(rng, n)
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +45,12 @@ func (k *picker) thompson(s *surrogate, rng *rand.Rand, list []mix.Mixture, n in
 
 // gains picks n of the list one by one, each with the largest expected gain
 // over the best mean, and takes away the uncertainty that its run will.
-func (k *picker) gains(s *surrogate, list []mix.Mixture, n int) []mix.Mixture {
-	f, best := s.field(list), 0.0
+func (k *picker) gains(s *surrogate, list []mix.Mixture, n int) ([]mix.Mixture, error) {
+	f, err := s.field(list)
+	if err != nil {
+		return nil, err
+	}
+	best := 0.0
 	for i, m := range k.seen {
 		if v := s.mean(m); i == 0 || v > best {
 			best = v
@@ -61,7 +69,7 @@ func (k *picker) gains(s *surrogate, list []mix.Mixture, n int) []mix.Mixture {
 		}
 		taken[at] = true
 		k.add(list[at])
-		f.observe(at, s.process.noise())
+		f.observe(at, s.process.Noise())
 	}
-	return k.picked
+	return k.picked, nil
 }

@@ -22,10 +22,11 @@ import (
 // The answer is the candidate, measured or not, with the highest posterior
 // mean.
 type Bayes struct {
-	Acquisition string `json:"acquisition" default:"thompson" choices:"thompson,ei" doc:"how a batch is chosen: draws from the posterior, or expected improvement"`
-	Candidates  int    `json:"candidates" default:"20000" min:"1" doc:"mixtures drawn in each round"`
-	Shortlist   int    `json:"shortlist" default:"500" min:"2" doc:"candidates with the highest upper confidence bound that a batch is chosen from"`
-	First       Random `json:"first" doc:"the first round"`
+	Acquisition string     `json:"acquisition" default:"thompson" choices:"thompson,ei" doc:"how a batch is chosen: draws from the posterior, or expected improvement"`
+	Candidates  int        `json:"candidates" default:"10000" min:"1" doc:"mixtures drawn in each round"`
+	Shortlist   int        `json:"shortlist" default:"500" min:"2" doc:"candidates with the highest upper confidence bound that a batch is chosen from"`
+	First       Random     `json:"first" doc:"the first round"`
+	GP          predict.GP `json:"gp" doc:"the Gaussian process"`
 }
 
 // Propose implements Strategy.
@@ -40,18 +41,18 @@ func (b Bayes) Propose(ctx context.Context, p Problem, history []Trial, n int) (
 	if len(runs) < 2 {
 		return b.First.Propose(ctx, p, history, n)
 	}
-	s, err := newSurrogate(p, history, "", predict.Options{})
+	s, err := newSurrogate(p, history, "gp", predict.Options{GP: b.GP})
 	if err != nil {
 		return nil, err
 	}
-	list, err := screen(ctx, p, b.Candidates, max(b.Shortlist, 2*n), p.anywhere(nil), func(m mix.Mixture) float64 { return s.mean(m) + 2*s.process.std(m) })
+	list, err := screen(ctx, p, b.Candidates, max(b.Shortlist, 2*n), p.anywhere(nil), func(m mix.Mixture) float64 { return s.mean(m) + 2*s.std(m) })
 	if err != nil {
 		return nil, err
 	}
 	k := newPicker(history)
 	list = slices.DeleteFunc(list, func(m mix.Mixture) bool { return !k.fresh(m) })
 	if b.Acquisition == "ei" {
-		return k.gains(s, list, n), nil
+		return k.gains(s, list, n)
 	}
 	return k.thompson(s, p.rng(streamRound, len(k.seen)), list, n)
 }
@@ -67,7 +68,7 @@ func (b Bayes) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	case 1:
 		return runs[0].Mixture, nil
 	}
-	s, err := newSurrogate(p, history, "", predict.Options{})
+	s, err := newSurrogate(p, history, "gp", predict.Options{GP: b.GP})
 	if err != nil {
 		return nil, err
 	}

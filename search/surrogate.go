@@ -19,13 +19,13 @@ import (
 // Gaussian process on the combined score.
 type surrogate struct {
 	p       Problem
-	process *process
+	process *predict.GP
 	tasks   []predict.Predictor // nil: the process has the mean
 	combine combiner
 }
 
 // newSurrogate fits the process to all runs of the history that have a score,
-// and the named predictor, if there is a name, to each task of the problem.
+// and the named predictor, if it is another one, to each task of the problem.
 func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*surrogate, error) {
 	runs := scored(p.Rescore(history))
 	s := &surrogate{p: p}
@@ -33,8 +33,8 @@ func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*
 	for i, r := range runs {
 		x[i], y[i] = r.Mixture, r.Score
 	}
-	var err error
-	if s.process, err = newProcess(x, y); err != nil || name == "" {
+	s.process = &o.GP
+	if err := s.process.Fit(x, y); err != nil || name == "gp" {
 		return s, err
 	}
 	if _, ok := p.values(runs[0]); !ok {
@@ -87,7 +87,7 @@ func scored(history []Trial) []Trial {
 func (s *surrogate) mean(m mix.Mixture) float64 {
 	switch {
 	case len(s.tasks) == 0:
-		return s.process.predict(m) - s.p.penalty(m)
+		return s.process.Predict(m) - s.p.penalty(m)
 	case len(s.combine.tasks) == 0:
 		return s.tasks[0].Predict(m) - s.p.penalty(m)
 	}
@@ -99,7 +99,13 @@ func (s *surrogate) mean(m mix.Mixture) float64 {
 }
 
 // quick is the process's own mean, which is cheap.
-func (s *surrogate) quick(m mix.Mixture) float64 { return s.process.predict(m) - s.p.penalty(m) }
+func (s *surrogate) quick(m mix.Mixture) float64 { return s.process.Predict(m) - s.p.penalty(m) }
+
+// std is how uncertain the expected score of m is, without the noise of a run.
+func (s *surrogate) std(m mix.Mixture) float64 {
+	std, noise := s.process.Std(m), s.process.Noise()
+	return math.Sqrt(max(0, std*std-noise*noise))
+}
 
 // A field is the joint uncertainty of a list of mixtures.
 type field struct {
@@ -107,12 +113,19 @@ type field struct {
 	cov  *mat.SymDense
 }
 
-func (s *surrogate) field(list []mix.Mixture) *field {
-	f := &field{make([]float64, len(list)), s.process.covariances(list)}
+func (s *surrogate) field(list []mix.Mixture) (*field, error) {
+	x := make([][]float64, len(list))
 	for i, m := range list {
-		f.mean[i] = s.mean(m)
+		x[i] = m
 	}
-	return f
+	mean, cov, err := s.process.Posterior(x)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range list {
+		mean[i] = s.mean(m)
+	}
+	return &field{mean, cov}, nil
 }
 
 // draw returns one sample of the scores of the list for each of n draws.

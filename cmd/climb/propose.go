@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/history"
+	"github.com/climb-go/climb/task"
+)
+
+type proposeOptions struct {
+	climb.ProposeOptions
+	files                        []string
+	prior, supply, most, weights map[string]string
+	out, form                    string
+	asJSON                       bool
+}
+
+func newPropose() *cobra.Command {
+	var o proposeOptions
+	c := &cobra.Command{
+		Use: "propose --history FILE [--history FILE]", GroupID: "tool", Args: args(cobra.NoArgs),
+		Short: "Say which mixtures to train next, from a table of runs made elsewhere",
+		Long: `Reads the runs of a search that is carried out by hand, in the form of RegMix
+(mixtures and losses), of olmix (ratios.csv and metrics.csv), of NeMo Curator
+(lm_harness_results.csv), or our own (runs.csv), and proposes the next batch. No
+corpus is needed. With --out the proposals are written as a table of the same
+kinds, ready to be run.`,
+		Example: `  climb propose --history runs.csv -n 32
+  climb propose --history mixture.csv --history loss.csv --metric pile_cc -n 16 --out next --form regmix
+  climb propose --history runs.csv --supply web=4e9,code=1e9 --target-tokens 1e10 --json`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.parse(); err != nil {
+				return task.Usage(err)
+			}
+			t, err := history.Read(o.files...)
+			if err != nil {
+				return err
+			}
+			p, err := climb.Propose(c.Context(), t, o.ProposeOptions)
+			if err != nil {
+				return err
+			}
+			var written []string
+			if o.out != "" {
+				if written, err = p.Table().Write(o.out, o.form); err != nil {
+					return err
+				}
+			}
+			if o.asJSON {
+				return printJSON(p)
+			}
+			return printProposals(p, written)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.files, "history", nil, "table of runs; twice for mixtures and scores in files of their own")
+	f.IntVarP(&o.N, "count", "n", 32, "mixtures to propose")
+	f.StringVar(&o.Strategy, "strategy", "climb-auto", "what proposes them; see climb methods strategies")
+	f.StringSliceVar(&o.Objective.Metrics, "metric", nil, "metrics that count; all if none is named")
+	f.StringToStringVar(&o.weights, "weight", nil, "METRIC=WEIGHT in the mean")
+	f.StringSliceVar(&o.Objective.Lower, "lower", nil, "metrics of which less is better, beside losses, bpb and perplexities")
+	f.StringSliceVar(&o.Objective.Higher, "higher", nil, "metrics of which more is better, whatever their name")
+	f.StringVar(&o.Combine, "combine", "mean", "mean or worst of the metrics")
+	f.Float64Var(&o.KL, "kl", 0, "taken off the score for every nat of divergence from the prior")
+	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus; the mean of the runs if none is given")
+	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are")
+	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
+	f.Float64Var(&o.Epochs, "epochs", 4, "times that run may read a domain")
+	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE that it may have at most")
+	f.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
+	f.StringVar(&o.out, "out", "", "folder to write the proposals to")
+	f.StringVar(&o.form, "form", "climb", "form of the files: climb, regmix, olmix or curator")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (o *proposeOptions) parse() (err error) {
+	if len(o.files) == 0 || len(o.files) > 2 {
+		return fmt.Errorf("--history: give one table, or one of mixtures and one of scores; got %d", len(o.files))
+	}
+	if o.N < 1 {
+		return fmt.Errorf("-n: %d mixtures: at least 1", o.N)
+	}
+	for _, part := range []struct {
+		flag string
+		from map[string]string
+		to   *map[string]float64
+	}{{"prior", o.prior, &o.Prior}, {"supply", o.supply, &o.Supply}, {"most", o.most, &o.Most}, {"weight", o.weights, &o.Objective.Weights}} {
+		*part.to = map[string]float64{}
+		for _, name := range slices.Sorted(maps.Keys(part.from)) {
+			text := part.from[name]
+			v, err := strconv.ParseFloat(text, 64)
+			if err != nil || !(v >= 0) {
+				return fmt.Errorf("--%s %s: %q is not a number of at least 0", part.flag, name, text)
+			}
+			(*part.to)[name] = v
+		}
+	}
+	return nil
+}
+
+func printProposals(p *climb.Proposals, written []string) error {
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "RUN\tEXPECTED\t±")
+	for _, d := range p.Domains {
+		fmt.Fprintf(t, "\t%s", d)
+	}
+	fmt.Fprintln(t)
+	row := func(name string, m climb.Proposed) {
+		fmt.Fprintf(t, "%s\t%.4g\t%.2g", name, m.Expected, m.Std)
+		for _, w := range m.Mixture {
+			fmt.Fprintf(t, "\t%.4f", w)
+		}
+		fmt.Fprintln(t)
+	}
+	for i, m := range p.Next {
+		row(fmt.Sprintf("n%d", i+1), m)
+	}
+	row("best now", p.Recommended)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Printf("\n%d runs, %d left out, noise of a run %.2g, best measured score %.4g.\n", p.Runs, p.Failed, p.Noise, p.Best)
+	if !p.Measured {
+		fmt.Println("The mixture called best was not measured: run it before you rely on it.")
+	}
+	if len(p.Next) == 0 {
+		fmt.Println("Nothing to propose: no mixture is expected to gain more than the noise hides.")
+	}
+	for _, file := range written {
+		fmt.Println("wrote", file)
+	}
+	return nil
+}
