@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/floats"
@@ -53,6 +54,8 @@ type gbdtFit struct {
 	folds       []forest // the models of the cross-validation
 	foldMean    []float64
 	noise       float64 // variance that the spread of the folds does not explain
+	x           [][]float64
+	fold        []int // by row of x
 }
 
 // Chosen returns the number of trees of the last Fit.
@@ -69,7 +72,7 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("gbdt: %w", err)
 	}
-	var f gbdtFit
+	f := gbdtFit{x: x, fold: deal(x, min(o.Folds, len(x)), o.Seed)}
 	var target []float64
 	target, f.mean, f.scale = standard(y)
 	if o.RawTarget {
@@ -77,7 +80,7 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 		f.scale = 1
 	}
 	b := newBinned(x, o.Bins)
-	cvError := o.boost(&f, b, target)
+	cvError := o.boost(&f, b, target, f.fold)
 	spread := 0.0
 	for _, row := range x {
 		spread += f.jackknife(row) / float64(len(x))
@@ -90,8 +93,8 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 // boost grows a model on all rows next to one per fold, Patience trees at a
 // time, cuts them all to the number of trees with the least squared error on
 // the folds' held-out rows, and returns that mean squared error.
-func (g *GBDT) boost(f *gbdtFit, b *binned, target []float64) float64 {
-	growers := g.growers(b, target)
+func (g *GBDT) boost(f *gbdtFit, b *binned, target []float64, fold []int) float64 {
+	growers := g.growers(b, target, fold)
 	best, least := 0, math.Inf(1)
 	for t := 0; t <= g.Trees && t-best <= g.Patience; t++ {
 		if t >= len(growers[0].heldError) {
@@ -120,11 +123,9 @@ func (g *GBDT) boost(f *gbdtFit, b *binned, target []float64) float64 {
 
 // growers returns one that trains on all rows and one per fold that trains on
 // the other folds' rows.
-func (g *GBDT) growers(b *binned, target []float64) []*grower {
-	folds := min(g.Folds, b.rows)
-	fold := deal(b.rows, folds, g.Seed)
+func (g *GBDT) growers(b *binned, target []float64, fold []int) []*grower {
 	var out []*grower
-	for k := -1; k < folds; k++ {
+	for k := -1; k <= slices.Max(fold); k++ {
 		var train, held []int32
 		for i := range target {
 			if fold[i] == k {
@@ -160,6 +161,17 @@ func (g *GBDT) Predict(x []float64) float64 {
 // of the cross-validated error that the jackknife does not explain.
 func (g *GBDT) Std(x []float64) float64 {
 	return g.fit.scale * math.Sqrt(g.fit.noise+g.fit.jackknife(x))
+}
+
+// heldOut implements heldOut by the inner folds.
+func (g *GBDT) heldOut() (predicted, std []float64) {
+	f := &g.fit
+	for i, row := range f.x {
+		k := f.fold[i]
+		predicted = append(predicted, f.mean+f.scale*(f.foldMean[k]+f.folds[k].at(row)))
+		std = append(std, g.Std(row))
+	}
+	return predicted, std
 }
 
 func mean(v []float64) float64 {

@@ -31,6 +31,25 @@ type Uncertain interface {
 	Std(x []float64) float64
 }
 
+// A Calibrated predictor has intervals that held-out errors vouch for.
+type Calibrated interface {
+	// HalfWidth is half the width of the interval around Predict(x) that
+	// holds one run at x with probability level.
+	HalfWidth(x []float64, level float64) float64
+}
+
+// HalfWidth is that of p's interval of a level, of the normal distribution
+// with its Std unless p is Calibrated.
+func HalfWidth(p Predictor, x []float64, level float64) float64 {
+	switch p := p.(type) {
+	case Calibrated:
+		return p.HalfWidth(x, level)
+	case Uncertain:
+		return math.Sqrt2 * math.Erfinv(level) * p.Std(x)
+	}
+	return math.NaN()
+}
+
 // A Smooth predictor has a gradient.
 type Smooth interface {
 	// Gradient sets dst[j] to the derivative of Predict by share x[j], the
@@ -40,9 +59,11 @@ type Smooth interface {
 
 // Options hold the hyper-parameters of every predictor, one section each.
 type Options struct {
-	Ridge Ridge `json:"ridge" doc:"linear regression"`
-	GBDT  GBDT  `json:"gbdt" doc:"boosted trees"`
-	GP    GP    `json:"gp" doc:"Gaussian process"`
+	Ridge    Ridge    `json:"ridge" doc:"linear regression"`
+	GBDT     GBDT     `json:"gbdt" doc:"boosted trees"`
+	GP       GP       `json:"gp" doc:"Gaussian process"`
+	ExpLaw   ExpLaw   `json:"explaw" doc:"exponential law"`
+	PowerLaw PowerLaw `json:"powerlaw" doc:"power law in effective tokens"`
 }
 
 // Methods lists the predictors.
@@ -53,6 +74,13 @@ var Methods = []option.Method{
 		Paper: "Ke et al., 2017, NeurIPS, LightGBM", Options: GBDT{}},
 	{Name: "gp", Summary: "Gaussian process with a linear part and a length for every domain (ARD Matern-5/2); learns its noise.",
 		Paper: "Rasmussen and Williams, 2006, Gaussian Processes for Machine Learning", Options: GP{}},
+	{Name: "explaw", Summary: "The data mixing law c + exp(a.w), by a penalised fit from several starts.",
+		Paper: "Ye et al., 2024, arXiv 2403.16952", Options: ExpLaw{}},
+	{Name: "powerlaw", Summary: "A power law in effective tokens: what a token of each domain is worth.",
+		Paper: "after Kaplan et al., 2020, arXiv 2001.08361", Options: PowerLaw{}},
+	{Name: "blend", Summary: "Convex combination of the five others by the error of held-out predictions.",
+		Paper: "Breiman, 1996, Machine Learning 24, Stacked Regressions", Options: Blend{}},
+	{Name: "auto", Summary: "The blend, or the best predictor alone where cross-validation prefers it; says why.", Options: Auto{}},
 }
 
 // New returns an unfitted predictor by its name in Methods.
@@ -64,8 +92,16 @@ func New(name string, o Options) (Predictor, error) {
 		return &o.GBDT, nil
 	case "gp":
 		return &o.GP, nil
+	case "explaw":
+		return &o.ExpLaw, nil
+	case "powerlaw":
+		return &o.PowerLaw, nil
+	case "blend":
+		return &Blend{members: &o}, nil
+	case "auto":
+		return &Auto{members: &o}, nil
 	}
-	return nil, fmt.Errorf("unknown predictor %q: see predict.Methods (ridge, gbdt, gp)", name)
+	return nil, fmt.Errorf("unknown predictor %q: see predict.Methods (ridge, gbdt, gp, explaw, powerlaw, blend, auto)", name)
 }
 
 // check reports why x and y cannot be fitted.

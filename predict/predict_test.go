@@ -341,7 +341,7 @@ func TestGradient(t *testing.T) {
 		for _, row := range vx {
 			s.Gradient(got, row)
 			for j := range row {
-				h := 1e-4 * (row[j] + 1e-3)
+				h := 1e-5 * (row[j] + 1e-3)
 				up, down := append([]float64(nil), row...), append([]float64(nil), row...)
 				up[j] += h
 				down[j] -= h
@@ -351,4 +351,37 @@ func TestGradient(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Tasks with weights is the sum of its predictors, and its deviation follows
+// how their errors go together.
+func TestTasks(t *testing.T) {
+	x, y := world(60, 5, 0.05, 1)
+	opposite := make([]float64, len(y))
+	for i := range y {
+		opposite[i] = 3 - y[i]
+	}
+	tasks := Tasks{New: func() Predictor { return &Ridge{Features: "both"} }, Weights: []float64{0.5, -0.25}}
+	if err := tasks.Fit(x, [][]float64{y, opposite}); err != nil {
+		t.Fatal(err)
+	}
+	one := &Ridge{Features: "both"}
+	if err := one.Fit(x, y); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range x[:10] {
+		if got, want := tasks.Predict(row), 0.75*one.Predict(row)-0.75; math.Abs(got-want) > 1e-9 {
+			t.Errorf("sum %v, want %v", got, want)
+		}
+		if got, want := tasks.Std(row), 0.75*one.Std(row); math.Abs(got-want) > 1e-9 {
+			t.Errorf("deviation %v, want %v", got, want)
+		}
+	}
+	cv, err := tasks.CrossValidate(x, [][]float64{y, opposite}, 5, 1)
+	if err != nil || cv.Spearman < 0.8 {
+		t.Errorf("rank correlation %v, %v", cv.Spearman, err)
+	}
+	if err := tasks.Fit(x, [][]float64{y}); err == nil {
+		t.Error("one task for two weights: no error")
+	}
 }

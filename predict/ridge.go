@@ -40,6 +40,8 @@ type ridgeFit struct {
 	coef      []float64 // p, on standardised features
 	intercept float64
 	loo       float64
+	held      []float64 // leave-one-out predictions
+	leverage  []float64
 	noise     float64    // variance of the residuals
 	n         float64    // rows
 	sing      []float64  // r singular values of the standardised features
@@ -128,6 +130,8 @@ func (f *ridgeFit) leaveOneOut(u *mat.Dense, uy, y []float64) {
 		}
 	}
 	f.loo = math.Inf(1)
+	f.held, f.leverage = make([]float64, len(y)), make([]float64, len(y))
+	held, leverages := make([]float64, len(y)), make([]float64, len(y))
 	shrink := make([]float64, len(f.sing))
 	for _, lambda := range grid {
 		for k, s := range f.sing {
@@ -141,10 +145,13 @@ func (f *ridgeFit) leaveOneOut(u *mat.Dense, uy, y []float64) {
 				leverage += u * u * shrink[k]
 			}
 			e := (y[i] - fitted) / (1 - leverage)
+			held[i], leverages[i] = y[i]-e+f.intercept, leverage
 			sum += e * e
 		}
 		if rmse := math.Sqrt(sum / f.n); rmse < f.loo {
 			f.lambda, f.loo = lambda, rmse
+			copy(f.held, held)
+			copy(f.leverage, leverages)
 		}
 	}
 }
@@ -180,4 +187,13 @@ func (r *Ridge) Std(x []float64) float64 {
 	}
 	spread += max(0, outside) / (f.n * f.lambda)
 	return math.Sqrt(f.noise * (1 + 1/f.n + spread))
+}
+
+// heldOut implements heldOut by leave-one-out.
+func (r *Ridge) heldOut() (predicted, std []float64) {
+	for i, v := range r.fit.held {
+		predicted = append(predicted, v)
+		std = append(std, math.Sqrt(r.fit.noise/max(1-r.fit.leverage[i], 1e-6)))
+	}
+	return predicted, std
 }

@@ -17,8 +17,8 @@ type CVResult struct {
 
 // CrossValidate fits a fresh predictor per fold on the other folds and
 // predicts the fold. The rows are dealt to the folds in an order shuffled by
-// seed; there are at most as many folds as rows. Rows must be distinct
-// mixtures: seeds of one mixture in two folds would leak.
+// seed; there are at most as many folds as rows. Equal rows, seeds of one
+// mixture, go to one fold, or they would leak.
 func CrossValidate(new func() Predictor, x [][]float64, y []float64, folds int, seed uint64) (CVResult, error) {
 	if err := check(x, y); err != nil {
 		return CVResult{}, fmt.Errorf("cross-validate: %w", err)
@@ -29,7 +29,7 @@ func CrossValidate(new func() Predictor, x [][]float64, y []float64, folds int, 
 	if len(x) < 3 {
 		return CVResult{}, fmt.Errorf("cross-validate: %d measured mixtures: at least 3 are needed", len(x))
 	}
-	fold := deal(len(x), folds, seed)
+	fold := deal(x, folds, seed)
 	out := CVResult{Predicted: make([]float64, len(x))}
 	for f := range min(folds, len(x)) {
 		p := new()
@@ -49,11 +49,20 @@ func CrossValidate(new func() Predictor, x [][]float64, y []float64, folds int, 
 	return out, nil
 }
 
-// deal gives each of n rows a fold: a shuffle by seed, dealt like cards.
-func deal(n, folds int, seed uint64) []int {
-	fold := make([]int, n)
-	for i, row := range rand.New(rand.NewPCG(seed, uint64(n))).Perm(n) {
-		fold[row] = i % folds
+// deal gives each row of x a fold: a shuffle by seed, dealt like cards, equal
+// rows together.
+func deal(x [][]float64, folds int, seed uint64) []int {
+	fold, first := make([]int, len(x)), map[string]int{}
+	dealt := 0
+	for _, row := range rand.New(rand.NewPCG(seed, uint64(len(x)))).Perm(len(x)) {
+		key := fmt.Sprint(x[row])
+		f, seen := first[key]
+		if !seen {
+			f = dealt % folds
+			first[key] = f
+			dealt++
+		}
+		fold[row] = f
 	}
 	return fold
 }

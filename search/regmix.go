@@ -17,7 +17,7 @@ type RegMix struct {
 	Recipe     Recipe          `json:"recipe" doc:"sampler of the training mixtures"`
 	Candidates int             `json:"candidates" default:"100000" min:"1" doc:"simulated mixtures"`
 	Top        int             `json:"top" default:"128" min:"1" doc:"best simulated mixtures whose mean is the answer"`
-	Predictor  string          `json:"predictor" default:"gbdt" choices:"ridge,gbdt,gp" doc:"regression from mixture to score"`
+	Predictor  string          `json:"predictor" default:"gbdt" choices:"ridge,gbdt,gp,explaw,powerlaw,blend,auto" doc:"regression from mixture to score"`
 	Predict    predict.Options `json:"predict" doc:"hyper-parameters of the predictors"`
 }
 

@@ -1,0 +1,250 @@
+package predict
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// A lawForm is what the exponent of a law is.
+type lawForm interface {
+	// exponent returns u at shares x and sets du to its derivatives.
+	exponent(theta, x, du []float64) float64
+	// start returns the parameters that come nearest to u = slope.x.
+	start(slope []float64) []float64
+	// shared is how many parameters come before the d of the domains.
+	shared() int
+	// byShare sets dst to the gradient of u by the shares.
+	byShare(theta, x, dst []float64)
+}
+
+// lawFit is what Fit learned: f(x) = mean + unit (c + sign exp(u(x))).
+type lawFit struct {
+	form       lawForm
+	mean, unit float64
+	sign       float64
+	theta      []float64 // c, then those of the form
+	lambda     float64
+	h          mat.Cholesky // of J'J + penalty
+	noise      float64
+	loo        float64   // mean squared leave-one-out error
+	held       []float64 // leave-one-out predictions, standardised
+	leverage   []float64
+}
+
+var lambdas = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
+
+// fitLaw fits a form to rows x and targets y.
+func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float64, steps int) (lawFit, error) {
+	if err := check(x, y); err != nil {
+		return lawFit{}, fmt.Errorf("%s: %w", name, err)
+	}
+	for i, row := range x {
+		for j, w := range row {
+			if w < 0 {
+				return lawFit{}, fmt.Errorf("%s: row %d: share of domain %d is %v, want at least 0", name, i, j, w)
+			}
+		}
+	}
+	t, centre, unit := standard(y)
+	round(t)
+	grid := lambdas
+	if lambda > 0 {
+		grid = []float64{lambda}
+	}
+	best := lawFit{loo: math.Inf(1)}
+	for _, sign := range []float64{1, -1} {
+		for _, beyond := range []float64{0.3, 3} {
+			f := lawFit{form: form, mean: centre, unit: unit, sign: sign, lambda: grid[0]}
+			f.begin(x, t, beyond)
+			for _, lambda := range grid { // each starts where the last one ended
+				f.lambda = lambda
+				f.descend(x, t, steps)
+				if f.judge(x, t) && f.loo < best.loo*(1-1e-9) {
+					best = f
+					best.theta = append([]float64(nil), f.theta...)
+				}
+			}
+		}
+	}
+	if math.IsInf(best.loo, 1) {
+		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
+	}
+	best.judge(x, t) // h is that of the last fit judged
+	return best, nil
+}
+
+// begin sets the parameters to a start: c lies beyond the scores, and log
+// |t - c| is regressed on the shares.
+func (f *lawFit) begin(x [][]float64, t []float64, beyond float64) {
+	least := math.Inf(1)
+	for _, v := range t {
+		least = min(least, f.sign*v)
+	}
+	c := f.sign * (least - beyond)
+	d := len(x[0])
+	a, b := mat.NewSymDense(d, nil), mat.NewVecDense(d, nil)
+	for i, row := range x {
+		target := math.Log(f.sign * (t[i] - c))
+		for j, w := range row {
+			b.SetVec(j, b.AtVec(j)+w*target)
+			for k := j; k < d; k++ {
+				a.SetSym(j, k, a.At(j, k)+w*row[k])
+			}
+		}
+	}
+	for j := range d {
+		a.SetSym(j, j, a.At(j, j)+1e-2*float64(len(x)))
+	}
+	slope := mat.NewVecDense(d, nil)
+	var chol mat.Cholesky
+	if chol.Factorize(a) {
+		_ = chol.SolveVecTo(slope, b) // of full rank by the penalty
+	}
+	f.theta = append([]float64{c}, f.form.start(slope.RawVector().Data)...)
+}
+
+// at returns the standardised prediction at x and, if slope is not nil, its
+// derivatives by theta.
+func (f *lawFit) at(x, slope []float64) float64 {
+	if slope == nil {
+		slope = make([]float64, len(f.theta))
+	}
+	e := math.Exp(f.form.exponent(f.theta[1:], x, slope[1:]))
+	slope[0] = 1
+	floats.Scale(f.sign*e, slope[1:])
+	return f.theta[0] + f.sign*e
+}
+
+// penalty returns lambda times the squared distances of the parameters of the
+// domains from their mean.
+func (f *lawFit) penalty() float64 {
+	own := f.theta[1+f.form.shared():]
+	return f.lambda * meanSquare(own, mean(own)) * float64(len(own))
+}
+
+// loss is the mean squared error and the penalty.
+func (f *lawFit) loss(x [][]float64, t []float64) float64 {
+	sum, slope := 0.0, make([]float64, len(f.theta))
+	for i, row := range x {
+		e := f.at(row, slope) - t[i]
+		sum += e * e
+	}
+	return sum/float64(len(x)) + f.penalty()
+}
+
+// normal returns the matrix and the gradient of the Gauss-Newton step, of half
+// the loss times the number of rows.
+func (f *lawFit) normal(x [][]float64, t []float64) (*mat.SymDense, []float64) {
+	p, first := len(f.theta), 1+f.form.shared()
+	h, gradient, slope := mat.NewSymDense(p, nil), make([]float64, p), make([]float64, p)
+	raw := h.RawSymmetric().Data
+	for i, row := range x {
+		e := f.at(row, slope) - t[i]
+		floats.AddScaled(gradient, e, slope)
+		for j, s := range slope {
+			if s != 0 {
+				floats.AddScaled(raw[j*p+j:(j+1)*p], s, slope[j:])
+			}
+		}
+	}
+	weight, centre := f.lambda*float64(len(x)), mean(f.theta[first:])
+	for j := first; j < p; j++ {
+		gradient[j] += weight * (f.theta[j] - centre)
+		for k := j; k < p; k++ {
+			raw[j*p+k] -= weight / float64(p-first)
+		}
+		raw[j*p+j] += weight
+	}
+	for j := range p { // what no row tells apart stays where it is
+		raw[j*p+j] += 1e-6 * float64(len(x))
+	}
+	return h, gradient
+}
+
+// descend lowers the loss in up to steps steps of Levenberg-Marquardt.
+func (f *lawFit) descend(x [][]float64, t []float64, steps int) {
+	value, damp := f.loss(x, t), 1e-3
+	for range steps {
+		h, gradient := f.normal(x, t)
+		old, before := append([]float64(nil), f.theta...), value
+		for range 12 {
+			damped := mat.NewSymDense(len(old), nil)
+			damped.CopySym(h)
+			for j := range old {
+				damped.SetSym(j, j, h.At(j, j)*(1+damp))
+			}
+			var chol mat.Cholesky
+			var step mat.VecDense
+			if chol.Factorize(damped) && solved(chol.SolveVecTo(&step, mat.NewVecDense(len(old), gradient))) == nil {
+				floats.SubTo(f.theta, old, step.RawVector().Data)
+				if next := f.loss(x, t); next <= value {
+					value, damp = next, max(damp/5, 1e-12)
+					break
+				}
+			}
+			copy(f.theta, old)
+			damp *= 4
+		}
+		if before-value <= 1e-6*before {
+			return
+		}
+	}
+}
+
+// judge computes the leave-one-out error, the noise and h at the parameters.
+func (f *lawFit) judge(x [][]float64, t []float64) bool {
+	h, _ := f.normal(x, t)
+	if !f.h.Factorize(h) {
+		return false
+	}
+	n := len(x)
+	f.held, f.leverage = make([]float64, n), make([]float64, n)
+	sum, squares, freedom := 0.0, 0.0, float64(n)
+	slope := make([]float64, len(f.theta))
+	for i, row := range x {
+		e := t[i] - f.at(row, slope)
+		f.leverage[i] = min(f.spread(slope), 0.99)
+		f.held[i] = t[i] - e/(1-f.leverage[i])
+		sum += (t[i] - f.held[i]) * (t[i] - f.held[i])
+		squares += e * e
+		freedom -= f.leverage[i]
+	}
+	f.loo, f.noise = sum/float64(n), squares/max(freedom, 0.5)
+	return !math.IsNaN(f.loo)
+}
+
+// spread returns slope' H^-1 slope.
+func (f *lawFit) spread(slope []float64) float64 {
+	var v mat.VecDense
+	s := mat.NewVecDense(len(slope), slope)
+	if solved(f.h.SolveVecTo(&v, s)) != nil {
+		return 1
+	}
+	return mat.Dot(s, &v)
+}
+
+func (f *lawFit) predict(x []float64) float64 { return f.mean + f.unit*f.at(x, nil) }
+
+// std is that of the linearised law.
+func (f *lawFit) std(x []float64) float64 {
+	slope := make([]float64, len(f.theta))
+	f.at(x, slope)
+	return f.unit * math.Sqrt(f.noise*(1+f.spread(slope)))
+}
+
+func (f *lawFit) gradient(dst, x []float64) {
+	f.form.byShare(f.theta[1:], x, dst)
+	floats.Scale(f.unit*(f.at(x, nil)-f.theta[0]), dst)
+}
+
+// heldOut implements heldOut by leave-one-out of the linearised law.
+func (f *lawFit) heldOut() (predicted, std []float64) {
+	for i, v := range f.held {
+		predicted = append(predicted, f.mean+f.unit*v)
+		std = append(std, f.unit*math.Sqrt(f.noise/(1-f.leverage[i])))
+	}
+	return predicted, std
+}

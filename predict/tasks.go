@@ -1,0 +1,133 @@
+package predict
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Tasks predicts the weighted sum of several scores of a mixture by a
+// predictor for each: fit per task, then combine. A law holds of one task; of
+// a sum of tasks it holds only about.
+type Tasks struct {
+	New     func() Predictor
+	Weights []float64 // one per task; negative where less is better
+
+	models  []Predictor
+	related *mat.SymDense // correlations of held-out errors between tasks
+}
+
+// Fit fits one predictor per task to rows x and y[task][row].
+func (t *Tasks) Fit(x [][]float64, y [][]float64) error {
+	if len(y) != len(t.Weights) || len(y) == 0 {
+		return fmt.Errorf("scores of %d tasks for %d weights", len(y), len(t.Weights))
+	}
+	models, errs := make([]Predictor, len(y)), make([]error, len(y))
+	var wg sync.WaitGroup
+	for i := range y {
+		wg.Go(func() {
+			models[i] = t.New()
+			errs[i] = models[i].Fit(x, y[i])
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("task %d: %w", i, err)
+		}
+	}
+	t.models = models
+	t.relate(y)
+	return nil
+}
+
+// relate computes how the errors of the tasks go together, 1 for all pairs
+// where a predictor has no held-out errors.
+func (t *Tasks) relate(y [][]float64) {
+	k := len(t.models)
+	t.related = mat.NewSymDense(k, nil)
+	errors := make([][]float64, k)
+	for i, m := range t.models {
+		if h, ok := m.(heldOut); ok {
+			errors[i], _ = h.heldOut()
+			for r := range errors[i] {
+				errors[i][r] -= y[i][r]
+			}
+		}
+	}
+	for i := range k {
+		for j := i; j < k; j++ {
+			t.related.SetSym(i, j, correlation(errors[i], errors[j]))
+		}
+		t.related.SetSym(i, i, 1)
+	}
+}
+
+// correlation returns that of two lists of errors around 0, or 1.
+func correlation(a, b []float64) float64 {
+	var ab, aa, bb float64
+	for i := range min(len(a), len(b)) {
+		ab, aa, bb = ab+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i]
+	}
+	if aa == 0 || bb == 0 {
+		return 1
+	}
+	return ab / math.Sqrt(aa*bb)
+}
+
+// Models returns the fitted predictors, one per task.
+func (t *Tasks) Models() []Predictor { return t.models }
+
+// Predict returns the weighted sum of the tasks' predictions.
+func (t *Tasks) Predict(x []float64) float64 {
+	sum := 0.0
+	for i, m := range t.models {
+		sum += t.Weights[i] * m.Predict(x)
+	}
+	return sum
+}
+
+// combine returns the root of v' R v, R being the correlations.
+func (t *Tasks) combine(v []float64) float64 {
+	s := mat.NewVecDense(len(v), v)
+	return math.Sqrt(max(0, mat.Inner(s, t.related, s)))
+}
+
+// Std implements Uncertain. It panics if the predictors do not.
+func (t *Tasks) Std(x []float64) float64 {
+	v := slices.Clone(t.Weights)
+	for i, m := range t.models {
+		v[i] *= m.(Uncertain).Std(x)
+	}
+	return t.combine(v)
+}
+
+// HalfWidth implements Calibrated.
+func (t *Tasks) HalfWidth(x []float64, level float64) float64 {
+	v := slices.Clone(t.Weights)
+	for i, m := range t.models {
+		v[i] *= HalfWidth(m, x, level)
+	}
+	return t.combine(v)
+}
+
+// CrossValidate returns out-of-fold predictions of the weighted sum: as the
+// function of that name, with scores y[task][row].
+func (t *Tasks) CrossValidate(x [][]float64, y [][]float64, folds int, seed uint64) (CVResult, error) {
+	out := CVResult{Predicted: make([]float64, len(x))}
+	sum := make([]float64, len(x))
+	for i, scores := range y {
+		one, err := CrossValidate(t.New, x, scores, folds, seed)
+		if err != nil {
+			return CVResult{}, fmt.Errorf("task %d: %w", i, err)
+		}
+		floats.AddScaled(out.Predicted, t.Weights[i], one.Predicted)
+		floats.AddScaled(sum, t.Weights[i], scores)
+	}
+	out.RMSE, out.Spearman = rootMeanSquare(out.Predicted, sum), Spearman(out.Predicted, sum)
+	return out, nil
+}
