@@ -46,7 +46,7 @@ var policy = []struct {
 	{"train", "corpus eval lm lm/optim mix token", ""},
 	{"predict", "mix", "gonum.org/v1/gonum"},
 	{"search", "mix predict", "gonum.org/v1/gonum"},
-	{"history", "mix search", ""},
+	{"history", "mix predict search", ""},
 	{"simulate", "history mix search", ""},
 	{"export", "corpus mix token", "github.com/klauspost/compress"},
 	{"report", "search task", ""},
@@ -60,6 +60,7 @@ var policy = []struct {
 	{"bench/embed", "cluster corpus embed", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
+	{"bench/predict", "history mix predict", "github.com/klauspost/compress"},
 	{"cmd/climb", ". corpus demo history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 

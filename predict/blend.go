@@ -67,6 +67,8 @@ func (b *Blend) HalfWidth(x []float64, level float64) float64 { return b.fit.hal
 // Gradient implements Smooth.
 func (b *Blend) Gradient(dst, x []float64) { b.fit.gradient(dst, x) }
 
+func (b *Blend) heldOut() (predicted, std []float64) { return b.fit.heldOut() }
+
 // Members returns the fitted predictors and their weights.
 func (b *Blend) Members() []Member { return b.fit.members() }
 
@@ -91,6 +93,7 @@ func (a *Auto) Fit(x [][]float64, y []float64) error {
 		a.why = fmt.Sprintf("%s, the blend %.4g", single, s.blended)
 		s.weights = make([]float64, len(s.weights))
 		s.weights[best] = 1
+		s.cross = s.held[best]
 		s.calibrate(y)
 	}
 	a.fit = s
@@ -111,6 +114,8 @@ func (a *Auto) Gradient(dst, x []float64) { a.fit.gradient(dst, x) }
 
 // Why says what the last Fit chose and by which errors.
 func (a *Auto) Why() string { return a.why }
+
+func (a *Auto) heldOut() (predicted, std []float64) { return a.fit.heldOut() }
 
 // Members returns the fitted predictors and their weights.
 func (a *Auto) Members() []Member { return a.fit.members() }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -274,4 +275,37 @@ func (g *GP) Posterior(x [][]float64) ([]float64, *mat.SymDense, error) {
 		}
 	}
 	return means, cov, nil
+}
+
+// Draws returns k draws of a normal distribution, such as Posterior's.
+func Draws(rng *rand.Rand, means []float64, cov *mat.SymDense, k int) ([][]float64, error) {
+	n := len(means)
+	shifted := mat.NewSymDense(n, nil)
+	shifted.CopySym(cov)
+	for i := range n { // rounding leaves variances that are a little negative
+		shifted.SetSym(i, i, cov.At(i, i)+1e-8*(mat.Trace(cov)/float64(n)+1e-300))
+	}
+	var chol mat.Cholesky
+	for jitter := 1e-8; !chol.Factorize(shifted); jitter *= 10 {
+		if jitter > 1 {
+			return nil, errors.New("draw from the posterior: covariance is not positive definite")
+		}
+		for i := range n {
+			shifted.SetSym(i, i, shifted.At(i, i)+jitter*(mat.Trace(cov)/float64(n)+1e-300))
+		}
+	}
+	var lower mat.TriDense
+	chol.LTo(&lower)
+	out := make([][]float64, k)
+	for d := range out {
+		white := mat.NewVecDense(n, nil)
+		for i := range n {
+			white.SetVec(i, rng.NormFloat64())
+		}
+		var v mat.VecDense
+		v.MulVec(&lower, white)
+		v.AddVec(&v, mat.NewVecDense(n, means))
+		out[d] = v.RawVector().Data
+	}
+	return out, nil
 }

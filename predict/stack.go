@@ -35,7 +35,8 @@ type stack struct {
 	stds    [][]float64 // and their deviations
 	rmse    []float64   // held out
 	weights []float64
-	blended float64   // held-out error of a blend whose weights have not seen the row
+	cross   []float64 // predictions, by row, of blends whose weights have not seen the row
+	blended float64   // their error
 	ratio   []float64 // |error|/deviation of the rows, held out, ascending
 	unit    float64   // root mean square of ratio
 }
@@ -84,7 +85,8 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 		}
 	}
 	s.weights = stackWeights(s.held, y, nil)
-	s.blended = rootMeanSquare(s.crossBlend(x, y), y)
+	s.cross = s.crossBlend(x, y)
+	s.blended = rootMeanSquare(s.cross, y)
 	s.calibrate(y)
 	return nil
 }
@@ -187,6 +189,20 @@ func (s *stack) calibrate(y []float64) {
 	}
 	s.unit = math.Sqrt(s.unit)
 	slices.Sort(s.ratio)
+}
+
+// heldOut implements heldOut.
+func (s *stack) heldOut() (predicted, std []float64) {
+	for i, v := range s.cross {
+		variance := 0.0
+		for m, w := range s.weights {
+			if w > 0 {
+				variance += w * s.stds[m][i] * s.stds[m][i]
+			}
+		}
+		predicted, std = append(predicted, v), append(std, s.unit*math.Sqrt(variance))
+	}
+	return predicted, std
 }
 
 func (s *stack) predict(x []float64) float64 {

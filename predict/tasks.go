@@ -18,6 +18,7 @@ type Tasks struct {
 	Weights []float64 // one per task; negative where less is better
 
 	models  []Predictor
+	held    []float64     // weighted sum of the held-out predictions
 	related *mat.SymDense // correlations of held-out errors between tasks
 }
 
@@ -51,9 +52,11 @@ func (t *Tasks) relate(y [][]float64) {
 	k := len(t.models)
 	t.related = mat.NewSymDense(k, nil)
 	errors := make([][]float64, k)
+	t.held = make([]float64, len(y[0]))
 	for i, m := range t.models {
 		if h, ok := m.(heldOut); ok {
 			errors[i], _ = h.heldOut()
+			floats.AddScaled(t.held, t.Weights[i], errors[i])
 			for r := range errors[i] {
 				errors[i][r] -= y[i][r]
 			}
@@ -81,6 +84,11 @@ func correlation(a, b []float64) float64 {
 
 // Models returns the fitted predictors, one per task.
 func (t *Tasks) Models() []Predictor { return t.models }
+
+// HeldOut returns, by row, the weighted sum of what each task's predictor says
+// of a run that it was not fitted to, without another fit. All predictors of
+// Methods can; of others the task is left out.
+func (t *Tasks) HeldOut() []float64 { return t.held }
 
 // Predict returns the weighted sum of the tasks' predictions.
 func (t *Tasks) Predict(x []float64) float64 {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb/history"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/task"
+)
+
+// fitOptions are the flags of climb fit.
+type fitOptions struct {
+	history.FitOptions
+	Write, Form string
+	JSON        bool
+}
+
+func newFit() *cobra.Command {
+	o := &fitOptions{}
+	c := &cobra.Command{
+		Use: "fit RUNS.csv | fit MIXTURES SCORES.csv", GroupID: "main", Args: args(cobra.RangeArgs(1, 2)),
+		Short: "Say what runs measured elsewhere tell: quality of the fit, best mixture, next runs",
+		Long: `Fit predictors to a table of runs and print how well they predict runs that
+they have not seen, the noise and the ceiling that it sets, the recommended
+mixture with intervals, what more of each domain would change, what to run next,
+and what rank correlation to expect from more runs. No corpus is needed.
+
+Tables: ours (runs.csv with columns run, domain:NAME, metric:NAME), NeMo Curator's
+lm_harness_results.csv, RegMix's and olmix's pairs of mixtures and scores, or a
+folder of Curator's mixture scripts and a table of scores. Runs are joined by id.
+Metrics called loss, bpb, perplexity or the like count as better when lower.`,
+		Example: `  climb fit runs.csv
+  climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss
+  climb fit ratios.csv metrics.csv --next 16 --write next/ --form olmix
+  climb fit lm_harness_results.csv --metric valid_avg --json | jq .recommended`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if o.Candidates < 1 || o.Next < 0 {
+				return task.Usage(fmt.Errorf("--candidates %d, --next %d: want at least 1 and 0", o.Candidates, o.Next))
+			}
+			table, err := history.Read(args...)
+			if err != nil {
+				return err
+			}
+			r, err := table.Fit(o.FitOptions)
+			if err != nil {
+				return err
+			}
+			if o.Write != "" {
+				if err := writeNext(o, r); err != nil {
+					return err
+				}
+			}
+			if o.JSON {
+				e := json.NewEncoder(os.Stdout)
+				e.SetIndent("", "  ")
+				return e.Encode(r)
+			}
+			printFit(os.Stdout, r)
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVar(&o.Objective.Metrics, "metric", nil, "metrics that count, with equal weight (default all)")
+	f.StringSliceVar(&o.Objective.Lower, "lower", nil, "metrics of which less is better, whatever their name")
+	f.StringSliceVar(&o.Objective.Higher, "higher", nil, "metrics of which more is better, whatever their name")
+	f.StringVar(&o.Predictor, "predictor", "auto", "one of climb methods predictors")
+	f.IntVar(&o.Candidates, "candidates", 20000, "mixtures that predictions choose among")
+	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is random")
+	f.StringVar(&o.Write, "write", "", "folder to write the proposed mixtures to")
+	f.StringVar(&o.Form, "form", "climb", "form of what is written: "+strings.Join(history.Forms, ", "))
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+	return c
+}
+
+// writeNext writes the proposals as a table without scores.
+func writeNext(o *fitOptions, r *history.Report) error {
+	t := &history.Table{Domains: r.Domains}
+	for i, m := range r.Next {
+		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m})
+	}
+	_, err := t.Write(o.Write, o.Form)
+	return err
+}
+
+// printFit prints the report in words and tables.
+func printFit(w io.Writer, r *history.Report) {
+	fmt.Fprintf(w, "%d runs (%d failed), %d mixtures of %d domains, %d metrics\n", r.Runs, r.Failed, r.Mixtures, len(r.Domains), len(r.Metrics))
+	fmt.Fprintf(w, "Predictor %s: rank correlation %.3f on held-out mixtures, error %.4g\n", r.Predictor, r.Spearman, r.RMSE)
+	for i, name := range r.Metrics {
+		if why := r.Why[name]; why != "" && i < 5 {
+			fmt.Fprintf(w, "  %s: %s\n", name, why)
+		}
+	}
+	fmt.Fprintf(w, "Noise of a run %.4g, ceiling of the correlation about %.3f (%s)\n", r.Noise.Std, r.Noise.Ceiling, r.Noise.Source)
+	fmt.Fprintf(w, "Best measured: score %.4g\n", r.Measured.Score)
+	fmt.Fprintf(w, "Recommended: score %.4g, 80 %% of runs in [%.4g, %.4g], 95 %% in [%.4g, %.4g]; not measured yet unless it is the best measured\n\n",
+		r.Best.Predicted, r.Best.Interval80[0], r.Best.Interval80[1], r.Best.Interval95[0], r.Best.Interval95[1])
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "share\t80 % between\tbest measured\t+1 % at the mean\t+1 % at the best\t  domain")
+	for j, name := range r.Domains {
+		fmt.Fprintf(t, "%.1f %%\t%.1f .. %.1f\t%.1f %%\t%+.4g\t%+.4g\t  %s\n", 100*r.Best.Mixture[j], 100*r.Best.Shares80[j][0], 100*r.Best.Shares80[j][1],
+			100*r.Measured.Mixture[j], r.Effects[j].AtMean, r.Effects[j].AtBest, name)
+	}
+	t.Flush()
+	fmt.Fprintln(w, "\nRank correlation by number of mixtures (on subsets, then extrapolated):")
+	for _, p := range r.Plan {
+		mark := ""
+		if !p.Measured {
+			mark = "  expected"
+		}
+		fmt.Fprintf(w, "%6d  %.3f%s\n", p.Runs, p.Spearman, mark)
+	}
+	if len(r.Next) > 0 {
+		fmt.Fprintln(w, "\nRun next (shares in per cent, domains above 1 %):")
+	}
+	for i, m := range r.Next {
+		fmt.Fprintf(w, "  n%d:%s\n", i+1, shares(r.Domains, m))
+	}
+}
+
+// shares lists the domains of a mixture that have more than 1 %.
+func shares(domains []string, m mix.Mixture) string {
+	out := ""
+	for j, v := range m {
+		if v >= 0.01 {
+			out += fmt.Sprintf(" %s %.1f", domains[j], 100*v)
+		}
+	}
+	return out
+}
