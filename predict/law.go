@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -54,26 +55,43 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 	if lambda > 0 {
 		grid = []float64{lambda}
 	}
-	best := lawFit{loo: math.Inf(1)}
-	for _, sign := range []float64{1, -1} {
-		for _, beyond := range []float64{0.3, 3} {
-			f := lawFit{form: form, mean: centre, unit: unit, sign: sign, lambda: grid[0]}
-			f.begin(x, t, beyond)
-			for _, lambda := range grid { // each starts where the last one ended
-				f.lambda = lambda
-				f.descend(x, t, steps)
-				if f.judge(x, t) && f.loo < best.loo*(1-1e-9) {
-					best = f
-					best.theta = append([]float64(nil), f.theta...)
-				}
-			}
+	starts := make([]lawFit, 4)
+	var wg sync.WaitGroup
+	for i := range starts {
+		wg.Go(func() {
+			f := &starts[i]
+			*f = lawFit{form: form, mean: centre, unit: unit, sign: []float64{1, -1}[i/2]}
+			f.path(x, t, []float64{0.3, 3}[i%2], grid, steps)
+		})
+	}
+	wg.Wait()
+	best := 0
+	for i := range starts {
+		if starts[i].loo < starts[best].loo*(1-1e-9) {
+			best = i
 		}
 	}
-	if math.IsInf(best.loo, 1) {
+	if !(starts[best].loo < math.Inf(1)) || !starts[best].judge(x, t) {
 		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
 	}
-	best.judge(x, t) // h is that of the last fit judged
-	return best, nil
+	return starts[best], nil
+}
+
+// path fits under one penalty after the other, each from where the last one
+// ended, and keeps what has the least leave-one-out error.
+func (f *lawFit) path(x [][]float64, t []float64, beyond float64, grid []float64, steps int) {
+	f.lambda, f.loo = grid[0], math.Inf(1)
+	f.begin(x, t, beyond)
+	best := *f
+	for _, f.lambda = range grid {
+		f.descend(x, t, steps)
+		least := best.loo
+		if f.judge(x, t) && f.loo < least*(1-1e-9) {
+			best = *f
+			best.theta = append([]float64(nil), f.theta...)
+		}
+	}
+	*f = best
 }
 
 // begin sets the parameters to a start: c lies beyond the scores, and log

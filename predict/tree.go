@@ -216,21 +216,26 @@ func (g *grower) partition(order []uint32) {
 func (g *grower) search(l *leaf) {
 	n, least, l1 := l.hi-l.lo, g.o.MinLeaf, g.o.L1
 	parent := square(l.sum, l1) * g.inverse[n]
-	bestScore := parent
+	bestScore, gradient, inverse := parent, g.gradient, g.inverse
 	for j := range g.b.features {
 		order := g.order[j*len(g.train):][l.lo:l.hi]
+		lowest, last := order[0]>>24, order[n-1]
+		if last>>24 == lowest {
+			continue
+		}
 		right := 0.0
 		for k := n - 1; k >= least; k-- {
-			right += g.gradient[order[k]&rowMask]
-			bin := order[k] >> 24
-			if order[k-1]>>24 == bin || n-k < least {
+			right += gradient[last&rowMask]
+			next := order[k-1]
+			if (next^last)>>24 == 0 || n-k < least {
+				last = next
 				continue
 			}
-			if score := square(l.sum-right, l1)*g.inverse[k] + square(right, l1)*g.inverse[n-k]; score > bestScore {
+			if score := square(l.sum-right, l1)*inverse[k] + square(right, l1)*inverse[n-k]; score > bestScore {
 				bestScore = score
-				l.best = split{gain: score - parent, feature: j, bin: int(bin) - 1, sum: l.sum - right}
+				l.best = split{gain: score - parent, feature: j, bin: int(last>>24) - 1, sum: l.sum - right}
 			}
-			if order[0]>>24 == order[k-1]>>24 {
+			if last = next; last>>24 == lowest {
 				break
 			}
 		}
@@ -239,8 +244,10 @@ func (g *grower) search(l *leaf) {
 
 // square returns the square of v moved towards 0 by t.
 func square(v, t float64) float64 {
-	v = max(0, math.Abs(v)-t)
-	return v * v
+	if v = math.Abs(v) - t; v > 0 {
+		return v * v
+	}
+	return 0
 }
 
 // soft moves v towards 0 by t.

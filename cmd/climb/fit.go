@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb/history"
-	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/task"
 )
 
@@ -127,7 +126,7 @@ func printFit(w io.Writer, r *history.Report) {
 }
 
 // shares lists the domains of a mixture that have more than 1 %.
-func shares(domains []string, m mix.Mixture) string {
+func shares(domains []string, m []float64) string {
 	out := ""
 	for j, v := range m {
 		if v >= 0.01 {
