@@ -1,7 +1,8 @@
 //go:build linux
 
 // Command corpus measures reading and deduplication on the real corpus of
-// ../shared/data: go run ./bench/corpus [-json] [-part dedup].
+// ../shared/data: go run ./bench/corpus [-json] [-part read|dedup|large]. The
+// part large is run by its name only; -gb sets its size.
 package main
 
 import (
@@ -27,7 +28,13 @@ type part struct {
 	run  func(ctx context.Context, data, work string, out map[string]any) error
 }
 
-var parts = []part{{"dedup", benchDedup}}
+var parts = []part{{"read", benchRead}, {"dedup", benchDedup}, {"large", benchLarge}}
+
+// Sizes of the corpora.
+var (
+	readBytes int64   // on disk
+	largeGB   float64 // of text
+)
 
 func main() {
 	log.SetFlags(0)
@@ -35,10 +42,20 @@ func main() {
 	only := flag.String("part", "", "the one part to run")
 	data := flag.String("data", dataDir(), "folder with corpus/*.jsonl.zst")
 	work := flag.String("work", "", "folder for temporary files, some GB (default: a new one in TMPDIR)")
+	flag.Float64Var(&largeGB, "gb", 20, "part large: GB of text")
+	readGB := flag.Float64("read-gb", 4, "part read: GB of zstd on disk")
+	reader := flag.String("read-child", "", "read this file, and nothing else")
 	child := flag.String("dedup-child", "", "deduplicate the run of this configuration, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	readBytes = int64(*readGB * 1e9)
+	if *reader != "" {
+		if err := countDocuments(ctx, *reader); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if *child != "" {
 		if err := dedupChild(ctx, *child); err != nil {
 			log.Fatal(err)
@@ -82,7 +99,7 @@ func runParts(ctx context.Context, only, data, work string, out map[string]any) 
 	}
 	ran := false
 	for _, p := range parts {
-		if only != "" && only != p.name {
+		if only != p.name && (only != "" || p.name == "large") {
 			continue
 		}
 		ran = true
