@@ -26,7 +26,7 @@ var drawStage = &stage{
 	inputs: []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
 	options: func(r *Run) (any, error) {
 		o := drawOptions{r.Config.Seed, r.Config.Dataset}
-		o.Dataset.Level = 0 // of the dataset stage
+		o.Dataset.Level, o.Dataset.Format = 0, "" // of the dataset stage
 		return o, nil
 	},
 	tasks: one,
@@ -175,12 +175,20 @@ func provenance(doc corpus.Document, cluster int32, domain string, overlaps bool
 	return append(line, `,"copy":`...)
 }
 
-// datasetStage writes the shuffled shards, shard-NNNNN.jsonl.zst, and, when all
+// shardOptions are those of the dataset stage.
+type shardOptions struct {
+	Format string `json:"format"`
+	Level  int    `json:"level"`
+}
+
+// datasetStage writes the shuffled shards, shard-NNNNN.jsonl.zst or .parquet, and, when all
 // are there, manifest.json and the dataset card README.md.
 var datasetStage = &stage{
-	name: "dataset", title: "write the dataset", format: 1,
-	inputs:  []string{"corpus", "domains", "confirm", "draw", "scatter"},
-	options: func(r *Run) (any, error) { return r.Config.Dataset.Level, nil },
+	name: "dataset", title: "write the dataset", format: 2,
+	inputs: []string{"corpus", "domains", "confirm", "draw", "scatter"},
+	options: func(r *Run) (any, error) {
+		return shardOptions{r.Config.Dataset.Format, r.Config.Dataset.Level}, nil
+	},
 	tasks: func(r *Run, _ *task.Plan) ([]any, error) {
 		var draw export.Draw
 		if err := readJSON(filepath.Join(r.Dir("draw"), "draw.json"), &draw); err != nil {
@@ -201,8 +209,8 @@ var datasetStage = &stage{
 }
 
 func gatherShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	var level int
-	if err := p.Option(&level); err != nil {
+	var o shardOptions
+	if err := p.Option(&o); err != nil {
 		return err
 	}
 	in, err := task.Load(filepath.Join(p.Input("scatter"), "plan.json"))
@@ -213,11 +221,15 @@ func gatherShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	for i := range pieces {
 		pieces[i] = in.Path(part(i, "piece"))
 	}
-	f, err := a.Create(fmt.Sprintf("shard-%05d.jsonl.zst", n))
+	f, err := a.Create(fmt.Sprintf("shard-%05d.%s", n, o.Format))
 	if err != nil {
 		return err
 	}
-	lines, err := export.Gather(f, pieces, n, level)
+	write := export.Gather
+	if o.Format == "parquet" {
+		write = export.GatherParquet
+	}
+	lines, err := write(f, pieces, n, o.Level)
 	if err != nil {
 		return err
 	}
@@ -236,7 +248,7 @@ func (r *Run) describeDataset(p *task.Plan) error {
 		readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
 		return err
 	}
-	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Strategy: r.Config.Search.Strategy}
+	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy}
 	for i, dd := range draw.Domain {
 		m.Domains = append(m.Domains, export.DomainEntry{Name: d.Domains[i].Name, DomainDraw: dd})
 	}

@@ -48,7 +48,7 @@ var policy = []struct {
 	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "mix predict search", ""},
 	{"simulate", "history mix search", ""},
-	{"export", "corpus mix token", "github.com/klauspost/compress"},
+	{"export", "corpus mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"report", "search task", ""},
 
 	{".", "blob cluster corpus embed eval export fasttext history label launch lm lm/optim mix option predict report search task token train vec",

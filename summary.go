@@ -306,7 +306,7 @@ func (r *Run) reportDataset(d *report.Data) error {
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &m); err != nil {
 		return err
 	}
-	d.Dataset = report.Dataset{Path: dir, Format: "JSON lines, zstd", Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards)}
+	d.Dataset = report.Dataset{Path: dir, Format: datasetFormats[r.Config.Dataset.Format], Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards)}
 	for _, s := range m.Shards {
 		d.Dataset.Bytes += s.Bytes
 	}
@@ -367,3 +367,6 @@ func (r *Run) reportCost(d *report.Data) error {
 	}
 	return nil
 }
+
+// datasetFormats are the formats of the dataset in words.
+var datasetFormats = map[string]string{"jsonl.zst": "JSON lines, zstd", "parquet": "Parquet, zstd"}

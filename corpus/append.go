@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
 	"unicode/utf8"
 )
@@ -87,4 +88,20 @@ func AppendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
+}
+
+// ParseDocument reads a line that AppendDocument wrote, with or without its
+// newline.
+func ParseDocument(line []byte) (Document, error) {
+	var doc Document
+	r := &reader{o: Options{TextField: "text", IDField: "id", SourceField: "source"}, bad: new(Bad),
+		yield: func(d Document, _ error) bool { doc = d; return true }}
+	r.record, r.lines.max = newRecord(r.o), len(line)
+	if err := r.line(BadLine{}, bytes.TrimSuffix(line, []byte("\n")), false); err != nil {
+		return doc, err
+	}
+	if r.bad.Accepted == 0 {
+		return doc, fmt.Errorf("not a document: %v", r.bad.Samples)
+	}
+	return doc, nil
 }

@@ -11,6 +11,7 @@ type Manifest struct {
 	Seed      uint64        `json:"seed"`
 	Strategy  string        `json:"strategy"`
 	Verdict   string        `json:"verdict"`
+	Format    string        `json:"format"` // "jsonl.zst", "parquet"
 	Documents int64         `json:"documents"`
 	Tokens    int64         `json:"tokens"`
 	Domains   []DomainEntry `json:"domains"`
@@ -38,7 +39,7 @@ configs:
 - config_name: default
   data_files:
   - split: train
-    path: shard-*.jsonl.zst
+    path: shard-*.{{.Format}}
 ---
 # Mixed pre-training dataset
 
@@ -46,7 +47,7 @@ configs:
 
 Evidence for the mixture: {{.Verdict}}.
 
-Each line is a JSON object: ` + "`id`, `text`, `source` and any other fields as they came, and `climb` with the `cluster` and `domain` that the document was put in and `copy`, which counts a repeated document from 0" + `.
+{{if eq .Format "parquet"}}Each row has the columns ` + "`id`, `text`, `source`, `fields` with any other fields as a JSON object, and `climb`" + `{{else}}Each line is a JSON object: ` + "`id`, `text`, `source` and any other fields as they came, and `climb`" + `{{end}}` + " with the `cluster` and `domain` that the document was put in and `copy`, which counts a repeated document from 0" + `.
 
 | domain | asked % | achieved % | tokens | supply | epochs |
 |---|---:|---:|---:|---:|---:|

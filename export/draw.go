@@ -17,6 +17,7 @@ type Options struct {
 	Tokens     int64   `json:"tokens" min:"0" doc:"size in tokens of the proxies' tokenizer; 0 = as many as the epoch cap allows"`
 	Epochs     float64 `json:"epochs" default:"4" min:"0.01" doc:"times a document may appear"`
 	ShardBytes int64   `json:"shard_bytes" default:"67108864" min:"1024" doc:"text bytes in one output shard, before compression"`
+	Format     string  `json:"format" default:"jsonl.zst" choices:"jsonl.zst,parquet" doc:"of the shards"`
 	Level      int     `json:"level" default:"3" min:"1" max:"22" doc:"zstd level"`
 }
 

@@ -75,15 +75,10 @@ func (p *Piece) WriteTo(w io.Writer) (int64, error) {
 // Gather writes output shard i as zstd-compressed lines in shuffled order and
 // returns the number of lines. Memory is the shard's text.
 func Gather(w io.Writer, pieces []string, i, level int) (lines int, err error) {
-	var records []record
-	for _, path := range pieces {
-		if records, err = readPiece(records, path, i); err != nil {
-			return 0, fmt.Errorf("read piece %s: %w", path, err)
-		}
+	records, err := gather(pieces, i)
+	if err != nil {
+		return 0, err
 	}
-	// The key of a document's copy is unique but for hash collisions; the
-	// stable sort then keeps the order of the input.
-	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.key, b.key) })
 	enc, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)))
 	if err != nil {
 		return 0, err
@@ -94,6 +89,19 @@ func Gather(w io.Writer, pieces []string, i, level int) (lines int, err error) {
 		}
 	}
 	return len(records), enc.Close()
+}
+
+// gather reads the records of output shard i, and puts them in shuffled order.
+func gather(pieces []string, i int) (records []record, err error) {
+	for _, path := range pieces {
+		if records, err = readPiece(records, path, i); err != nil {
+			return nil, fmt.Errorf("read piece %s: %w", path, err)
+		}
+	}
+	// The key of a document's copy is unique but for hash collisions; the
+	// stable sort then keeps the order of the input.
+	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.key, b.key) })
+	return records, nil
 }
 
 var errPiece = errors.New("not a piece file, or a truncated one")
