@@ -60,10 +60,22 @@ type EmbedConfig struct {
 
 // ClusterConfig chooses the clusterer.
 type ClusterConfig struct {
-	Method string         `json:"method" default:"kmeans" choices:"kmeans" doc:"clusterer"`
-	Sample int            `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
-	Refine int            `json:"refine" min:"0" doc:"k-means iterations over all vectors after the fit on the sample"`
-	KMeans cluster.KMeans `json:"kmeans"`
+	Method       string               `json:"method" default:"kmeans" choices:"kmeans,hierarchical" doc:"clusterer"`
+	Sample       int                  `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
+	Refine       int                  `json:"refine" min:"0" doc:"k-means iterations over all vectors after the fit on the sample"`
+	KMeans       cluster.KMeans       `json:"kmeans"`
+	Hierarchical cluster.Hierarchical `json:"hierarchical"`
+}
+
+func (c *ClusterConfig) new() cluster.Clusterer {
+	if c.Method == "hierarchical" {
+		return c.Hierarchical
+	}
+	return c.KMeans
+}
+
+func (c *ClusterConfig) spherical() bool {
+	return c.Method == "hierarchical" && c.Hierarchical.Spherical || c.Method == "kmeans" && c.KMeans.Spherical
 }
 
 // LabelConfig chooses the labeler.
@@ -81,6 +93,8 @@ type PruneConfig struct {
 
 // DomainsConfig chooses how clusters are merged.
 type DomainsConfig struct {
+	By       string           `json:"by" default:"clusters" choices:"clusters,label,both" doc:"what a domain is: clusters merged into one, a label that the documents have, or both crossed"`
+	Tag      TagConfig        `json:"tag"`
 	Method   string           `json:"method" default:"ward" choices:"ward,average,balanced" doc:"how clusters are merged: linkage with a threshold or a target count, or a capacity-bounded partition"`
 	Ward     cluster.Ward     `json:"ward"`
 	Average  cluster.Average  `json:"average"`

@@ -26,6 +26,7 @@ type Domains struct {
 // A Domain is a group of clusters: one axis of the search.
 type Domain struct {
 	Name     string    `json:"name"`
+	Label    string    `json:"label,omitempty"` // that all its documents have
 	Terms    []string  `json:"terms"`
 	Clusters []int     `json:"clusters"`
 	Docs     int64     `json:"docs"`
@@ -65,7 +66,7 @@ type domainsOptions struct {
 
 // domainsStage prunes clusters, merges the rest into domains and names them.
 var domainsStage = &stage{
-	name: "domains", title: "prune and merge clusters", format: 1, inputs: []string{"corpus", "rows", "refine", "cluster", "label"},
+	name: "domains", title: "prune and merge clusters", format: 2, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
 		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters}, c.Label}, nil
@@ -107,15 +108,37 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err := d.merge(o.Domains, cents); err != nil {
 		return err
 	}
+	x, err := d.cross(p, o.Domains, len(t.shards))
+	if err != nil {
+		return err
+	}
+	if err := d.writeShards(x, len(t.shards), a); err != nil {
+		return err
+	}
 	for i, xy := 0, cluster.Map2D(cents.X, cents.K, cents.D, o.Seed, runtime.GOMAXPROCS(0)); i < cents.K; i++ {
 		d.Clusters[i].X, d.Clusters[i].Y = xy[2*i], xy[2*i+1]
 	}
-	if err := d.name(ctx, p, t, o); err != nil {
+	if err := d.name(ctx, p, t, o, x); err != nil {
 		return err
 	}
 	d.alarm()
 	a.Count("domains", int64(len(d.Domains)))
 	return a.WriteJSON("domains.json", d)
+}
+
+// writeShards writes the domain of every document, part-NNNNN.npy, int16, -1
+// where its cluster was pruned.
+func (d *Domains) writeShards(x *crossing, shards int, a *task.Attempt) error {
+	for n := range shards {
+		domain, err := x.shard(n)
+		if err != nil {
+			return err
+		}
+		if err := writeInts(a, part(n, "npy"), "<i2", domain); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // countClusters sums documents, bytes and scores over each cluster.
@@ -206,9 +229,11 @@ func (d *Domains) merge(o DomainsConfig, cents *cluster.Centroids) error {
 	if err != nil {
 		return err
 	}
-	group, err := m.Merge(x, len(kept), cents.D, weight)
-	if err != nil {
-		return err
+	group := make([]int, len(kept)) // all in one where labels are the domains
+	if o.By != "label" {
+		if group, err = m.Merge(x, len(kept), cents.D, weight); err != nil {
+			return err
+		}
 	}
 	n := slices.Max(group) + 1
 	d.Domains = make([]Domain, n)
@@ -241,20 +266,23 @@ const topTerms = 8
 
 // name reads a sample of the documents to name clusters and domains by their
 // distinguishing terms, and keeps the most central ones as examples.
-func (d *Domains) name(ctx context.Context, p *task.Plan, t *texts, o domainsOptions) error {
+func (d *Domains) name(ctx context.Context, p *task.Plan, t *texts, o domainsOptions, x *crossing) error {
 	type candidate struct {
 		Example
 		dist float32
 	}
 	var byCluster, byDomain cluster.Namer
 	best := make([][]candidate, len(d.Domains))
-	var ids []int32
+	var ids, domain []int32
 	var dist []float32
 	open := -1
 	err := t.sample(ctx, o.Domains.Sample, o.Seed^0xd0, func(shard int, doc corpus.Document) (err error) {
 		if shard != open {
 			open = shard
 			if ids, err = readInts(filepath.Join(p.Input("cluster"), part(shard, "npy"))); err != nil {
+				return err
+			}
+			if domain, err = x.shard(shard); err != nil {
 				return err
 			}
 			if dist, _, err = readNPY(filepath.Join(p.Input("cluster"), part(shard, "dist.npy"))); err != nil {
@@ -264,7 +292,7 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *texts, o domainsOpt
 		c := int(ids[doc.Row])
 		text := cutBytes(doc.Text, 4096)
 		byCluster.Add(c, text)
-		dom := d.Clusters[c].Domain
+		dom := int(domain[doc.Row])
 		if dom < 0 {
 			return nil
 		}
@@ -284,12 +312,23 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *texts, o domainsOpt
 		d.Clusters[i].Name, d.Clusters[i].Terms = l.Name, termTexts(l.Terms)
 	}
 	for i, l := range byDomain.Labels(len(d.Domains), topTerms) {
-		d.Domains[i].Name, d.Domains[i].Terms = l.Name, termTexts(l.Terms)
+		d.Domains[i].Name, d.Domains[i].Terms = domainName(o.Domains.By, d.Domains[i].Label, l.Name), termTexts(l.Terms)
 		for _, e := range best[i] {
 			d.Domains[i].Examples = append(d.Domains[i].Examples, e.Example)
 		}
 	}
 	return nil
+}
+
+// domainName is unique: so are labels, and the names made of terms.
+func domainName(by, label, terms string) string {
+	switch by {
+	case "label":
+		return label
+	case "both":
+		return label + ": " + terms
+	}
+	return terms
 }
 
 func termTexts(terms []cluster.Term) []string {

@@ -49,7 +49,7 @@ var stages = []*stage{
 	corpusStage, signaturesStage, bucketsStage, rowsStage,
 	vectorizerStage, embedStage,
 	centroidsStage, refineStage, clusterStage, semanticStage,
-	labelStage, overlapStage,
+	labelStage, overlapStage, tagsStage,
 	domainsStage, assignStage,
 	holdoutStage,
 	vocabStage, encodeStage, tokensStage,

@@ -86,7 +86,7 @@ type assignOptions struct {
 // -1 its cluster was pruned, -2 the document was, -3 it is held out, -4 it
 // overlaps with a target file, -5 another one has nearly its meaning.
 var assignStage = &stage{
-	name: "assign", title: "assign documents to domains", format: 2, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
+	name: "assign", title: "assign documents to domains", format: 2, inputs: []string{"corpus", "rows", "semantic", "label", "overlap", "domains"},
 	options: func(r *Run) (any, error) {
 		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label, Overlap: r.Config.Decontaminate.Action}
 		if len(r.Config.Target.Validation) == 0 {
@@ -107,7 +107,7 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err := readJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
 		return err
 	}
-	clusters, err := readInts(filepath.Join(p.Input("cluster"), part(n, "npy")))
+	domain, err := readInts(filepath.Join(p.Input("domains"), part(n, "npy")))
 	if err != nil {
 		return err
 	}
@@ -131,9 +131,8 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
-	domain := make([]int32, len(clusters))
-	for row, c := range clusters {
-		dom := d.Clusters[c].Domain
+	for row := range domain {
+		dom := int(domain[row])
 		switch {
 		case dom < 0:
 			dom = prunedCluster
@@ -193,7 +192,7 @@ const holdoutItems = 64
 // validation-NNN.jsonl and test-NNN.jsonl. It does nothing when the
 // configuration names target files.
 var holdoutStage = &stage{
-	name: "holdout", title: "hold documents out", format: 1, inputs: []string{"corpus", "rows", "cluster", "domains", "assign"},
+	name: "holdout", title: "hold documents out", format: 1, inputs: []string{"corpus", "rows", "domains", "assign"},
 	options: func(r *Run) (any, error) { return len(r.Config.Target.Validation) == 0, nil },
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		if len(r.Config.Target.Validation) > 0 {
@@ -213,7 +212,7 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 	if err := readJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
 		return err
 	}
-	// The domain of a held-out document is that of its cluster.
+	// A held-out document counts to the domain that it would be in.
 	items := make([][2][]byte, len(d.Domains))
 	counts := make([][2]int, len(d.Domains))
 	for shard := range t.shards {
@@ -221,7 +220,7 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 		if err != nil {
 			return err
 		}
-		clusters, err := readInts(filepath.Join(p.Input("cluster"), part(shard, "npy")))
+		domain, err := readInts(filepath.Join(p.Input("domains"), part(shard, "npy")))
 		if err != nil {
 			return err
 		}
@@ -235,7 +234,7 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 			if codes[doc.Row] != heldOut {
 				continue
 			}
-			dom := d.Clusters[clusters[doc.Row]].Domain
+			dom := int(domain[doc.Row])
 			half := (counts[dom][0] + counts[dom][1]) % 2
 			if counts[dom][half] == holdoutItems {
 				continue

@@ -135,7 +135,7 @@ var centroidsStage = &stage{
 		if err != nil {
 			return err
 		}
-		c, err := o.Cluster.KMeans.Fit(ctx, x, n, dim, o.Seed, runtime.GOMAXPROCS(0))
+		c, err := o.Cluster.new().Fit(ctx, x, n, dim, o.Seed, runtime.GOMAXPROCS(0))
 		if err != nil {
 			return err
 		}

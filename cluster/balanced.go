@@ -93,7 +93,7 @@ func (p *partition) agglomerate(count int) {
 		partner[i], cost[i] = -1, math.Inf(1)
 		for j := i + 1; j < p.k; j++ {
 			if p.members[j] != nil && w[i]+w[j] <= p.cap {
-				if v := *dist.at(i, j); v < cost[i] {
+				if v := dist.at(i, j); v < cost[i] {
 					partner[i], cost[i] = j, v
 				}
 			}
@@ -116,7 +116,7 @@ func (p *partition) agglomerate(count int) {
 		p.members[a], p.members[b] = append(p.members[a], p.members[b]...), nil
 		for k, m := range p.members {
 			if m != nil && k != a {
-				*dist.at(a, k) = wardUpdate(*dist.at(a, k), *dist.at(b, k), ab, w[a], w[b], w[k])
+				dist.set(a, k, wardUpdate(dist.at(a, k), dist.at(b, k), ab, w[a], w[b], w[k]))
 			}
 		}
 		w[a] += w[b]
@@ -126,8 +126,8 @@ func (p *partition) agglomerate(count int) {
 			}
 			if k == a || partner[k] == a || partner[k] == b {
 				search(k)
-			} else if k < a && w[k]+w[a] <= p.cap && *dist.at(k, a) < cost[k] {
-				partner[k], cost[k] = a, *dist.at(k, a)
+			} else if k < a && w[k]+w[a] <= p.cap && dist.at(k, a) < cost[k] {
+				partner[k], cost[k] = a, dist.at(k, a)
 			}
 		}
 	}

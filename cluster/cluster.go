@@ -27,6 +27,8 @@ type Merger interface {
 var Methods = []option.Method{
 	{Name: "kmeans", Summary: "Lloyd's algorithm from a k-means|| or k-means++ start",
 		Paper: "Lloyd 1982; Bahmani et al. 2012, arXiv 1203.6402; Arthur, Vassilvitskii 2007", Options: KMeans{}},
+	{Name: "hierarchical", Summary: "k-means in two levels, for many clusters",
+		Paper: "Nister, Stewenius 2006, Scalable recognition with a vocabulary tree", Options: Hierarchical{}},
 }
 
 // Mergers lists the ways to put clusters together.

@@ -72,7 +72,8 @@ func python(t *testing.T, script string, in, out any) {
 
 // clusterers holds one of each method, asking for k clusters.
 var clusterers = map[string]func(k int) Clusterer{
-	"kmeans": func(k int) Clusterer { return KMeans{K: k} },
+	"kmeans":       func(k int) Clusterer { return KMeans{K: k} },
+	"hierarchical": func(k int) Clusterer { return Hierarchical{K: k} },
 }
 
 func TestClustererConformance(t *testing.T) {

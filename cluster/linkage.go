@@ -62,30 +62,32 @@ func renumber(group []int) []int {
 	return out
 }
 
-// triangle holds a symmetric n x n matrix without its diagonal.
-type triangle struct {
+// pairwise holds a symmetric n x n matrix, both halves, so that a row is read
+// in one go: 4 n^2 bytes, 100 MB for 5,000 groups.
+type pairwise struct {
 	n int
-	v []float64 // n*(n-1)/2: rows of the upper part
+	v []float32
 }
 
-func (t *triangle) at(i, j int) *float64 {
-	if i > j {
-		i, j = j, i
-	}
-	return &t.v[i*(2*t.n-i-1)/2+j-i-1]
+func (p *pairwise) row(i int) []float32 { return p.v[i*p.n : (i+1)*p.n] }
+
+func (p *pairwise) at(i, j int) float64 { return float64(p.v[i*p.n+j]) }
+
+func (p *pairwise) set(i, j int, v float64) {
+	p.v[i*p.n+j], p.v[j*p.n+i] = float32(v), float32(v)
 }
 
 // distances returns scale(i, j) times the Euclidean distances between the
 // rows of x (k x d).
-func distances(x []float32, k, d int, scale func(i, j int) float64) *triangle {
-	t := &triangle{n: k, v: make([]float64, k*(k-1)/2)}
+func distances(x []float32, k, d int, scale func(i, j int) float64) *pairwise {
+	p := &pairwise{n: k, v: make([]float32, k*k)}
 	for i := range k {
 		for j := i + 1; j < k; j++ {
 			sq := float64(vec.SquaredDistance(x[i*d:(i+1)*d], x[j*d:(j+1)*d]))
-			*t.at(i, j) = scale(i, j) * math.Sqrt(sq)
+			p.set(i, j, scale(i, j)*math.Sqrt(sq))
 		}
 	}
-	return t
+	return p
 }
 
 // An update is a Lance-Williams formula: the distance from group k to the
@@ -103,7 +105,7 @@ func averageUpdate(ik, jk, _, wi, wj, _ float64) float64 { return (wi*ik + wj*jk
 // each other's (Murtagh 1983): O(n^2) time, exact for reducible updates such
 // as the two above. It uses up dist and weight. Ties go to the group before
 // in the chain, then to the lowest leaf.
-func chain(dist *triangle, weight []float64, f update) *Tree {
+func chain(dist *pairwise, weight []float64, f update) *Tree {
 	n := dist.n
 	gone := make([]bool, n)
 	var path []int
@@ -119,13 +121,11 @@ func chain(dist *triangle, weight []float64, f update) *Tree {
 		j, d := -1, math.Inf(1)
 		if len(path) > 1 {
 			j = path[len(path)-2]
-			d = *dist.at(i, j)
+			d = dist.at(i, j)
 		}
-		for k := range n {
-			if k != i && !gone[k] {
-				if v := *dist.at(i, k); v < d || j < 0 {
-					j, d = k, v
-				}
+		for k, v := range dist.row(i) {
+			if v := float64(v); (v < d || j < 0) && k != i && !gone[k] {
+				j, d = k, v
 			}
 		}
 		if len(path) < 2 || j != path[len(path)-2] {
@@ -138,7 +138,7 @@ func chain(dist *triangle, weight []float64, f update) *Tree {
 		gone[a] = true
 		for k := range n {
 			if k != b && !gone[k] {
-				*dist.at(k, b) = f(*dist.at(k, a), *dist.at(k, b), d, weight[a], weight[b], weight[k])
+				dist.set(b, k, f(dist.at(a, k), dist.at(b, k), d, weight[a], weight[b], weight[k]))
 			}
 		}
 		weight[b] += weight[a]

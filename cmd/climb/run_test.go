@@ -436,6 +436,7 @@ func TestChangedOptionRedoesItsStages(t *testing.T) {
 func TestTasksArePure(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, strings.NewReplacer("  batch: 8\n", "  batch: 8\n  base: {tokens: 9000}\n",
+		"domains: {", "domains: {by: both, tag: {min_share: 0.1}, ",
 		"corpus: {", "corpus: {dedup: fuzzy, minhash: {similarity: 0.9}, ").Replace(small))
 	mustRun(t, dir, "run")
 	plans, err := filepath.Glob(filepath.Join(dir, "run", "*", "*plan.json"))

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/task"
+)
+
+// clustersOptions are the flags of climb clusters.
+type clustersOptions struct {
+	runOptions
+	Quality   bool
+	Sample    int
+	Seeds     int
+	Documents int
+}
+
+func newClusters() *cobra.Command {
+	o := &clustersOptions{}
+	c := &cobra.Command{
+		Use: "clusters [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
+		Short: "List the clusters of a run, or show one",
+		Long: `List the clusters that a run has found: their size, the domain they were merged
+into, and the terms that set them apart. With --quality, measure them on a sample
+of the vectors: silhouette, and the adjusted Rand index between fits from
+different seeds.`,
+		Example: `  climb clusters climb.yaml
+  climb clusters --quality --seeds 3
+  climb clusters show 17
+  climb clusters --json | jq '.clusters[] | select(.domain < 0) | .name'`,
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := o.open(args)
+			if err != nil {
+				return err
+			}
+			var out struct {
+				Clusters []climb.ClusterView   `json:"clusters"`
+				Quality  *climb.ClusterQuality `json:"quality,omitempty"`
+			}
+			if out.Clusters, err = r.Clusters(); err != nil {
+				return err
+			}
+			if o.Quality {
+				if o.Sample < 2 || o.Seeds < 2 {
+					return task.Usage(fmt.Errorf("--sample %d and --seeds %d: both must be at least 2", o.Sample, o.Seeds))
+				}
+				if out.Quality, err = r.ClusterQuality(c.Context(), o.Sample, o.Seeds); err != nil {
+					return err
+				}
+			}
+			if o.JSON {
+				return printJSON(out)
+			}
+			listClusters(os.Stdout, out.Clusters)
+			if q := out.Quality; q != nil {
+				fmt.Printf("\nsilhouette %.3f; adjusted Rand index between %d seeds %.3f, least %.3f (sample of %d vectors)\n",
+					q.Silhouette, q.Seeds, q.Stability, q.StabilityLeast, q.Sample)
+			}
+			return nil
+		},
+	}
+	o.register(c)
+	c.Flags().BoolVar(&o.Quality, "quality", false, "measure the clusters on a sample")
+	c.Flags().IntVar(&o.Sample, "sample", 50_000, "with --quality: vectors in the sample")
+	c.Flags().IntVar(&o.Seeds, "seeds", 3, "with --quality: fits that are compared")
+	c.AddCommand(newClustersShow())
+	return c
+}
+
+func newClustersShow() *cobra.Command {
+	o := &clustersOptions{}
+	c := &cobra.Command{
+		Use: "show NUMBER [climb.yaml]", Args: args(cobra.RangeArgs(1, 2)),
+		Short: "Show one cluster: terms, scores, neighbours, central and marginal documents",
+		Example: `  climb clusters show 17
+  climb clusters show 17 climb.yaml --documents 10 --json`,
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := strconv.Atoi(args[0])
+			if err != nil {
+				return task.Usage(fmt.Errorf("cluster %q is not a number", args[0]))
+			}
+			r, err := o.open(args[1:])
+			if err != nil {
+				return err
+			}
+			v, err := r.Cluster(c.Context(), id, max(0, o.Documents))
+			if err != nil {
+				return err
+			}
+			if o.JSON {
+				return printJSON(v)
+			}
+			showCluster(os.Stdout, v)
+			return nil
+		},
+	}
+	o.register(c)
+	c.Flags().IntVar(&o.Documents, "documents", 3, "central documents, and marginal ones, to show")
+	return c
+}
+
+func listClusters(w io.Writer, clusters []climb.ClusterView) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "cluster\tdocuments\ttext\tdistance\tname\tdomain")
+	for _, v := range clusters {
+		fmt.Fprintf(t, "%d\t%d\t%.2f %%\t%.3f\t%s\t%s\n", v.ID, v.Docs, 100*v.Share, v.Distance, v.Name, domainText(&v))
+	}
+	t.Flush()
+}
+
+func domainText(v *climb.ClusterView) string {
+	if v.Domain < 0 {
+		return "pruned: " + strings.Join(v.Reasons, "; ")
+	}
+	return v.DomainName
+}
+
+func showCluster(w io.Writer, v *climb.ClusterView) {
+	fmt.Fprintf(w, "cluster %d: %s\n%s\n\n", v.ID, v.Name, strings.Join(v.Terms, ", "))
+	fmt.Fprintf(w, "documents  %d, %.2f %% of the text\ndomain     %s\ndistance   %.3f from the centroid, on average\n", v.Docs, 100*v.Share, domainText(v), v.Distance)
+	if len(v.Neighbors) > 0 {
+		fmt.Fprintln(w, "\nneighbours")
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, n := range v.Neighbors {
+			fmt.Fprintf(t, "  %d\t%s\tat %.3f\t%.0f %% of the documents on the border\n", n.ID, n.Name, n.Distance, 100*n.Overlap)
+		}
+		t.Flush()
+	}
+	for _, part := range []struct {
+		title    string
+		examples []climb.Example
+	}{{"most central", v.Central}, {"most marginal", v.Marginal}} {
+		if len(part.examples) > 0 {
+			fmt.Fprintf(w, "\n%s\n", part.title)
+		}
+		for _, e := range part.examples {
+			fmt.Fprintf(w, "  %s: %s\n", e.ID, strings.Join(strings.Fields(e.Text), " "))
+		}
+	}
+}
