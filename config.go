@@ -275,6 +275,9 @@ func (c *Config) Resolve() error {
 			return &ConfigError{Text: "embed." + err.Error()}
 		}
 	}
+	if m := c.Corpus.MinHash; m.Keep == "best" && m.ScoreField == "" {
+		return &ConfigError{Text: "corpus.minhash.score_field: is empty; keep best needs the field that holds the score"}
+	}
 	if err := c.Proxy.Model.Check(); err != nil {
 		return &ConfigError{Text: "proxy." + err.Error()}
 	}

@@ -151,3 +151,10 @@ func TestDedupOnAnyNumberOfCores(t *testing.T) {
 		}
 	}
 }
+
+func TestKeepBestNeedsAField(t *testing.T) {
+	_, err := ParseConfig([]byte("corpus: {inputs: [x], dedup: fuzzy, minhash: {keep: best}}\n"))
+	if err == nil || !strings.Contains(err.Error(), "score_field") {
+		t.Errorf("%v", err)
+	}
+}
