@@ -19,7 +19,6 @@ import (
 	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/export"
-	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
@@ -78,17 +77,13 @@ func (c *ClusterConfig) spherical() bool {
 	return c.Method == "hierarchical" && c.Hierarchical.Spherical || c.Method == "kmeans" && c.KMeans.Spherical
 }
 
-// LabelConfig chooses the labeler.
-type LabelConfig struct {
-	Method string      `json:"method" default:"rules" choices:"rules" doc:"labeler"`
-	Rules  label.Rules `json:"rules"`
-}
-
-// PruneConfig says which clusters and documents are left out. Scores are in
-// [0, 1], higher is better.
+// PruneConfig says which clusters and documents are left out. Higher scores
+// are better; the score "mean" is the average of all.
 type PruneConfig struct {
-	Clusters  map[string]float64 `json:"clusters,omitempty" doc:"score: least mean over the documents of a cluster that stays"`
-	Documents map[string]float64 `json:"documents,omitempty" doc:"score: least value of a document that stays"`
+	Clusters    map[string]float64 `json:"clusters,omitempty" doc:"score: least mean over the documents of a cluster that stays"`
+	ClustersIf  string             `json:"clusters_if" default:"any" choices:"any,all" doc:"a cluster goes if it is below any of its floors, or only if it is below all of them"`
+	Documents   map[string]float64 `json:"documents,omitempty" doc:"score: least value of a document that stays"`
+	DocumentsIf string             `json:"documents_if" default:"any" choices:"any,all" doc:"the same for documents"`
 }
 
 // DomainsConfig chooses how clusters are merged.
@@ -275,6 +270,9 @@ func (c *Config) Resolve() error {
 			return &ConfigError{Text: "embed." + err.Error()}
 		}
 	}
+	if err := c.Label.check(); err != nil {
+		return err
+	}
 	if m := c.Corpus.MinHash; m.Keep == "best" && m.ScoreField == "" {
 		return &ConfigError{Text: "corpus.minhash.score_field: is empty; keep best needs the field that holds the score"}
 	}
@@ -305,6 +303,10 @@ func (c *Config) relativeTo(dir string) {
 	abs(&c.Embed.Word.File)
 	for i := range c.Search.Reuse.Files {
 		abs(&c.Search.Reuse.Files[i])
+	}
+	abs(&c.Label.NGram.Reference)
+	for i := range c.Label.FastText.Models {
+		abs(&c.Label.FastText.Models[i].File)
 	}
 	for i := range c.Corpus.Inputs {
 		abs(&c.Corpus.Inputs[i])

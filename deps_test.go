@@ -39,7 +39,7 @@ var policy = []struct {
 	{"corpus", "blob token vec", "github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/sync"},
 	{"fasttext", "vec", "golang.org/x/sys"},
 	{"embed", "fasttext openai token vec", "golang.org/x/sync gonum.org/v1/gonum"},
-	{"label", "fasttext vec", ""},
+	{"label", "fasttext openai vec", ""},
 	{"cluster", "vec", ""},
 	{"lm", "vec", ""},
 	{"lm/optim", "vec", ""},
@@ -61,6 +61,7 @@ var policy = []struct {
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
 	{"bench/predict", "history mix predict", "github.com/klauspost/compress"},
+	{"bench/quality", ". corpus label token", ""},
 	{"cmd/climb", ". corpus demo history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 

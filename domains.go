@@ -69,7 +69,7 @@ var domainsStage = &stage{
 	name: "domains", title: "prune and merge clusters", format: 2, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
-		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters}, c.Label}, nil
+		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label}, nil
 	},
 	tasks: one,
 	run:   makeDomains,
@@ -98,11 +98,11 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err != nil {
 		return err
 	}
-	d := &Domains{ScoreNames: o.Label.Rules.Names()}
+	d := &Domains{ScoreNames: o.Label.names()}
 	if err := d.countClusters(p, t, cents.K); err != nil {
 		return err
 	}
-	if err := d.prune(o.Prune.Clusters); err != nil {
+	if err := d.prune(o.Prune); err != nil {
 		return err
 	}
 	if err := d.merge(o.Domains, cents); err != nil {
@@ -148,30 +148,22 @@ func (d *Domains) countClusters(p *task.Plan, t *texts, k int) error {
 		d.Clusters[i].Scores = make([]float64, len(d.ScoreNames))
 	}
 	for shard := range t.shards {
-		ids, err := readInts(filepath.Join(p.Input("cluster"), part(shard, "npy")))
+		g, err := readGrades(p, shard)
 		if err != nil {
 			return err
 		}
-		size, err := readInts(filepath.Join(p.Input("label"), part(shard, "bytes.npy")))
-		if err != nil {
-			return err
+		if g.columns != len(d.ScoreNames) {
+			return fmt.Errorf("shard %d: labeled with %d scores, want %d", shard, g.columns, len(d.ScoreNames))
 		}
-		scores, h, err := readNPY(filepath.Join(p.Input("label"), part(shard, "npy")))
-		if err != nil {
-			return err
-		}
-		if len(ids) != len(size) || len(ids) != h.Rows || h.Cols != len(d.ScoreNames) {
-			return fmt.Errorf("shard %d: %d documents clustered, %d labeled with %d scores, want %d scores", shard, len(ids), h.Rows, h.Cols, len(d.ScoreNames))
-		}
-		for row, c := range ids {
+		for row, c := range g.clusters {
 			if c < 0 || int(c) >= k {
 				return fmt.Errorf("shard %d row %d: cluster %d of %d", shard, row, c, k)
 			}
 			cl := &d.Clusters[c]
 			cl.Docs++
-			cl.Bytes += int64(size[row])
-			for j := range cl.Scores {
-				cl.Scores[j] += float64(scores[row*h.Cols+j])
+			cl.Bytes += int64(g.bytes[row])
+			for j, x := range g.row(row) {
+				cl.Scores[j] += float64(x)
 			}
 		}
 	}
@@ -185,12 +177,12 @@ func (d *Domains) countClusters(p *task.Plan, t *texts, k int) error {
 
 // prune marks the clusters whose mean scores are below the floors, and the
 // empty ones.
-func (d *Domains) prune(floors map[string]float64) error {
+func (d *Domains) prune(o PruneConfig) error {
 	var means []float64
 	for _, c := range d.Clusters {
 		means = append(means, c.Scores...)
 	}
-	verdicts, err := cluster.Prune(means, d.ScoreNames, cluster.Rules{Floors: floors})
+	verdicts, err := cluster.Prune(means, d.ScoreNames, cluster.Rules{Floors: o.Clusters, All: o.ClustersIf == "all"})
 	if err != nil {
 		return task.Permanent(fmt.Errorf("prune.clusters: %w", err))
 	}

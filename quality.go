@@ -18,19 +18,23 @@ import (
 // one column for each name of the labeler, and the bytes of its text,
 // part-NNNNN.bytes.npy, int32.
 var labelStage = &stage{
-	name: "label", title: "score every document", format: 1, inputs: []string{"corpus", "rows"},
-	options: func(r *Run) (any, error) { return r.Config.Label, nil },
+	name: "label", title: "score every document", format: 2, inputs: []string{"corpus", "rows"},
+	options: func(r *Run) (any, error) { return r.Config.Label.options() },
 	tasks:   perShard,
 	run:     labelShard,
 	amount:  textBytes,
 }
 
 func labelShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	var o LabelConfig
+	var o labelOptions
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	names := o.Rules.Names()
+	labeler, err := o.labeler(ctx)
+	if err != nil {
+		return err
+	}
+	names := labeler.Names()
 	out, err := a.Create(part(n, "npy"))
 	if err != nil {
 		return err
@@ -43,7 +47,7 @@ func labelShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error
 	scores := make([]float32, batchRows*len(names))
 	err = batches(ctx, p, n, a, func(docs []corpus.Document, texts []string) error {
 		s := scores[:len(texts)*len(names)]
-		if err := o.Rules.Label(ctx, s, texts); err != nil {
+		if err := labeler.Label(ctx, s, texts); err != nil {
 			return err
 		}
 		for i, x := range s {
@@ -86,7 +90,7 @@ type assignOptions struct {
 // -1 its cluster was pruned, -2 the document was, -3 it is held out, -4 it
 // overlaps with a target file, -5 another one has nearly its meaning.
 var assignStage = &stage{
-	name: "assign", title: "assign documents to domains", format: 2, inputs: []string{"corpus", "rows", "semantic", "label", "overlap", "domains"},
+	name: "assign", title: "assign documents to domains", format: 3, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
 	options: func(r *Run) (any, error) {
 		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label, Overlap: r.Config.Decontaminate.Action}
 		if len(r.Config.Target.Validation) == 0 {
@@ -111,15 +115,14 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
-	size, err := readInts(filepath.Join(p.Input("label"), part(n, "bytes.npy")))
+	g, err := readGrades(p, n)
 	if err != nil {
 		return err
 	}
-	scores, h, err := readNPY(filepath.Join(p.Input("label"), part(n, "npy")))
-	if err != nil {
-		return err
+	if len(g.clusters) != len(domain) {
+		return fmt.Errorf("shard %d: %d documents have a domain, %d are labeled", n, len(domain), len(g.clusters))
 	}
-	floors, err := documentFloors(o.Prune.Documents, d.ScoreNames)
+	rule, err := newDocumentRule(o.Prune, d.ScoreNames)
 	if err != nil {
 		return err
 	}
@@ -133,12 +136,13 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	}
 	for row := range domain {
 		dom := int(domain[row])
+		reason := rule.fails(g.row(row))
 		switch {
 		case dom < 0:
 			dom = prunedCluster
-		case tooLow(scores[row*h.Cols:(row+1)*h.Cols], floors) != "":
-			reason := tooLow(scores[row*h.Cols:(row+1)*h.Cols], floors)
+		case reason != "":
 			a.Count("pruned_documents:"+reason, 1)
+			a.Count("pruned_bytes:"+reason, int64(g.bytes[row]))
 			dom = prunedDocument
 		case o.Overlap == "drop" && overlap.Has(row):
 			dom = overlaps
@@ -149,39 +153,61 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		}
 		domain[row] = int32(dom)
 		a.Count(fmt.Sprintf("documents:%d", dom), 1)
-		a.Count(fmt.Sprintf("bytes:%d", dom), int64(size[row]))
+		a.Count(fmt.Sprintf("bytes:%d", dom), int64(g.bytes[row]))
 	}
 	return writeInts(a, part(n, "npy"), "<i2", domain)
 }
 
+// A documentRule says which documents stay.
+type documentRule struct {
+	floors []floor
+	all    bool // a document goes only if it is below all of them
+}
+
 // A floor is the least value of one score column.
 type floor struct {
-	column int
+	column int // -1: the mean of all
 	name   string
 	least  float32
 }
 
-// documentFloors finds the columns of the floors, in the order of their names.
-func documentFloors(floors map[string]float64, names []string) ([]floor, error) {
-	var out []floor
-	for _, name := range slices.Sorted(maps.Keys(floors)) {
+// newDocumentRule finds the columns of the floors, in the order of their names.
+func newDocumentRule(o PruneConfig, names []string) (*documentRule, error) {
+	rule := &documentRule{all: o.DocumentsIf == "all"}
+	for _, name := range slices.Sorted(maps.Keys(o.Documents)) {
 		i := slices.Index(names, name)
-		if i < 0 {
+		if i < 0 && name != "mean" {
 			return nil, task.Permanent(fmt.Errorf("prune.documents: no score is called %q; the labeler gives %s", name, strings.Join(names, ", ")))
 		}
-		out = append(out, floor{i, name, float32(floors[name])})
+		rule.floors = append(rule.floors, floor{i, name, float32(o.Documents[name])})
 	}
-	return out, nil
+	return rule, nil
 }
 
-// tooLow names the first score that is below its floor, "" if none is.
-func tooLow(scores []float32, floors []floor) string {
-	for _, f := range floors {
-		if scores[f.column] < f.least {
-			return f.name
+// fails names the score for which a document with these scores goes, the first
+// that is below its floor; "" if it stays.
+func (r *documentRule) fails(scores []float32) string {
+	first := ""
+	for _, f := range r.floors {
+		switch low := f.value(scores) < f.least; {
+		case low && first == "":
+			first = f.name
+		case !low && r.all:
+			return ""
 		}
 	}
-	return ""
+	return first
+}
+
+func (f floor) value(scores []float32) float32 {
+	if f.column >= 0 {
+		return scores[f.column]
+	}
+	var sum float64
+	for _, x := range scores {
+		sum += float64(x)
+	}
+	return float32(sum / float64(len(scores)))
 }
 
 // holdoutItems is the number of held-out documents of a domain in each of the

@@ -147,11 +147,13 @@ func (r *Run) reportDomains(d *report.Data) error {
 	}
 	for i, c := range doms.Clusters {
 		p := report.Point{X: float64(c.X), Y: float64(c.Y), Size: float64(c.Bytes), Name: c.Name, Pruned: c.Domain < 0}
+		card := report.Cluster{ID: i, Documents: c.Docs, Tokens: c.Bytes / 4, Scores: scores(doms.ScoreNames, c.Scores), Reasons: c.Reasons, Terms: c.Terms}
 		if c.Domain >= 0 {
 			p.Domain = doms.Domains[c.Domain].Name
+			card.Domain = p.Domain
+			d.Clusters = append(d.Clusters, card)
 		} else {
-			d.PrunedClusters = append(d.PrunedClusters, report.Cluster{ID: i, Documents: c.Docs, Tokens: c.Bytes / 4,
-				Scores: scores(doms.ScoreNames, c.Scores), Reasons: c.Reasons, Terms: c.Terms})
+			d.PrunedClusters = append(d.PrunedClusters, card)
 		}
 		d.Map = append(d.Map, p)
 	}
@@ -203,8 +205,10 @@ func (r *Run) reportTokens(d *report.Data) error {
 	}
 	// Pruned text is not tokenized; its tokens are estimated from its bytes.
 	perByte := float64(allTokens) / float64(max(1, allBytes))
-	for i := range d.PrunedClusters {
-		d.PrunedClusters[i].Tokens = int64(float64(d.PrunedClusters[i].Tokens*4) * perByte)
+	for _, list := range [][]report.Cluster{d.Clusters, d.PrunedClusters} {
+		for i := range list {
+			list[i].Tokens = int64(float64(list[i].Tokens*4) * perByte)
+		}
 	}
 	for i := range d.Map {
 		d.Map[i].Size *= perByte

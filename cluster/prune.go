@@ -11,10 +11,11 @@ import (
 // Rules say which clusters are good enough.
 type Rules struct {
 	Floors map[string]float64 `json:"floors" doc:"least mean score of a cluster, by score; 'mean' is the average of all scores"`
+	All    bool               `json:"all" doc:"a cluster goes only if it is below all floors; otherwise below any"`
 }
 
-// A Verdict is what became of one cluster and, if it was pruned, why: one
-// reason for every floor that it is below.
+// A Verdict is what became of one cluster and the reasons: one for every
+// floor that it is below, which a kept one may be if Rules.All is set.
 type Verdict struct {
 	Cluster int      `json:"cluster"`
 	Kept    bool     `json:"kept"`
@@ -45,7 +46,8 @@ func Prune(means []float64, names []string, r Rules) ([]Verdict, error) {
 	for c := range out {
 		row := means[c*len(names) : (c+1)*len(names)]
 		out[c] = Verdict{Cluster: c, Reasons: r.reasons(row, names)}
-		out[c].Kept = len(out[c].Reasons) == 0
+		n := len(out[c].Reasons)
+		out[c].Kept = n == 0 || r.All && n < len(r.Floors)
 	}
 	return out, nil
 }

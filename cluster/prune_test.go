@@ -32,9 +32,20 @@ func TestPrune(t *testing.T) {
 	if err != nil || !all[2].Kept || !all[3].Kept {
 		t.Errorf("without floors %v, %v", all, err)
 	}
+	every, err := Prune(means, names, Rules{Floors: map[string]float64{"quality": 3, "ads": 2}, All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, kept := range []bool{true, true, false, true} {
+		if every[i].Kept != kept {
+			t.Errorf("below all floors: cluster %d kept %v", i, every[i].Kept)
+		}
+	}
 	for name, f := range map[string]func() ([]Verdict, error){
-		"unknown score":   func() ([]Verdict, error) { return Prune(means, names, Rules{map[string]float64{"x": 1}}) },
-		"NaN floor":       func() ([]Verdict, error) { return Prune(means, names, Rules{map[string]float64{"ads": math.NaN()}}) },
+		"unknown score": func() ([]Verdict, error) { return Prune(means, names, Rules{Floors: map[string]float64{"x": 1}}) },
+		"NaN floor": func() ([]Verdict, error) {
+			return Prune(means, names, Rules{Floors: map[string]float64{"ads": math.NaN()}})
+		},
 		"ragged means":    func() ([]Verdict, error) { return Prune(means[1:], names, Rules{}) },
 		"a score 'mean'":  func() ([]Verdict, error) { return Prune(means, []string{"mean", "ads"}, Rules{}) },
 		"no score at all": func() ([]Verdict, error) { return Prune(nil, nil, Rules{}) },

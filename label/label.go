@@ -22,4 +22,8 @@ type Labeler interface {
 var Methods = []option.Method{
 	{Name: "rules", Summary: "graded forms of the published text-quality filters: no model, no training, 30 MB/s a core",
 		Paper: "Rae et al. 2021, arXiv 2112.11446; Raffel et al. 2019, arXiv 1910.10683; Penedo et al. 2024, arXiv 2406.17557", Options: Rules{}},
+	{Name: "fasttext", Summary: "classifiers: fastText models and those of `climb label train`, one score each",
+		Paper: "Joulin et al. 2017, arXiv 1607.01759; Diao et al. 2025, arXiv 2504.13161", Options: FastText{}},
+	{Name: "ngram", Summary: "perplexity under a word n-gram model with modified Kneser-Ney smoothing, trained on reference text",
+		Paper: "Wenzek et al. 2020, arXiv 1911.00359; Chen and Goodman 1999", Options: NGram{}},
 }

@@ -15,10 +15,7 @@ func TestLabelers(t *testing.T) {
 	texts := []string{prose(300, 1), "", "\xff\xfe", "a", strings.Repeat("x", 5000), "Sign in | Sign up\nPrivacy policy", prose(50, 2), "\n\n\n"}
 	for _, method := range Methods {
 		t.Run(method.Name, func(t *testing.T) {
-			l, ok := method.Options.(Labeler)
-			if !ok {
-				t.Fatalf("%T is no Labeler", method.Options)
-			}
+			l := labeler(t, method.Options)
 			names := l.Names()
 			if n := len(slices.Compact(slices.Sorted(slices.Values(names)))); n != len(names) || n == 0 {
 				t.Fatalf("columns %q", names)
@@ -46,6 +43,31 @@ func TestLabelers(t *testing.T) {
 			l.Label(t.Context(), all[1:], texts)
 		})
 	}
+}
+
+// labeler makes a labeler of a method's options; what must be trained is
+// trained on prose.
+func labeler(t *testing.T, options any) Labeler {
+	switch o := options.(type) {
+	case Labeler:
+		return o
+	case FastText:
+		o.Models = []Classifier{{"three", gradeModel(t), "3"}, {"four", gradeModel(t), "4"}}
+		l, err := o.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		return l
+	case NGram:
+		m, err := TrainNGram(slices.Values([]string{prose(300, 1), prose(300, 2)}), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	t.Fatalf("%T makes no Labeler", options)
+	return nil
 }
 
 // alone scores each text by itself, many at once, and wants the same bits.

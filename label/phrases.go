@@ -35,6 +35,11 @@ earn money; earn up to; make money; making money; extra income; home based; work
 million dollars; million us dollars; millions of dollars; united states dollars; mortgage rates; refinance; your debt; lose weight; weight loss; viagra; casino; you have won; winner; congratulations; confidential; dear friend; dear sir; dear sirs; dear homeowner; as seen on`, ";"))
 })
 
+// you finds the words that address the reader.
+var you = sync.OnceValue(func() *phrases {
+	return newPhrases(strings.Split("you,your,yours,we,our,us", ","))
+})
+
 // phrases finds sequences of words in a scanned text.
 type phrases struct {
 	starts [4096]bool // by the first word's hash: worth a look into rest

@@ -43,9 +43,9 @@ func TestColumnsByHand(t *testing.T) {
 	text := "The cat sat on the mat.\n- #1 The DOG, and 12 cats…\n\nThe cat sat on the mat!\nSubscribe to our newsletter, buy now"
 	var d doc
 	d.scan(text)
-	want := doc{letters: 77, digits: 3, chars: 87, words: 25, alpha: 22, hashes: 1, ellipses: 1, newlines: 4,
+	want := doc{letters: 77, digits: 3, chars: 87, words: 25, alpha: 22, plain: 17, titled: 4, upper: 1, exclaims: 1, hashes: 1, ellipses: 1, newlines: 4,
 		lines: 4, terminal: 3, short: 3, bullets: 1, trailing: 1, dupLines: 1, dupLineChars: 18, paragraphs: 2}
-	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram")}
+	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram", "stamped")}
 	if diff := cmp.Diff(want, d, opts); diff != "" {
 		t.Fatal(diff)
 	}
@@ -64,16 +64,23 @@ func TestColumnsByHand(t *testing.T) {
 		"repetition":  1 / (1 + pow(odds(24./187)/odds(0.16), 2)),
 		"boilerplate": 1 / (1 + pow(2/(w+50)/0.01, 4)),
 		"advert":      1 / (1 + pow(1/(w+50)/0.01, 4)),
+		"tables":      1,
+		"logs":        1,
+		"menus":       1 / (1 + pow(odds(0.5/9)/odds(0.35), 2)),
+		"prose":       1 / (1 + pow(odds((17+14.)/45)/odds(0.3), -2)),
+		"titles":      1 / (1 + pow(odds((4+2.)/45)/odds(0.35), 2)),
+		"shouting":    1 / (1 + pow(odds((1+1+0.2)/45)/odds(0.1), 2)),
+		"address":     1 / (1 + pow(odds((1+0.4)/45)/odds(0.06), 2)),
 	} {
 		if math.Abs(got[name]-want) > 1e-6 {
 			t.Errorf("%s: got %v, want %v", name, got[name], want)
 		}
 	}
-	product := 1.0
-	for _, name := range (Rules{}).Names()[1:9] {
-		product *= got[name]
+	var evidence float64
+	for _, c := range ruleColumns {
+		evidence -= c.weight * math.Log(got[c.name])
 	}
-	if want := pow(product, 1./8); math.Abs(got["quality"]-want) > 1e-6 {
+	if want := 1 / (1 + math.Exp(evidence-5)); math.Abs(got["quality"]-want) > 1e-6 {
 		t.Errorf("quality %v, want %v", got["quality"], want)
 	}
 }
@@ -103,6 +110,19 @@ func TestEachColumnFalls(t *testing.T) {
 		},
 		"boilerplate": func(w []string) string { return every(w, 30, func(s string) string { return s + " privacy policy" }) },
 		"advert":      func(w []string) string { return every(w, 30, func(s string) string { return s + " click here" }) },
+		"tables":      func(w []string) string { return strings.Join(w, "   ") },
+		"logs": func(w []string) string {
+			return every(w, 12, func(s string) string { return s + ".\n12:30:59 a" + s + ".\n" })
+		},
+		"menus": func(w []string) string {
+			return every(w, 10, func(s string) string { return s + ".\nThe x" + s + "\n" })
+		},
+		"prose": func(w []string) string { return every(w, 1, func(s string) string { return "(" + s + ")" }) },
+		"titles": func(w []string) string {
+			return every(w, 2, func(s string) string { return strings.ToUpper(s[:1]) + s[1:] })
+		},
+		"shouting": func(w []string) string { return every(w, 6, strings.ToUpper) },
+		"address":  func(w []string) string { return every(w, 10, func(s string) string { return s + " your" }) },
 	}
 	for name, f := range spoil {
 		got := scores(t, Rules{}, f(strings.Fields(sound)))
@@ -146,6 +166,41 @@ func prose(n int, seed uint64) string {
 		}
 	}
 	return strings.TrimSpace(b.String()) + "."
+}
+
+// TestShapes reads lines for what they are.
+func TestShapes(t *testing.T) {
+	for line, want := range map[string][3]int{ // characters of tables, stamped, menu
+		"| a | b |":                      {5, 0, 0},
+		"+------+------+":                {15, 0, 0},
+		"Name   Year   Notes on it":      {17, 0, 1},
+		"1991\t2A\tCameron":              {13, 0, 0},
+		"\t\tif a || b || c {":           {0, 0, 0},
+		"    indented   once.":           {0, 0, 0},
+		"--- ok":                         {0, 0, 0},
+		"Dec 10 07:08:30 host sshd: ok":  {0, 1, 0},
+		"2015-07-29 WARN":                {0, 1, 0},
+		"[081109] block":                 {0, 1, 0},
+		"at 10:30 we met":                {0, 0, 0},
+		"pi is 3.14, e 2.72; 12 a 34:56": {0, 0, 0},
+		"this line is really far too long for its stamp of 12:30:59 to count": {0, 0, 0},
+		"Contact us":                 {0, 0, 1},
+		"News 24":                    {0, 0, 1},
+		"Contact us.":                {0, 0, 0},
+		"contact us":                 {0, 0, 0},
+		"The six words of this line": {0, 0, 0},
+	} {
+		var d doc
+		d.scan(line)
+		if got := [3]int{d.tableChars, len(d.stamped), d.menu}; got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+	var d doc
+	d.scan("a\n\n12:30:59 failed\nDone. 1")
+	if want := []span{{1, 3}}; !slices.Equal(d.stamped, want) {
+		t.Errorf("spans %v, want %v", d.stamped, want)
+	}
 }
 
 // TestSoundKindsPass: markup, code, dialogue, arithmetic and short messages
@@ -218,8 +273,8 @@ func TestJunkFails(t *testing.T) {
 func TestUnicode(t *testing.T) {
 	var d doc
 	d.scan("Ünï\u00a0ÇA e\u0301\u2003٣٤ ‹›\u0085\xff。")
-	want := doc{letters: 7, digits: 2, chars: 13, words: 6, alpha: 3, lines: 1, terminal: 1, short: 1, paragraphs: 1}
-	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram")}
+	want := doc{letters: 7, digits: 2, chars: 13, words: 6, alpha: 3, plain: 1, titled: 1, lines: 1, terminal: 1, short: 1, paragraphs: 1}
+	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram", "stamped")}
 	if diff := cmp.Diff(want, d, opts); diff != "" {
 		t.Error(diff)
 	}

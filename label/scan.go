@@ -16,6 +16,8 @@ import (
 type doc struct {
 	letters, digits, chars int
 	words, alpha           int // words; words with a letter
+	plain, titled, upper   int // words in lower case; in lower case but for one capital; in capitals, of 3 letters or more
+	exclaims               int
 	hashes, ellipses       int // "#"; "..." and "…"
 	newlines               int
 
@@ -24,6 +26,9 @@ type doc struct {
 	short                            int // lines of under 30 characters, inner spaces included
 	bullets                          int
 	trailing                         int // lines that end in an ellipsis
+	menu                             int // lines of up to 5 words from a capital to a letter or digit
+	tableChars                       int // characters of table rows and rules
+	stamped                          []span
 	dupLines, dupLineChars           int // from the second occurrence
 	paragraphs                       int
 	dupParagraphs, dupParagraphChars int
@@ -39,6 +44,9 @@ type doc struct {
 	gram                            []uint64
 }
 
+// span is the words from a to before b.
+type span struct{ a, b int }
+
 // word is the word being read.
 type word struct {
 	text, marks uint64 // hash of letters and digits; of all characters
@@ -46,6 +54,10 @@ type word struct {
 	letter      bool
 	digit       bool // the last character was a digit
 	named       bool // has a letter or digit
+
+	lower, upper int  // letters
+	joint        bool // the last character joins the digits before it to those after it
+	run, runs    int  // digits in a row up to here; such rows that are joined
 }
 
 // line is the line, or the paragraph, being read.
@@ -55,6 +67,11 @@ type line struct {
 	first, last  rune // characters
 	lone         bool // the first character is a word
 	dots         int  // full stops in a row up to here
+
+	gap   int  // white space since the last word, a tab as 3
+	cells int  // bars, and gaps of 3 or more between words
+	rules int  // characters that tables are ruled with
+	stamp bool // has a time stamp or a number of 6 digits near its start
 }
 
 // FNV-1a, 64 bit.
@@ -71,7 +88,7 @@ func mix(a, b uint64) uint64 {
 
 // scan counts text anew; slices and tables keep their memory.
 func (d *doc) scan(text string) {
-	*d = doc{hash: d.hash[:0], size: d.size[:0], gram: d.gram, seen: d.seen, seenLines: d.seenLines, seenParagraphs: d.seenParagraphs}
+	*d = doc{hash: d.hash[:0], size: d.size[:0], gram: d.gram, stamped: d.stamped[:0], seen: d.seen, seenLines: d.seenLines, seenParagraphs: d.seenParagraphs}
 	lines := strings.Count(text, "\n") + 1
 	d.seenLines.reset(lines)
 	d.seenParagraphs.reset(lines)
@@ -87,9 +104,14 @@ func (d *doc) scan(text string) {
 			continue
 		}
 		d.endWord()
-		if r == '\n' {
+		switch r {
+		case '\n':
 			d.newlines++
 			d.endLine()
+		case '\t':
+			d.line.gap += 3
+		default:
+			d.line.gap++
 		}
 	}
 	d.endWord()
@@ -99,29 +121,30 @@ func (d *doc) scan(text string) {
 
 func (d *doc) char(r rune) {
 	w := &d.word
-	if d.line.words == 0 && w.size == 0 {
-		d.line.first = r
+	if w.size == 0 {
+		d.line.startWord(r)
 	}
 	w.size++
 	w.marks = (w.marks ^ uint64(r)) * fnvPrime
 	switch {
 	case 'a' <= r && r <= 'z':
+		w.lower++
 		d.letter(r)
 	case 'A' <= r && r <= 'Z':
+		w.upper++
 		d.letter(r + 'a' - 'A')
 	case '0' <= r && r <= '9', r >= utf8.RuneSelf && unicode.IsDigit(r):
-		d.digits++
-		if !w.digit {
-			w.text = (w.text ^ '0') * fnvPrime
-		}
-		w.digit, w.named = true, true
+		d.digit()
 	case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsMark(r)):
-		d.letter(unicode.ToLower(r))
-	default:
-		w.digit = false
-		if r == '#' {
-			d.hashes++
+		small := unicode.ToLower(r)
+		if small == r {
+			w.lower++
+		} else {
+			w.upper++
 		}
+		d.letter(small)
+	default:
+		d.mark(r)
 	}
 	if r != '.' {
 		d.line.dots = 0
@@ -134,11 +157,61 @@ func (d *doc) char(r rune) {
 	d.line.last = r
 }
 
+func (d *doc) digit() {
+	w := &d.word
+	d.digits++
+	switch {
+	case w.digit:
+		w.run++
+	case w.joint:
+		w.run, w.runs = 1, w.runs+1
+	default:
+		w.run, w.runs = 1, 1
+	}
+	if !w.digit {
+		w.text = (w.text ^ '0') * fnvPrime
+	}
+	w.digit, w.named, w.joint = true, true, false
+	if l := &d.line; (w.runs == 3 || w.run == 6) && l.chars+w.size <= stampWithin {
+		l.stamp = true
+	}
+}
+
+// stampWithin is the number of characters at the start of a line in which a
+// time stamp makes it a line of a log.
+const stampWithin = 40
+
+// mark counts a character that is no letter and no digit.
+func (d *doc) mark(r rune) {
+	w := &d.word
+	w.joint, w.digit = false, false
+	switch r {
+	case '#':
+		d.hashes++
+	case '!':
+		d.exclaims++
+	case ':', '.', '/':
+		w.joint = w.run > 0
+	case '-':
+		w.joint = w.run > 0
+		d.line.rules++
+	case '=', '+', '_':
+		d.line.rules++
+	case '|':
+		d.line.rules++
+		d.line.cells++
+		if d.line.last == r { // "||" is an operator
+			d.line.cells -= 2
+		}
+	}
+	w.run = 0
+}
+
 // letter counts a letter, given in lower case.
 func (d *doc) letter(r rune) {
 	w := &d.word
 	d.letters++
-	w.letter, w.named, w.digit = true, true, false
+	w.letter, w.named, w.digit, w.joint, w.run = true, true, false, false, 0
 	w.text = (w.text ^ uint64(r)) * fnvPrime
 }
 
@@ -156,6 +229,7 @@ func (d *doc) endWord() {
 	if w.letter {
 		d.alpha++
 	}
+	d.kind(w)
 	d.hash = append(d.hash, h)
 	d.size = append(d.size, int32(w.size))
 	l := &d.line
@@ -168,13 +242,38 @@ func (d *doc) endWord() {
 	d.word = word{text: fnvStart, marks: fnvStart}
 }
 
+// kind counts a word by its case. A word in lower case, or with one capital,
+// may have one mark, as at the end of a sentence.
+func (d *doc) kind(w *word) {
+	switch {
+	case w.upper == 0 && w.lower > 0 && w.size-w.lower <= 1:
+		d.plain++
+	case w.upper == 1 && w.lower > 0 && w.size-w.lower-w.upper <= 1:
+		d.titled++
+	case w.upper >= 3:
+		d.upper++
+	}
+}
+
+// startWord begins a word with its first character.
+func (l *line) startWord(r rune) {
+	if l.words == 0 {
+		l.first = r
+	} else if l.gap >= 3 {
+		l.cells++
+	}
+	l.gap = 0
+}
+
 func (d *doc) endLine() {
 	l := &d.line
 	if l.words == 0 {
+		l.gap = 0
 		d.endParagraph()
 		return
 	}
 	d.lines++
+	d.shape(l)
 	if l.chars+l.words-1 < 30 {
 		d.short++
 	}
@@ -195,6 +294,19 @@ func (d *doc) endLine() {
 	d.para.chars += l.chars
 	d.para.hash = mix(d.para.hash, l.hash)
 	*l = line{}
+}
+
+// shape counts a line that is furniture: of a menu, a table or a log.
+func (d *doc) shape(l *line) {
+	if l.words <= 5 && l.rules == 0 && unicode.IsUpper(l.first) && (unicode.IsLetter(l.last) || unicode.IsDigit(l.last)) {
+		d.menu++
+	}
+	if l.cells >= 2 || l.chars > 8 && 5*l.rules > 3*l.chars {
+		d.tableChars += l.chars
+	}
+	if l.stamp {
+		d.stamped = append(d.stamped, span{len(d.hash) - l.words, len(d.hash)})
+	}
 }
 
 func (d *doc) endParagraph() {
@@ -260,4 +372,44 @@ func (t *table) add(key uint64) int32 {
 	t.key[i] = key
 	t.count[i]++
 	return t.count[i]
+}
+
+// slot finds the place of key, -1 if it was never added.
+func (t *table) slot(key uint64) int {
+	mask := uint64(len(t.key) - 1)
+	i := (key ^ key>>32) & mask
+	for t.count[i] > 0 {
+		if t.key[i] == key {
+			return int(i)
+		}
+		i = (i + 1) & mask
+	}
+	return -1
+}
+
+// get returns how often key was added.
+func (t *table) get(key uint64) int32 {
+	if i := t.slot(key); i >= 0 {
+		return t.count[i]
+	}
+	return 0
+}
+
+// compact gives the table no more room than its keys need.
+func (t *table) compact() {
+	old := *t
+	n := 0
+	for _, c := range old.count {
+		if c > 0 {
+			n++
+		}
+	}
+	*t = table{}
+	t.reset(n)
+	for i, c := range old.count {
+		if c > 0 {
+			t.add(old.key[i])
+			t.count[t.slot(old.key[i])] = c
+		}
+	}
 }

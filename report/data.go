@@ -8,7 +8,8 @@ import "time"
 type Data struct {
 	Run             Run          `json:"run"`
 	Corpus          Corpus       `json:"corpus"`
-	Domains         []Domain     `json:"domains"` // the order of every Mixture below
+	Domains         []Domain     `json:"domains"`  // the order of every Mixture below
+	Clusters        []Cluster    `json:"clusters"` // that stay
 	PrunedClusters  []Cluster    `json:"pruned_clusters"`
 	PrunedDocuments []Reason     `json:"pruned_documents"`
 	Collapse        string       `json:"collapse"`  // alarm when one domain has most of the tokens, as a sentence; "" is none
@@ -121,7 +122,7 @@ type Snippet struct {
 	Text string `json:"text"`
 }
 
-// Cluster is a group of documents that pruning removed.
+// Cluster is a group of documents that pruning removed, or let stay.
 type Cluster struct {
 	ID        int      `json:"id"`
 	Documents int64    `json:"documents"`
@@ -129,6 +130,7 @@ type Cluster struct {
 	Scores    []Score  `json:"scores"`
 	Reasons   []string `json:"reasons"`
 	Terms     []string `json:"terms"`
+	Domain    string   `json:"domain,omitempty"` // "" if pruned
 }
 
 // Trial is one proxy of the search.

@@ -38,6 +38,8 @@ type view struct {
 	Quality  []string
 	Pruning  []string // names of the scores of pruned clusters
 	Pruned   []Cluster
+	Cards    []Cluster // clusters that stay, the worst first
+	Scores   []string  // names of their scores
 	Metrics  []metricRow
 	Hues     map[string]int
 	Level    float64 // of the intervals, in percent
@@ -77,6 +79,12 @@ func render(d *Data) ([]byte, error) {
 	v.Pruned = v.Pruned[:min(len(v.Pruned), shownClusters)]
 	for _, c := range v.Pruned {
 		v.Pruning = union(v.Pruning, c.Scores)
+	}
+	v.Cards = slices.Clone(d.Clusters)
+	slices.SortStableFunc(v.Cards, func(a, b Cluster) int { return -descending(a.last(), b.last()) })
+	v.Cards = v.Cards[:min(len(v.Cards), shownClusters)]
+	for _, c := range v.Cards {
+		v.Scores = union(v.Scores, c.Scores)
 	}
 	v.MixtureChart, v.SearchChart, v.PredictorChart = mixtureChart(d.Domains), searchChart(d.Trials), predictorChart(d.Predictor)
 	v.IntervalChart, v.GainChart, v.MapChart = intervalChart(d.Confirmed), gainChart(d.Confirmed), mapChart(d.Map, v.Hues)
@@ -145,6 +153,15 @@ func tiles(d *Data) []tile {
 		out = append(out, tile{"Tokens written", short(d.Dataset.Tokens), plural(d.Dataset.Shards, "shard")})
 	}
 	return out
+}
+
+// last is the last score of a cluster, the overall one of our rules; NaN if it
+// has none.
+func (c Cluster) last() float64 {
+	if len(c.Scores) == 0 {
+		return nan
+	}
+	return c.Scores[len(c.Scores)-1].Value
 }
 
 // known is the score of a trial, NaN if it has none.

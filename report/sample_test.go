@@ -65,7 +65,11 @@ func sample() *Data {
 	for i := range 60 {
 		d.Map = append(d.Map, Point{6.2*rng.Float64() - 3, 6.2*rng.Float64() - 3, math.Exp(13 + rng.NormFloat64()), "", fmt.Sprintf("cluster %d", 400+i), true})
 		d.PrunedClusters = append(d.PrunedClusters, Cluster{400 + i, int64(700 + 31*i), int64(600_000 + 23_000*i), []Score{{"quality", 1.1 + rng.Float64()}, {"educational", 0.6 + rng.Float64()}, {"advertising", 0.9 + 2*rng.Float64()}},
-			[]string{"quality below 2.0"}, []string{"casino", "bonus", "click here"}})
+			[]string{"quality below 2.0"}, []string{"casino", "bonus", "click here"}, ""})
+	}
+	for i := range 4 {
+		d.Clusters = append(d.Clusters, Cluster{i, int64(9000 + 17*i), int64(7_000_000 + 11_000*i), []Score{{"quality", 3 + 0.02*float64(i)}, {"educational", 2.5}, {"advertising", 4}},
+			nil, []string{"cell", "protein"}, "biology"})
 	}
 	d.PrunedDocuments = []Reason{{"cluster pruned", 88_214, 71_400_000}, {"quality below 0.5", 12_003, 8_110_000}}
 	quality := func(m []float64) float64 {

@@ -18,6 +18,7 @@ type summary struct {
 	Confirmed any    `json:"confirmed"` // the recommended mixture, the verdict, and all candidates
 	Baselines any    `json:"baselines"` // name -> candidate
 	Domains   any    `json:"domains"`
+	Clusters  any    `json:"clusters"`
 	Pruned    any    `json:"pruned"`
 	Rounds    any    `json:"rounds"`
 	Trials    any    `json:"trials"`
@@ -65,7 +66,7 @@ func summarize(d *Data) ([]byte, error) {
 	e.SetIndent("", "  ")
 	err := e.Encode(summary{
 		Title: d.Run.Title, Objective: d.Objective, Mixture: mixture, Confirmed: confirmed, Baselines: baselines,
-		Domains: plain(d.Domains), Pruned: object{"clusters": plain(d.PrunedClusters), "documents": plain(d.PrunedDocuments)},
+		Domains: plain(d.Domains), Clusters: plain(d.Clusters), Pruned: object{"clusters": plain(d.PrunedClusters), "documents": plain(d.PrunedDocuments)},
 		Rounds: plain(rounds(d.Trials)), Trials: plain(trials), Predictor: plain(d.Predictor), Dataset: plain(d.Dataset), Corpus: plain(d.Corpus),
 		Cost: object{"seconds": plain(seconds), "bytes": written, "stages": plain(d.Cost)}, Warnings: plain(d.warnings()), Reproduce: plain(d.Run),
 	})

@@ -152,7 +152,7 @@ each task of its plan.json and publish them with climb task publish.`, s.short, 
 			},
 		}
 		if s.name == "label" {
-			c.AddCommand(newLabelTrain())
+			c.AddCommand(newLabelJudge(), newLabelPreview(), newLabelTrain())
 		}
 		o.register(c)
 		list = append(list, c)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/option"
+)
+
+func newLabelJudge() *cobra.Command {
+	var o climb.JudgeOptions
+	var asJSON, yes bool
+	option.Fill(&o.Judge)
+	option.Fill(&o.Corpus)
+	c := &cobra.Command{
+		Use: "judge INPUT...", Args: args(cobra.MinimumNArgs(1)),
+		Short: "Ask a language model for grades of a sample of documents",
+		Long: `Draws a sample of the documents and asks a chat model behind any server with
+OpenAI's interface for four grades of each, from 1 to 5: quality, educational,
+informational and advertisement (5 sells nothing). Without --yes it only says
+how many tokens, and at the prices given how much money, that would take at
+most. Each line of the output is a text with its grades, which climb label
+train --graded reads. What the output holds is not asked for again: run the
+same command to go on.`,
+		Example: `  climb label judge corpus/ --url http://localhost:8000/v1 --model m --out judged.jsonl
+  climb label judge corpus/ --url https://api.openai.com/v1 --model gpt-4o-mini \
+    --price-in 0.15 --price-out 0.60 --repeat 2 --temperature 1 --out judged.jsonl --yes
+  climb label train --graded judged.jsonl --grade-field educational --out edu.bin`,
+		RunE: func(c *cobra.Command, inputs []string) error {
+			o.Corpus.Inputs = inputs
+			j, err := climb.NewJudging(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			r := j.Estimate()
+			if !asJSON || !yes {
+				if err := printJudging(r, "at most", asJSON); err != nil {
+					return err
+				}
+			}
+			if !yes {
+				if !asJSON {
+					fmt.Println("Nothing was sent; add --yes to go ahead.")
+				}
+				return nil
+			}
+			if r, err = j.Run(c.Context(), func(done, of int) { fmt.Fprintf(os.Stderr, "judged %d of %d\n", done, of) }); err != nil {
+				return err
+			}
+			return printJudging(r, "used", asJSON)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.URL, "url", "", "address of the server up to and with /v1")
+	f.StringVar(&o.Model, "model", "", "name of the model at the server")
+	f.StringVar(&o.KeyEnv, "key-env", o.KeyEnv, "environment variable that holds the key")
+	f.IntVar(&o.Parallel, "parallel", o.Parallel, "requests under way at a time")
+	f.Float64Var(&o.Rate, "rate", o.Rate, "most requests a minute; 0 = no limit")
+	f.Float64Var(&o.Temperature, "temperature", 0, "randomness of the answers")
+	f.IntVar(&o.MaxBytes, "max-bytes", o.MaxBytes, "judge the first so many bytes of a document")
+	f.IntVar(&o.MaxTokens, "max-tokens", o.MaxTokens, "longest answer in tokens")
+	f.StringVar(&o.Corpus.TextField, "text-field", o.Corpus.TextField, "field of the text")
+	f.IntVar(&o.Sample, "sample", 1000, "documents to judge")
+	f.IntVar(&o.Repeat, "repeat", 1, "judgements of each document; two tell how far the judge agrees with itself")
+	f.Uint64Var(&o.Seed, "seed", 1, "of the sample")
+	f.StringVar(&o.Out, "out", "judged.jsonl", "file that the judgements are added to")
+	f.StringVar(&o.Compare, "compare", "", "judgements by another model of the same sample, to compare with")
+	f.Float64Var(&o.PriceIn, "price-in", 0, "price of a million tokens sent")
+	f.Float64Var(&o.PriceOut, "price-out", 0, "price of a million tokens of answers")
+	f.BoolVar(&yes, "yes", false, "ask, and spend what that costs")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func printJudging(r climb.JudgeReport, used string, asJSON bool) error {
+	if asJSON {
+		return printJSON(r)
+	}
+	fmt.Printf("%d documents, %d judgements there, %d left; %s %d tokens sent and %d received, %.2f at these prices.\n",
+		r.Documents, r.Done, r.Left, used, r.Usage.Prompt, r.Usage.Completion, r.Cost)
+	for _, e := range r.Errors {
+		fmt.Printf("no grades: %s\n", e)
+	}
+	printAgreement(os.Stdout, "with itself", r.Repeated)
+	printAgreement(os.Stdout, "with the other judge", r.Compared)
+	return nil
+}
+
+func printAgreement(w io.Writer, title string, list []label.Agreement) {
+	if len(list) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "agreement %s\ttexts\tsame\tkappa\tcorrelation\n", title)
+	for _, a := range list {
+		fmt.Fprintf(t, "%s\t%d\t%.2f\t%.3f\t%.3f\n", a.Name, a.Texts, a.Same, a.Kappa, a.Correlation)
+	}
+	t.Flush()
+}

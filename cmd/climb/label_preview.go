@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+)
+
+func newLabelPreview() *cobra.Command {
+	o := &runOptions{}
+	var p climb.PreviewOptions
+	c := &cobra.Command{
+		Use: "preview [climb.yaml]", Args: args(cobra.MaximumNArgs(1)),
+		Short: "Show what each threshold of the scores would remove",
+		Long: `For each threshold of each score: the documents, and the clusters, that would
+go, the text that would be left, and documents drawn at random from both sides
+of the border. The scores are those with a floor in climb.yaml unless --score
+names others. Runs the stages up to domains first if they are not done.`,
+		Example: `  climb label preview climb.yaml
+  climb label preview climb.yaml --score tables --threshold 0.2,0.5 --examples 5
+  climb label preview climb.yaml --json | jq '.scores[0].thresholds'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := o.open(args)
+			if err != nil {
+				return err
+			}
+			show := newDisplay(os.Stderr, false)
+			r.Watch = show.event
+			err = r.Until(cmd.Context(), "domains")
+			show.close()
+			if err != nil {
+				return err
+			}
+			v, err := r.Preview(cmd.Context(), p)
+			if err != nil {
+				return err
+			}
+			if o.JSON {
+				return printJSON(v)
+			}
+			writePreview(os.Stdout, v)
+			return nil
+		},
+	}
+	o.register(c)
+	c.Flags().StringSliceVar(&p.Scores, "score", nil, "scores to look at")
+	c.Flags().Float64SliceVar(&p.Thresholds, "threshold", nil, "thresholds, instead of the floors and deciles")
+	c.Flags().IntVar(&p.Examples, "examples", 2, "documents shown from each side of a border")
+	c.Flags().Uint64Var(&p.Seed, "seed", 1, "of the examples")
+	return c
+}
+
+func writePreview(w io.Writer, v *climb.Preview) {
+	fmt.Fprintf(w, "With the floors of climb.yaml %d of %d documents stay, about %s of %s tokens.\n",
+		v.Kept.Documents, v.All.Documents, countText(float64(v.Kept.Tokens)), countText(float64(v.All.Tokens)))
+	for _, s := range v.Scores {
+		fmt.Fprintf(w, "\n%s\n", s.Name)
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintln(t, "threshold\tdocuments below\ttokens\tleft\tclusters below\ttokens\tleft\t")
+		for _, x := range s.Thresholds {
+			fmt.Fprintf(t, "%.3f\t%d\t%.1f %%\t%s\t%d\t%.1f %%\t%s\t\n", x.Value,
+				x.Documents.Documents, 100*v.Share(x.Documents), countText(float64(v.All.Tokens-x.Documents.Tokens)),
+				x.Clusters, 100*v.Share(x.InClusters), countText(float64(v.All.Tokens-x.InClusters.Tokens)))
+		}
+		t.Flush()
+		for _, x := range s.Thresholds {
+			for side, list := range [][]climb.PreviewExample{x.Below, x.Above} {
+				for _, e := range list {
+					fmt.Fprintf(w, "  %s %.3f: %.3f  %s\n    %s\n", []string{"below", "above"}[side], x.Value, e.Score, e.ID, strings.Join(strings.Fields(e.Text), " "))
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package climb
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/openai"
+	"github.com/climb-go/climb/option"
+)
+
+// judging is a corpus of 12 texts and a judge that gives more for longer ones.
+func judging(t *testing.T) (JudgeOptions, *atomic.Int32) {
+	dir := t.TempDir()
+	var corpusFile bytes.Buffer
+	for i := range 12 {
+		fmt.Fprintf(&corpusFile, `{"id": "d%d", "text": "%s"}`+"\n", i, strings.Repeat("w ", i+1))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "c.jsonl"), corpusFile.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		asked.Add(1)
+		grade := min(5, 1+bytes.Count(body, []byte("w "))/3)
+		fmt.Fprintf(w, `{"choices": [{"message": {"content": "{\"quality\": %d, \"educational\": 1, \"informational\": 2, \"advertisement\": 5}"}}],
+			"usage": {"prompt_tokens": 10, "completion_tokens": 1}}`, grade)
+	}))
+	t.Cleanup(srv.Close)
+	o := JudgeOptions{Judge: label.Judge{Server: openai.Server{URL: srv.URL + "/v1", Model: "m", Attempts: 1, Parallel: 3}},
+		Sample: 8, Repeat: 2, Seed: 1, Out: filepath.Join(dir, "out.jsonl"), PriceIn: 1e6, PriceOut: 2e6}
+	o.Corpus = corpus.Options{Inputs: []string{filepath.Join(dir, "c.jsonl")}}
+	option.Fill(&o.Corpus)
+	return o, &asked
+}
+
+func judge(t *testing.T, o JudgeOptions) (before, after JudgeReport) {
+	t.Helper()
+	j, err := NewJudging(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before = j.Estimate()
+	if after, err = j.Run(t.Context(), func(int, int) {}); err != nil {
+		t.Fatal(err)
+	}
+	return before, after
+}
+
+// TestJudge: the estimate bounds the cost, a file that was cut off goes on to
+// the same bytes, and what is there costs nothing.
+func TestJudge(t *testing.T) {
+	o, asked := judging(t)
+	before, after := judge(t, o)
+	if before.Left != 16 || after.Done != 16 || after.Left != 0 || asked.Load() != 16 || after.Cost != 16*12 || before.Cost < after.Cost {
+		t.Errorf("estimate %+v, then %+v, asked %d times", before, after, asked.Load())
+	}
+	if len(after.Repeated) != 4 || after.Repeated[0].Kappa != 1 || after.Repeated[0].Correlation < 0.999 || after.Repeated[0].Texts != 8 {
+		t.Errorf("agreement %+v", after.Repeated)
+	}
+	whole, err := os.ReadFile(o.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.Out, whole[:len(whole)*2/3], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n := asked.Load()
+	if _, after = judge(t, o); after.Left != 0 || asked.Load()-n >= 8 || asked.Load() == n {
+		t.Errorf("resumed: %+v, asked %d times more", after, asked.Load()-n)
+	}
+	if again, err := os.ReadFile(o.Out); err != nil || !bytes.Equal(again, whole) {
+		t.Errorf("resumed to other bytes: %v", err)
+	}
+	n = asked.Load()
+	if before, _ = judge(t, o); before.Left != 0 || before.Cost != 0 || asked.Load() != n {
+		t.Errorf("nothing left: %+v, asked %d times more", before, asked.Load()-n)
+	}
+}
+
+// TestJudgeCompares with the judgements of another model.
+func TestJudgeCompares(t *testing.T) {
+	o, _ := judging(t)
+	o.Repeat = 1
+	judge(t, o)
+	o.Compare, o.Out, o.Model = o.Out, o.Out+".2", "m2"
+	_, r := judge(t, o)
+	if len(r.Compared) != 4 || r.Compared[0].Texts != 8 || r.Compared[0].Same != 1 || len(r.Repeated) != 0 {
+		t.Errorf("%+v", r.Compared)
+	}
+	o.Out = o.Compare
+	if _, err := NewJudging(t.Context(), o); err == nil || !strings.Contains(err.Error(), "name another file") {
+		t.Errorf("two judges in one file: %v", err)
+	}
+}
+
+func TestJudgeStopsAtAServerThatIsNone(t *testing.T) {
+	o, _ := judging(t)
+	srv := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	o.URL = srv.URL
+	j, err := NewJudging(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches := 0
+	r, err := j.Run(t.Context(), func(int, int) { batches++ })
+	if err == nil || !strings.Contains(err.Error(), "404") || batches != 1 || len(r.Errors) == 0 {
+		t.Errorf("%v after %d batches, %+v", err, batches, r)
+	}
+}
