@@ -213,7 +213,8 @@ func LoadConfig(path string) (*Config, error) {
 // and wrong types are refused with line and column.
 func ParseConfig(data []byte) (*Config, error) {
 	var head struct {
-		Preset string `json:"preset"`
+		Preset string      `json:"preset"`
+		Label  LabelConfig `json:"label"`
 	}
 	if err := yaml.Unmarshal(data, &head); err != nil {
 		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
@@ -229,7 +230,10 @@ func ParseConfig(data []byte) (*Config, error) {
 	c := &Config{}
 	option.Fill(c)
 	c.Preset = head.Preset
-	for _, layer := range [][]byte{preset, data} {
+	for i, layer := range [][]byte{preset, data} {
+		if i == 1 {
+			c.Prune = head.Label.floors(c.Prune)
+		}
 		before := *c
 		err := yaml.NewDecoder(bytes.NewReader(layer), yaml.Strict()).Decode(c)
 		if errors.Is(err, io.EOF) { // nothing but comments

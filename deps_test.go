@@ -61,7 +61,7 @@ var policy = []struct {
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
 	{"bench/predict", "history mix predict", "github.com/klauspost/compress"},
-	{"bench/quality", ". corpus label token", ""},
+	{"bench/quality", ". corpus fasttext label token", ""},
 	{"cmd/climb", ". corpus demo history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/label"
@@ -56,6 +57,19 @@ func (o LabelConfig) check() error {
 		return &ConfigError{Text: "label.fasttext.models: is empty; name at least one model"}
 	}
 	return nil
+}
+
+// floors puts the method's floors in the place of a preset's, which are those of
+// the rules: Curator's for its scheme, otherwise none.
+func (o LabelConfig) floors(p PruneConfig) PruneConfig {
+	if o.Method == "" || o.Method == "rules" {
+		return p
+	}
+	p.Clusters, p.Documents = nil, nil
+	if o.Method == "fasttext" && strings.HasPrefix(o.FastText.Scheme, "climb-recipe") {
+		p.Clusters = label.RecipeFloors(o.FastText.Names())
+	}
+	return p
 }
 
 // names lists the columns.

@@ -171,7 +171,7 @@ func compare(t *testing.T, path string, lines []string) {
 		}
 		for j, w := range want {
 			d := math.Abs(w - float64(got[i*m.Labels()+j]))
-			if d > 1.1e-5 || d > 1e-5 && w != 0 { // it leaves out what is below 1e-5
+			if d > 1e-5 {
 				t.Fatalf("line %d %.60q: %s has %v, the original says %v", i, lines[i], m.Label(j), got[i*m.Labels()+j], w)
 			}
 			worst = max(worst, d)

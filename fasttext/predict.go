@@ -178,13 +178,24 @@ func buildTree(counts []int64) ([]node, error) {
 }
 
 // treeScores walks from the root, the last node: children stand before parents.
+// As in the original, what is less probable than 1e-5 is 0, with all below it.
 func (p *Predictor) treeScores(dst []float32) {
 	tree, labels := p.model.tree, len(dst)
 	p.nodes[len(tree)-1] = 0
+	least, none := float32(math.Log(smallest)), float32(math.Inf(-1))
 	for i := len(tree) - 1; i >= labels; i-- {
+		if p.nodes[i] < least {
+			p.nodes[tree[i].left], p.nodes[tree[i].right] = none, none
+			continue
+		}
 		f := 1 / (1 + math.Exp(-float64(p.model.output.dot(p.hidden, i-labels))))
 		p.nodes[tree[i].left] = p.nodes[i] + float32(math.Log(1-f+smallest))
 		p.nodes[tree[i].right] = p.nodes[i] + float32(math.Log(f+smallest))
+	}
+	for i, x := range p.nodes[:labels] {
+		if x < least {
+			p.nodes[i] = none
+		}
 	}
 	vec.Exp(dst, p.nodes[:labels])
 }

@@ -1,5 +1,7 @@
 // Command quality measures the scores of documents: go run ./bench/quality [-json].
 //
+// fasttext: fastText models here and in Debian's fasttext. train: the same for
+// training, at equal epochs, on the task of telling the source of a text.
 // junk: the default labeler, untrained, against the four lowq_* sources of the
 // shared corpus. prune: what the default settings remove with 1,000 clusters.
 package main
@@ -17,20 +19,43 @@ import (
 
 // A Report is what -json prints.
 type Report struct {
-	Junk  *Junk  `json:"junk,omitempty"`
-	Prune *Prune `json:"prune,omitempty"`
+	FastText *FastText `json:"fasttext,omitempty"`
+	Train    *Train    `json:"train,omitempty"`
+	Junk     *Junk     `json:"junk,omitempty"`
+	Prune    *Prune    `json:"prune,omitempty"`
 }
 
 func main() {
 	log.SetFlags(0)
 	data := flag.String("data", cmpEnv("CLIMB_TEST_DATA", "../shared/data"), "folder of the shared data")
-	only := flag.String("only", "junk,prune", "parts to measure")
+	only := flag.String("only", "fasttext,train,junk,prune", "parts to measure")
 	work := flag.String("work", "", "folder for the run, kept; a temporary one if empty")
 	flag.Bool("json", true, "print JSON, the only form there is")
+	child := flag.String("child", "", "do one part: predict or train (used by this command on itself)")
+	model := flag.String("model", "", "with -child: the model")
+	lines := flag.String("lines", "", "with -child: the file of lines")
+	threads := flag.Int("threads", 1, "with -child: goroutines")
 	flag.Parse()
+	if *child != "" {
+		if err := runChild(context.Background(), *child, *model, *lines, *threads); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := measure(context.Background(), *data, *work, strings.Split(*only, ",")); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// runChild does one part in a process of its own.
+func runChild(ctx context.Context, child, model, lines string, threads int) error {
+	switch child {
+	case "predict":
+		return workPredict(model, lines, threads)
+	case "train":
+		return workTrain(ctx, model, lines, threads)
+	}
+	return fmt.Errorf("-child: %q is not one of predict, train", child)
 }
 
 func cmpEnv(name, other string) string {
@@ -57,12 +82,16 @@ func measure(ctx context.Context, data, work string, parts []string) (err error)
 	var r Report
 	for _, part := range parts {
 		switch part {
+		case "fasttext":
+			r.FastText, err = benchFastText(ctx, data, work)
+		case "train":
+			r.Train, err = benchTrain(ctx, data, work)
 		case "junk":
 			r.Junk, err = benchJunk(ctx, in)
 		case "prune":
 			r.Prune, err = benchPrune(ctx, in, filepath.Join(work, "run"))
 		default:
-			err = fmt.Errorf("-only: %q is not one of junk, prune", part)
+			err = fmt.Errorf("-only: %q is not one of fasttext, train, junk, prune", part)
 		}
 		if err != nil {
 			return err
