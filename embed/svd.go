@@ -63,6 +63,11 @@ func (a *sparse) mul(x []float32, l, workers int) []float32 {
 // with the basis made orthonormal after every product. Directions with a
 // singular value below noise*s[0] are left out, so r is the numerical rank
 // where that is below rank.
+//
+// There are more columns than rows, as a rule. So the basis x = a^T q of the
+// columns' side is made orthonormal in the product after it: as x^T x is
+// q^T (a x), a (x W S^-1) is (a x) W S^-1, and nothing dense has a.cols rows
+// but the last.
 func randomSVD(ctx context.Context, a *sparse, rank, oversample, power int, rng *rand.Rand, workers int) (v []float32, s []float64, err error) {
 	t := a.transpose()
 	l := min(rank+oversample, a.rows, a.cols)
@@ -70,22 +75,24 @@ func randomSVD(ctx context.Context, a *sparse, rank, oversample, power int, rng 
 	for i := range x {
 		x[i] = float32(rng.NormFloat64())
 	}
+	q := a.mul(x, l, workers)
 	for i := 0; ; i++ {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		q, k := a.mul(x, l, workers), l
-		for range 2 {
-			q, k = orthonormal(q, a.rows, k, workers)
+		if q, l = orthonormal(q, a.rows, l, workers); i == power {
+			q, l = orthonormal(q, a.rows, l, workers)
 		}
-		if k == 0 {
+		if l == 0 {
 			return nil, nil, nil
 		}
-		x, l = t.mul(q, k, workers), k
+		x = t.mul(q, l, workers)
 		if i == power {
 			break
 		}
-		x, l = orthonormal(x, a.cols, l, workers)
+		y := a.mul(x, l, workers)
+		w, k := whitener(gram(q, y, a.rows, l, workers), l)
+		q, l = times(y, w, a.rows, l, len(k), workers), len(k)
 	}
 	v, s = rotate(x, a.cols, l, min(rank, l), workers)
 	signs(v, a.cols, len(s))
@@ -111,7 +118,14 @@ func rotate(y []float32, m, l, r, workers int) (u []float32, s []float64) {
 	if l == 0 {
 		return nil, nil
 	}
-	g := gram(y, m, l, workers)
+	w, s := whitener(gram(y, y, m, l, workers), r)
+	return times(y, w, m, l, len(s), workers), s
+}
+
+// whitener returns W S^-1 (l x k) of the Gram matrix W S^2 W^T, and S: the
+// k <= r largest singular values, descending, that are above the noise.
+func whitener(g *mat.SymDense, r int) (t []float32, s []float64) {
+	l := g.SymmetricDim()
 	var eig mat.EigenSym
 	if !eig.Factorize(g, true) {
 		panic("embed: eigenvalues of a Gram matrix did not converge; the input holds NaN or Inf")
@@ -122,38 +136,43 @@ func rotate(y []float32, m, l, r, workers int) (u []float32, s []float64) {
 	for k := l - 1; k >= l-r && values[k] > noise*noise*top && top > 0; k-- {
 		s = append(s, math.Sqrt(values[k]))
 	}
-	k := len(s)
-	t := make([]float32, l*k)
+	t = make([]float32, l*len(s))
 	for i := range l {
-		for j := range k {
-			t[i*k+j] = float32(w.At(i, l-1-j) / s[j])
+		for j := range s {
+			t[i*len(s)+j] = float32(w.At(i, l-1-j) / s[j])
 		}
 	}
-	u = make([]float32, m*k)
+	return t, s
+}
+
+// times returns y t, m x k, for y m x l and t l x k.
+func times(y, t []float32, m, l, k, workers int) []float32 {
+	u := make([]float32, m*k)
 	if k > 0 {
 		vec.GemmParallel(workers, false, false, m, k, l, 1, y, l, t, k, 0, u, k)
 	}
-	return u, s
+	return u
 }
 
-// gram returns y^T y (l x l) for y m x l: float32 products over at most 64
-// fixed blocks of rows, added in block order in float64.
-func gram(y []float32, m, l, workers int) *mat.SymDense {
+// gram returns x^T y (l x l), which is symmetric up to rounding, for x and y
+// m x l: float32 products over at most 64 fixed blocks of rows, added in block
+// order in float64.
+func gram(x, y []float32, m, l, workers int) *mat.SymDense {
 	block := max(512, (m+63)/64)
 	nb := (m + block - 1) / block
 	part := make([]float32, nb*l*l)
 	vec.ForEach(workers, nb, func(_, b int) {
-		rows := y[b*block*l : min(m, b*block+block)*l]
-		vec.Gemm(true, false, l, l, len(rows)/l, 1, rows, l, rows, l, 0, part[b*l*l:(b+1)*l*l], l)
+		from, to := b*block*l, min(m, b*block+block)*l
+		vec.Gemm(true, false, l, l, (to-from)/l, 1, x[from:to], l, y[from:to], l, 0, part[b*l*l:(b+1)*l*l], l)
 	})
 	g := mat.NewSymDense(l, nil)
 	for i := range l {
 		for j := i; j < l; j++ {
 			var sum float64
 			for b := range nb {
-				sum += float64(part[(b*l+i)*l+j])
+				sum += float64(part[(b*l+i)*l+j]) + float64(part[(b*l+j)*l+i])
 			}
-			g.SetSym(i, j, sum)
+			g.SetSym(i, j, sum/2)
 		}
 	}
 	return g
@@ -162,15 +181,20 @@ func gram(y []float32, m, l, workers int) *mat.SymDense {
 // signs flips each of the r columns of v (n x r) so that its entry of largest
 // absolute value, the first of them, is positive.
 func signs(v []float32, n, r int) {
-	for j := range r {
-		var best float32
-		for i := range n {
-			if x := v[i*r+j]; max(x, -x) > max(best, -best) {
-				best = x
+	best, sign := make([]float32, r), make([]float32, r)
+	for i := range n {
+		for j, x := range v[i*r : (i+1)*r] {
+			if max(x, -x) > max(best[j], -best[j]) {
+				best[j] = x
 			}
 		}
-		for i := 0; best < 0 && i < n; i++ {
-			v[i*r+j] = -v[i*r+j]
+	}
+	for j, x := range best {
+		sign[j] = float32(math.Copysign(1, float64(x)))
+	}
+	for i := range n {
+		for j := range sign {
+			v[i*r+j] *= sign[j]
 		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 
 // Word embeds a text as the mean of the vectors of its words, with smooth
 // inverse frequencies as weights (Arora et al. 2017, eq. 3): a word of
-// frequency p counts Smooth / (Smooth + p). A word counts once however often
-// it occurs, which measured better, as it did for Lexical. The mean is scaled
+// frequency p counts Smooth / (Smooth + p). Unlike theirs, a word counts once
+// however often it occurs, as it does in Lexical, where that was measured to be
+// better; for word vectors it was not compared. The mean is scaled
 // to length 1, then the mean over a sample is taken away (Arora et al. take
 // away the first principal direction, which points the same way), and the rest
 // is scaled to length 1.
