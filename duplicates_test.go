@@ -60,7 +60,7 @@ func runCorpus(t *testing.T, in, dedup string) (*Run, scanReport) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := NewRun(c)
+	r, err := NewRun(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

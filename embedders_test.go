@@ -64,7 +64,7 @@ func TestServerVectorsAreAskedForOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := NewRun(c)
+		r, err := NewRun(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestWordVectorsOfAFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := NewRun(c)
+		r, err := NewRun(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,7 +91,7 @@ func NewJudging(ctx context.Context, o JudgeOptions) (*Judging, error) {
 // drawSample draws n documents, those with the least hashes of seed, id and
 // text, in this order: the first m of them are a sample of m.
 func drawSample(ctx context.Context, o corpus.Options, n int, seed uint64) ([]corpus.Document, error) {
-	shards, _, err := corpus.Split(o)
+	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (o LabelConfig) options() (labelOptions, error) {
 	out := labelOptions{LabelConfig: o}
 	switch o.Method {
 	case "ngram":
-		_, files, err := corpus.Split(referenceOptions(o.NGram))
+		_, files, err := corpus.Split(context.Background(), referenceOptions(o.NGram))
 		if err != nil {
 			return out, &ConfigError{Text: "label.ngram.reference: " + err.Error()}
 		}
@@ -115,7 +115,7 @@ func referenceOptions(o label.NGram) corpus.Options {
 // textsOf reads the texts of a corpus, and sets failed if that fails.
 func textsOf(ctx context.Context, o corpus.Options, failed *error) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		shards, _, err := corpus.Split(o)
+		shards, _, err := corpus.Split(ctx, o)
 		if err != nil {
 			*failed = err
 			return

@@ -85,7 +85,7 @@ func (t *judgedTexts) grade(d corpus.Document) (int, error) {
 func (t *judgedTexts) read(ctx context.Context, inputs []string, label func(corpus.Document) (int, error)) error {
 	o := corpus.Options{Inputs: inputs}
 	option.Fill(&o)
-	shards, _, err := corpus.Split(o)
+	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ target: {validation: [{file: %[1]s/choice.json}], test: [{file: %[1]s/texts.json
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := NewRun(c)
+		r, err := NewRun(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -103,10 +103,10 @@ type Event struct {
 }
 
 // NewRun prepares a run of the configuration.
-func NewRun(c *Config) (*Run, error) {
+func NewRun(ctx context.Context, c *Config) (*Run, error) {
 	r := &Run{Config: c, names: map[string]string{}}
 	var err error
-	if r.shards, r.inputs, err = corpus.Split(c.Corpus); err != nil {
+	if r.shards, r.inputs, err = corpus.Split(ctx, c.Corpus); err != nil {
 		return nil, err
 	}
 	for _, s := range stages {

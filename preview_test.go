@@ -26,7 +26,7 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := NewRun(c)
+	r, err := NewRun(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

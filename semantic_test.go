@@ -67,7 +67,7 @@ target: {holdout: 0}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := NewRun(c)
+	r, err := NewRun(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func perCPU(b *testing.B, before float64, bytes int64) {
 }
 
 func benchmarkRead(b *testing.B, o Options) {
-	shards, _, err := Split(o)
+	shards, _, err := Split(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func BenchmarkZstdAlone(b *testing.B) {
 
 func BenchmarkScan(b *testing.B) {
 	o := Options{Inputs: []string{data(b, "mini", "corpus")}}
-	shards, _, err := Split(o)
+	shards, _, err := Split(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)
 	}

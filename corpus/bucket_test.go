@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func TestBucket(t *testing.T) {
 		root: 498, root + "/": 498, root + "/a": 200, root + "/*/*.jsonl": 100, root + "/**/*.jsonl*": 200, "@" + list: 398, root + "/b/z.parquet": 298,
 	} {
 		for _, most := range []int64{1 << 30, 200} {
-			shards, files, err := Split(Options{Inputs: []string{input}, ShardBytes: most})
+			shards, files, err := Split(t.Context(), Options{Inputs: []string{input}, ShardBytes: most})
 			if err != nil {
 				t.Errorf("%s: %v", input, err)
 				continue
@@ -68,7 +69,19 @@ func TestBucket(t *testing.T) {
 		}
 	}
 	for _, input := range []string{root + "/absent", root + "/*.csv"} {
-		if _, _, err := Split(Options{Inputs: []string{input}}); err == nil || !strings.Contains(err.Error(), input) {
+		if _, _, err := Split(t.Context(), Options{Inputs: []string{input}}); err == nil || !strings.Contains(err.Error(), input) {
+			t.Errorf("%s: %v", input, err)
+		}
+	}
+}
+
+// A listing, of a bucket or of a folder, ends with its context.
+func TestSplitEndsWithItsContext(t *testing.T) {
+	put(t, "mem://corpus/stop/x.jsonl", []byte(`{"text":"a"}`))
+	for _, input := range []string{"mem://corpus/stop/", tree(t, `x.jsonl:{"text":"a"}`)} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := Split(ctx, Options{Inputs: []string{input}}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", input, err)
 		}
 	}
@@ -83,7 +96,7 @@ func TestIDsDoNotDependOnShards(t *testing.T) {
 	}
 	name := write(t, "a.jsonl", lines.String())
 	ids := func(f FileInfo, most int64) (out []string) {
-		shards, err := cutFile(f, most)
+		shards, err := cutFile(t.Context(), f, most)
 		if err != nil {
 			t.Fatal(err)
 		}

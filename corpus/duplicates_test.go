@@ -105,7 +105,7 @@ func TestScanDuplicatesSkip(t *testing.T) {
 	dir := tree(t, "a.jsonl:"+one+other+one+"broken\n", "b.jsonl:{\"text\":\"no id\"}\n"+one+"{\"text\":\"no id\"}\n{\"id\":\"2\",\"text\":\"a\"}\n")
 	for mode, want := range map[string]string{"none": "a|b|a|no id|a|no id|a", "id": "a|b|no id|a", "text": "a|b|no id"} {
 		o := Options{Inputs: []string{dir}, ShardBytes: 10, Dedup: mode}
-		shards, _, err := Split(o)
+		shards, _, err := Split(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}

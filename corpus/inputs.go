@@ -34,7 +34,7 @@ type Listing struct {
 }
 
 // List finds the input files. It opens each one to look at its first bytes.
-func List(o Options) (*Listing, error) {
+func List(ctx context.Context, o Options) (*Listing, error) {
 	option.Fill(&o)
 	if err := option.Check("corpus", o); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func List(o Options) (*Listing, error) {
 	if len(o.Inputs) == 0 {
 		return nil, fmt.Errorf("corpus.inputs is empty: name the files, folders or globs to read")
 	}
-	l := &lister{ctx: context.Background(), o: o, out: &Listing{Skipped: map[string]int{}}, seen: map[string]bool{}}
+	l := &lister{ctx: ctx, o: o, out: &Listing{Skipped: map[string]int{}}, seen: map[string]bool{}}
 	for i, input := range o.Inputs {
 		if err := l.input(input, true); err != nil {
 			return nil, fmt.Errorf("corpus.inputs[%d]: %w", i, err)
@@ -192,6 +192,9 @@ func (l *lister) files(paths []string, folder bool) error {
 	g.SetLimit(sniffers)
 	for i, p := range paths {
 		g.Go(func() (err error) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if !blob.IsURL(p) {
 				p = filepath.Clean(p)
 			}
@@ -232,7 +235,7 @@ func (l *lister) skip(paths []string, reason string, drop func(string) bool) []s
 // except to one of the folders the walk is in, above.
 func (l *lister) walk(dir string, paths []string, above []fs.FileInfo) ([]string, error) {
 	here, err := os.Stat(dir)
-	if err != nil {
+	if err = errors.Join(err, l.ctx.Err()); err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(above, func(up fs.FileInfo) bool { return os.SameFile(up, here) }) {

@@ -117,11 +117,11 @@ func TestParquetManyShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shards, err := cut([]FileInfo{{Path: name, Bytes: st.Size(), Format: formatParquet}}, 1<<30)
+	shards, err := cut(t.Context(), []FileInfo{{Path: name, Bytes: st.Size(), Format: formatParquet}}, 1<<30)
 	if err != nil || len(shards) != 1 {
 		t.Fatal(shards, err)
 	}
-	shards, err = cutFile(FileInfo{Path: name, Bytes: st.Size(), Format: formatParquet}, st.Size()/10)
+	shards, err = cutFile(t.Context(), FileInfo{Path: name, Bytes: st.Size(), Format: formatParquet}, st.Size()/10)
 	if err != nil || len(shards) < 8 {
 		t.Fatalf("%d shards, %v", len(shards), err)
 	}

@@ -22,7 +22,7 @@ import (
 // balance.
 func readAll(t testing.TB, o Options) (docs []Document, bad Bad, err error) {
 	t.Helper()
-	shards, _, err := Split(o)
+	shards, _, err := Split(t.Context(), o)
 	if err != nil {
 		return nil, bad, err
 	}

@@ -19,18 +19,19 @@ const (
 // o.ShardBytes, fewer in a small corpus so that there is work for many cores.
 // Plain JSONL is cut at any byte, zstd between frames; gzip files, and zstd
 // files of one frame, stay whole. Smaller files are packed together. Shards
-// and files are in the order of the paths.
-func Split(o Options) ([]Shard, []FileInfo, error) {
+// and files are in the order of the paths. ctx ends the search, which is long in
+// a large bucket.
+func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
 	option.Fill(&o)
-	l, err := List(o)
+	l, err := List(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	shards, err := cut(l.Files, o.ShardBytes)
+	shards, err := cut(ctx, l.Files, o.ShardBytes)
 	return shards, l.Files, err
 }
 
-func cut(files []FileInfo, most int64) ([]Shard, error) {
+func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {
 	total := int64(0)
 	for _, f := range files {
 		total += f.Bytes
@@ -57,7 +58,7 @@ func cut(files []FileInfo, most int64) ([]Shard, error) {
 			packed += f.Bytes
 			continue
 		}
-		ranges, err := cutFile(f, most)
+		ranges, err := cutFile(ctx, f, most)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Path, err)
 		}
@@ -86,8 +87,8 @@ func whole(f FileInfo) bool {
 }
 
 // cutFile cuts one large file.
-func cutFile(f FileInfo, most int64) ([]Shard, error) {
-	cuts, err := findCuts(f, most)
+func cutFile(ctx context.Context, f FileInfo, most int64) ([]Shard, error) {
+	cuts, err := findCuts(ctx, f, most)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func cutFile(f FileInfo, most int64) ([]Shard, error) {
 }
 
 // findCuts is where the second and later shards of a file start.
-func findCuts(f FileInfo, most int64) (cuts []int64, err error) {
+func findCuts(ctx context.Context, f FileInfo, most int64) (cuts []int64, err error) {
 	if f.Format != formatParquet && f.Compression == "" {
 		n := (f.Bytes + most - 1) / most
 		for i := range n - 1 {
@@ -112,7 +113,7 @@ func findCuts(f FileInfo, most int64) (cuts []int64, err error) {
 		}
 		return cuts, nil
 	}
-	file, err := blob.Open(context.Background(), f.Path)
+	file, err := blob.Open(ctx, f.Path)
 	if err != nil {
 		return nil, err
 	}

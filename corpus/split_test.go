@@ -68,7 +68,7 @@ func TestList(t *testing.T) {
 				o.Inputs = append(o.Inputs, dir+"/"+in)
 			}
 		}
-		l, err := List(o)
+		l, err := List(t.Context(), o)
 		if err != nil {
 			t.Errorf("%s: %v", c.inputs, err)
 			continue
@@ -100,7 +100,7 @@ func TestListFollowsLinksOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := List(Options{Inputs: []string{filepath.Join(dir, "a")}})
+	l, err := List(t.Context(), Options{Inputs: []string{filepath.Join(dir, "a")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,14 +137,14 @@ func TestListErrors(t *testing.T) {
 		default:
 			o.Inputs = []string{filepath.Join(dir, c.input)}
 		}
-		_, _, err := Split(o)
+		_, _, err := Split(t.Context(), o)
 		for _, want := range c.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v lacks %q", c.input, err, want)
 			}
 		}
 	}
-	if _, _, err := Split(Options{Inputs: []string{dir}, Format: "csv"}); err == nil || !strings.Contains(err.Error(), "corpus.format") {
+	if _, _, err := Split(t.Context(), Options{Inputs: []string{dir}, Format: "csv"}); err == nil || !strings.Contains(err.Error(), "corpus.format") {
 		t.Errorf("a wrong option: %v", err)
 	}
 	if os.Getuid() == 0 {
@@ -159,7 +159,7 @@ func TestListErrors(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := List(Options{Inputs: []string{dir}}); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := List(t.Context(), Options{Inputs: []string{dir}}); err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("an unreadable folder: %v", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestSmallFilesArePacked(t *testing.T) {
 		names = append(names, fmt.Sprintf("%02d.jsonl:{\"text\":\"%d\"}\n", i, i))
 	}
 	dir := tree(t, names...)
-	shards, files, err := Split(Options{Inputs: []string{dir}, ShardBytes: 300})
+	shards, files, err := Split(t.Context(), Options{Inputs: []string{dir}, ShardBytes: 300})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestShardsCoverTheLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := Options{Inputs: []string{path}, ShardBytes: rapid.Int64Range(1, int64(len(packed))+10).Draw(t, "shard_bytes")}
-		shards, _, err := Split(o)
+		shards, _, err := Split(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -139,7 +139,7 @@ func TestMegatron(t *testing.T) {
 	if !ok {
 		t.Fatal("not told")
 	}
-	shards, err := cutFile(f, f.Bytes/10)
+	shards, err := cutFile(t.Context(), f, f.Bytes/10)
 	if err != nil || len(shards) < 10 {
 		t.Fatal(shards, err)
 	}

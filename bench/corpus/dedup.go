@@ -247,7 +247,7 @@ func dedup(ctx context.Context, dir string, o corpus.MinHash) (*dedupResult, err
 // in KiB. The parent cannot ask for it: getrusage counts the memory of the
 // process that was forked.
 func dedupChild(ctx context.Context, config string) error {
-	r, err := loadRun(config)
+	r, err := loadRun(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -263,12 +263,12 @@ func dedupChild(ctx context.Context, config string) error {
 	return nil
 }
 
-func loadRun(config string) (*climb.Run, error) {
+func loadRun(ctx context.Context, config string) (*climb.Run, error) {
 	c, err := climb.LoadConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	return climb.NewRun(c)
+	return climb.NewRun(ctx, c)
 }
 
 // place is where a document is: shard and row.
@@ -276,7 +276,7 @@ type place [2]uint32
 
 // judge compares the groups and pairs with the texts.
 func (r *dedupResult) judge(ctx context.Context, config string) error {
-	run, err := loadRun(config)
+	run, err := loadRun(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -353,7 +353,7 @@ type documents struct {
 
 // read reads the corpus twice: for the ids, and for the texts that matter.
 func (r *dedupResult) read(ctx context.Context, run *climb.Run, pairs map[[2]place]bool) (*documents, error) {
-	shards, _, err := corpus.Split(run.Config.Corpus)
+	shards, _, err := corpus.Split(ctx, run.Config.Corpus)
 	if err != nil {
 		return nil, err
 	}

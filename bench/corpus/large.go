@@ -71,7 +71,7 @@ func makeLarge(ctx context.Context, data, dir string, size int64) (text int64, e
 		return 0, err
 	}
 	o := corpus.Options{Inputs: []string{filepath.Join(data, "corpus")}}
-	shards, _, err := corpus.Split(o)
+	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {
 		return 0, err
 	}

@@ -131,7 +131,7 @@ func countDocuments(ctx context.Context, name string) error {
 	if strings.HasSuffix(name, ".parquet") { // DuckDB is asked for the text alone
 		o.Fields = "drop"
 	}
-	shards, _, err := corpus.Split(o)
+	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func measure(data string, most int) (*Report, error) {
 func documents(most int, folders ...string) (texts []string, source []int, err error) {
 	o := corpus.Options{Inputs: folders}
 	option.Fill(&o)
-	shards, _, err := corpus.Split(o)
+	shards, _, err := corpus.Split(context.Background(), o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -81,7 +81,7 @@ func documents(ctx context.Context, inputs []string) iter.Seq2[corpus.Document, 
 			return
 		}
 		o := c.Corpus
-		shards, _, err := corpus.Split(o)
+		shards, _, err := corpus.Split(ctx, o)
 		if err != nil {
 			yield(corpus.Document{}, err)
 			return
@@ -146,7 +146,7 @@ func benchPrune(ctx context.Context, inputs []string, out string) (*Prune, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := climb.NewRun(c)
+	r, err := climb.NewRun(ctx, c)
 	if err != nil {
 		return nil, err
 	}

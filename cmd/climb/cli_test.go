@@ -188,7 +188,7 @@ func TestDemoInARelativeFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := climb.NewRun(cfg); err != nil {
+	if _, err := climb.NewRun(t.Context(), cfg); err != nil {
 		t.Error(err)
 	}
 }

@@ -37,7 +37,7 @@ different seeds.`,
   climb clusters show 17
   climb clusters --json | jq '.clusters[] | select(.domain < 0) | .name'`,
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := o.open(args)
+			r, err := o.open(c.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func newClustersShow() *cobra.Command {
 			if err != nil {
 				return task.Usage(fmt.Errorf("cluster %q is not a number", args[0]))
 			}
-			r, err := o.open(args[1:])
+			r, err := o.open(c.Context(), args[1:])
 			if err != nil {
 				return err
 			}

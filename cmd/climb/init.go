@@ -23,12 +23,12 @@ func newInit() *cobra.Command {
 		Short: "Write a commented climb.yaml for a folder of text",
 		Example: `  climb init ~/text
   climb init ~/text --preset paper --file paper.yaml`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
 			}
-			shards, files, err := corpus.Split(corpus.Options{Inputs: []string{dir}})
+			shards, files, err := corpus.Split(c.Context(), corpus.Options{Inputs: []string{dir}})
 			if err != nil {
 				return err
 			}

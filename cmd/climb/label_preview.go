@@ -26,7 +26,7 @@ names others. Runs the stages up to domains first if they are not done.`,
   climb label preview climb.yaml --score tables --threshold 0.2,0.5 --examples 5
   climb label preview climb.yaml --json | jq '.scores[0].thresholds'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := o.open(args)
+			r, err := o.open(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ corpus and a few steps of the proxy; nothing is written.`,
 		Example: `  climb plan climb.yaml
   climb plan climb.yaml --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := o.open(args)
+			r, err := o.open(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -22,8 +22,8 @@ func newReport() *cobra.Command {
 far, and print the outcome. The run need not be finished.`,
 		Example: `  climb report climb.yaml
   climb report climb.yaml --json | jq .confirmed.verdict`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := o.open(args)
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := o.open(c.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,12 +42,12 @@ func (o *runOptions) load(args []string) (*climb.Config, error) {
 }
 
 // open prepares the run of the configuration named by the arguments.
-func (o *runOptions) open(args []string) (*climb.Run, error) {
+func (o *runOptions) open(ctx context.Context, args []string) (*climb.Run, error) {
 	cfg, err := o.load(args)
 	if err != nil {
 		return nil, err
 	}
-	return climb.NewRun(cfg)
+	return climb.NewRun(ctx, cfg)
 }
 
 // apply lets the flags overrule the configuration.
@@ -99,7 +100,7 @@ the same command finishes, with the same result.`,
 // until runs the pipeline up to a target, showing progress, and prints what
 // came of it.
 func (o *runOptions) until(cmd *cobra.Command, cfg *climb.Config, target string) error {
-	r, err := climb.NewRun(cfg)
+	r, err := climb.NewRun(cmd.Context(), cfg)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ func newStatus() *cobra.Command {
 		Short: "Show what of a run is done",
 		Example: `  climb status climb.yaml
   climb status climb.yaml --json`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := o.open(args)
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := o.open(c.Context(), args)
 			if err != nil {
 				return err
 			}
