@@ -66,7 +66,7 @@ type domainsOptions struct {
 
 // domainsStage prunes clusters, merges the rest into domains and names them.
 var domainsStage = &stage{
-	name: "domains", title: "prune and merge clusters", format: 2, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
+	name: "domains", title: "prune and merge clusters", format: 3, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
 		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label}, nil
@@ -115,6 +115,11 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err := d.writeShards(x, len(t.shards), a); err != nil {
 		return err
 	}
+	if o.Domains.By == "clusters" {
+		if err := d.writeCentroids(cents, a); err != nil {
+			return err
+		}
+	}
 	for i, xy := 0, cluster.Map2D(cents.X, cents.K, cents.D, o.Seed, runtime.GOMAXPROCS(0)); i < cents.K; i++ {
 		d.Clusters[i].X, d.Clusters[i].Y = xy[2*i], xy[2*i+1]
 	}
@@ -124,6 +129,26 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	d.alarm()
 	a.Count("domains", int64(len(d.Domains)))
 	return a.WriteJSON("domains.json", d)
+}
+
+// writeCentroids writes the domains' centroids, centroids.npy: the means of
+// their clusters', weighted by documents.
+func (d *Domains) writeCentroids(cents *cluster.Centroids, a *task.Attempt) error {
+	kept := cluster.Centroids{D: cents.D}
+	var group []int
+	var weight []float64
+	for i, c := range d.Clusters {
+		if c.Domain >= 0 {
+			kept.K++
+			kept.X = append(kept.X, cents.X[i*cents.D:(i+1)*cents.D]...)
+			group, weight = append(group, c.Domain), append(weight, float64(c.Docs))
+		}
+	}
+	m, err := kept.Merged(group, weight)
+	if err != nil {
+		return err
+	}
+	return writeNPY(a, "centroids.npy", "<f4", m.D, m.X)
 }
 
 // writeShards writes the domain of every document, part-NNNNN.npy, int16, -1

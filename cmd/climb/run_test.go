@@ -21,6 +21,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/vec"
 )
 
 // TestMain lets the test binary play the climb command, so that tests can
@@ -236,6 +237,18 @@ func TestRun(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(run, file)); err != nil {
 			t.Error(err)
 		}
+	}
+	found, err := filepath.Glob(filepath.Join(run, "domains-*", "centroids.npy"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	centroids, err := vec.OpenNPY(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer centroids.Close()
+	if h := centroids.Header; h.Rows != len(s.Mixture) || h.Cols == 0 {
+		t.Errorf("centroids of the domains are %d x %d, want one a domain", h.Rows, h.Cols)
 	}
 	checkDataset(t, run)
 	if out := mustRun(t, dir, "run", "--json"); strings.Contains(out, `"cached":false,"done":1`) {
