@@ -14,7 +14,9 @@ import (
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/fasttext"
 	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/token"
 )
 
@@ -40,7 +42,9 @@ type Junk struct {
 	Documents  int     `json:"documents"`
 	AUCRules   float64 `json:"auc_rules"`
 	Recall1    float64 `json:"recall_at_1pct"`
-	AUCTrained float64 `json:"auc_trained,omitempty"`
+	AUCTrained float64 `json:"auc_trained"`
+
+	RecallTrained float64 `json:"recall_at_1pct_trained"`
 }
 
 // A graded document has a score, higher for sound text, and the truth.
@@ -49,12 +53,26 @@ type graded struct {
 	junk  bool
 }
 
-// benchJunk scores the reported half by the default rules, untrained.
+// benchJunk scores the reported half by the default rules, untrained, and by a
+// classifier of few judged documents.
 func benchJunk(ctx context.Context, inputs []string) (*Junk, error) {
 	rules := label.Rules{}
 	columns := rules.Names()
 	scores := make([]float32, len(columns))
-	var all []graded
+	trained, err := trainJudge(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	model, err := trained.NewPredictor()
+	if err != nil {
+		return nil, err
+	}
+	sound := 0
+	if trained.LabelName(sound) != "sound" {
+		sound = 1
+	}
+	var all, byModel []graded
+	p := make([]float32, 2)
 	for d, err := range documents(ctx, inputs) {
 		if err != nil {
 			return nil, err
@@ -66,11 +84,64 @@ func benchJunk(ctx context.Context, inputs []string) (*Junk, error) {
 			return nil, err
 		}
 		all = append(all, graded{float64(scores[len(columns)-1]), lowQuality(d.ID)})
+		if !model.Probabilities(p, oneLine(d.Text)) {
+			p[sound] = 0
+		}
+		byModel = append(byModel, graded{float64(p[sound]), lowQuality(d.ID)})
 	}
 	j := &Junk{Documents: len(all)}
 	j.AUCRules, j.Recall1 = detection(all, 0.01)
+	j.AUCTrained, j.RecallTrained = detection(byModel, 0.01)
 	return j, nil
 }
+
+// judgedDocuments is the number of documents of each side that the classifier
+// is trained on.
+const judgedDocuments = 500
+
+// trainJudge trains a fastText classifier on documents of the other half,
+// drawn by a hash.
+func trainJudge(ctx context.Context, inputs []string) (*fasttext.Model, error) {
+	type drawn struct {
+		hash uint64
+		text string
+	}
+	var sides [2][]drawn
+	for d, err := range documents(ctx, inputs) {
+		if err != nil {
+			return nil, err
+		}
+		if half(d.ID) == reportedHalf {
+			continue
+		}
+		side := &sides[0]
+		if lowQuality(d.ID) {
+			side = &sides[1]
+		}
+		e := drawn{corpus.Hash(d.ID, 1), d.Text}
+		at, _ := slices.BinarySearchFunc(*side, e, func(a, b drawn) int { return cmp.Compare(a.hash, b.hash) })
+		if at < judgedDocuments {
+			*side = slices.Insert(*side, at, e)
+			*side = (*side)[:min(len(*side), judgedDocuments)]
+		}
+	}
+	var texts []string
+	var labels []int
+	for i := range judgedDocuments {
+		for label, side := range sides {
+			if i < len(side) {
+				texts, labels = append(texts, oneLine(side[i].text)), append(labels, label)
+			}
+		}
+	}
+	o := fasttext.Classifier{}
+	option.Fill(&o)
+	o.WordNGrams, o.Epochs = 2, 25
+	return o.Train(ctx, texts, labels, []string{"sound", "junk"})
+}
+
+// oneLine is a text as fastText sees all of it: a line ends it.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // documents reads all documents of the inputs.
 func documents(ctx context.Context, inputs []string) iter.Seq2[corpus.Document, error] {
