@@ -313,7 +313,7 @@ func TestSources(t *testing.T) {
 	for i := range 3000 {
 		name := fmt.Sprint("s", i/2)
 		s.add(name)
-		if i/2 >= mostSources {
+		if i/2 >= MostSources {
 			name = OtherSources
 		}
 		want = append(want, name)

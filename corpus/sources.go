@@ -7,9 +7,9 @@ import (
 	"iter"
 )
 
-// mostSources bounds the names that Sources keeps; later ones are counted under
+// MostSources bounds the names that Sources keeps; later ones are counted under
 // OtherSources.
-const mostSources = 1000
+const MostSources = 1000
 
 // OtherSources stands for the sources that came after the first 1000.
 const OtherSources = "(other)"
@@ -30,7 +30,7 @@ func (s *Sources) add(source string) {
 		s.index = map[string]int{}
 	}
 	i, ok := s.index[source]
-	if !ok && len(s.names) >= mostSources {
+	if !ok && len(s.names) >= MostSources {
 		source = OtherSources
 		i, ok = s.index[source]
 	}
@@ -102,7 +102,7 @@ func (s *Sources) UnmarshalBinary(data []byte) error {
 		}
 	}
 	for n := number(uint64(len(data))); n > 0 && !bad; n-- {
-		r := sourceRun{number(mostSources), number(maxRows)}
+		r := sourceRun{number(MostSources), number(maxRows)}
 		if bad = bad || r.source >= len(s.names); !bad {
 			s.runs = append(s.runs, r)
 		}
