@@ -5,27 +5,42 @@ import "fmt"
 // Blend is a convex combination of ridge (on shares and logarithms), gp,
 // explaw, powerlaw and gbdt: stacking (Wolpert, 1992; Breiman, 1996). The
 // weights minimise the squared error of held-out predictions. The hyper-parameters
-// of the members are those of their own sections.
+// of the members are those of their own sections. No member is believed further
+// beyond the measured scores than half their range: the laws are exponentials,
+// and one that was fitted to few runs can run away.
 //
-// Deviations are the root of the weighted mean variance, multiplied by the root
-// mean square of held-out errors in that unit. Intervals use the quantiles of
-// these errors themselves.
+// Its deviation is gp's times the root mean square of its own held-out errors
+// in that unit; its intervals are conformal, by the same errors.
 type Blend struct {
 	fit     stack
 	members *Options // as New was given them
 }
 
-// Auto is Blend or, where it has the smaller held-out error, the best of its
-// members alone. The error of the blend is that of a second level of
-// cross-validation, by weights that have not seen the row, so that it does not
-// win by having more to choose from. Why says what was chosen. Only runs it is
-// fitted to enter the choice.
+// Auto is Blend with weights shrunk towards gp alone, as if autoTrust runs more
+// had been seen on which every departure from it cost what the best member errs.
+// With few runs it is gp, which is the best single predictor then, with some of
+// the others; with many the data decide. Why says what came of it. Only runs it
+// is fitted to enter.
 type Auto struct {
 	fit     stack
-	blend   stack // what it would be if it were not the best alone
-	why     string
+	blend   stack // the same without shrinking
 	members *Options
 }
+
+// autoTrust and the rule itself were chosen on RegMix's training runs alone:
+// members fitted to 32, 64 and 112 of the 512 (8, 8 and 4 random subsets, 13
+// losses), each rule judged on the rest. The geometric mean, over the three, of
+// its error as a share of gp's:
+//
+//	least held-out error takes all        0.998    stacking           0.923
+//	gp unless 1 standard error worse      0.994    shrunk,  8 rows    0.920
+//	lesser error of stacking and best     0.935    shrunk, 16 rows    0.923
+//	weights by error^-2                   0.958    shrunk, 64 rows    0.946
+//	weights by error^-4                   0.919
+//
+// On Pile-CC at 32 runs, where stacking and weights by error^-4 have the rank
+// correlation 96.3 and gp 96.3, shrinking by 8 rows has 96.4.
+const autoTrust = 8
 
 func members(o *Options) Options {
 	if o == nil {
@@ -62,7 +77,9 @@ func (b *Blend) Predict(x []float64) float64 { return b.fit.predict(x) }
 func (b *Blend) Std(x []float64) float64 { return b.fit.unit * b.fit.claimed(x) }
 
 // HalfWidth implements Calibrated.
-func (b *Blend) HalfWidth(x []float64, level float64) float64 { return b.fit.halfWidth(x, level) }
+func (b *Blend) HalfWidth(x []float64, level float64) float64 {
+	return b.fit.times(level) * b.fit.claimed(x)
+}
 
 // Gradient implements Smooth.
 func (b *Blend) Gradient(dst, x []float64) { b.fit.gradient(dst, x) }
@@ -85,17 +102,8 @@ func (a *Auto) Fit(x [][]float64, y []float64) error {
 		return fmt.Errorf("auto: %w", err)
 	}
 	a.blend = s
-	best := ascending(s.rmse)[0]
-	single := fmt.Sprintf("%s alone has the held-out error %.4g", stackNames[best], s.rmse[best])
-	if s.blended <= s.rmse[best] {
-		a.why = fmt.Sprintf("blend (%s): held-out error %.4g; %s", s.describe(), s.blended, single)
-	} else {
-		a.why = fmt.Sprintf("%s, the blend %.4g", single, s.blended)
-		s.weights = make([]float64, len(s.weights))
-		s.weights[best] = 1
-		s.cross = s.held[best]
-		s.calibrate(y)
-	}
+	s.trust = autoTrust
+	s.weigh(x, y)
 	a.fit = s
 	return nil
 }
@@ -107,18 +115,24 @@ func (a *Auto) Predict(x []float64) float64 { return a.fit.predict(x) }
 func (a *Auto) Std(x []float64) float64 { return a.fit.unit * a.fit.claimed(x) }
 
 // HalfWidth implements Calibrated.
-func (a *Auto) HalfWidth(x []float64, level float64) float64 { return a.fit.halfWidth(x, level) }
+func (a *Auto) HalfWidth(x []float64, level float64) float64 {
+	return a.fit.times(level) * a.fit.claimed(x)
+}
 
 // Gradient implements Smooth.
 func (a *Auto) Gradient(dst, x []float64) { a.fit.gradient(dst, x) }
 
-// Why says what the last Fit chose and by which errors.
-func (a *Auto) Why() string { return a.why }
+// Why says what the last Fit weighed how, and by which errors.
+func (a *Auto) Why() string {
+	best := ascending(a.fit.rmse)[0]
+	return fmt.Sprintf("%s: held-out error %.4g; %s alone has %.4g, gp %.4g", a.fit.describe(), a.fit.blended,
+		stackNames[best], a.fit.rmse[best], a.fit.rmse[anchor])
+}
 
 func (a *Auto) heldOut() (predicted, std []float64) { return a.fit.heldOut() }
 
 // Members returns the fitted predictors and their weights.
 func (a *Auto) Members() []Member { return a.fit.members() }
 
-// Blend returns the blend of the last Fit, chosen or not.
+// Blend returns the blend of the last Fit, without shrinking.
 func (a *Auto) Blend() *Blend { return &Blend{fit: a.blend, members: a.members} }

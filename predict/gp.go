@@ -58,6 +58,7 @@ type gpFit struct {
 	x          [][]float64
 	y          []float64
 	options    *GP
+	conformal  func() conformal // made when first asked for
 }
 
 // Up to refitRows runs the held-out predictions of a GP come from refitFolds
@@ -138,6 +139,8 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	if err := f.condition(); err != nil {
 		return fmt.Errorf("gp: %w", err)
 	}
+	fitted := GP{fit: f}
+	f.conformal = sync.OnceValue(fitted.calibrated)
 	g.fit = f
 	return nil
 }

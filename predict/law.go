@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/floats"
@@ -33,6 +34,9 @@ type lawFit struct {
 	loo        float64   // mean squared leave-one-out error
 	held       []float64 // leave-one-out predictions, standardised
 	leverage   []float64
+	refit      func(x [][]float64, t []float64) *lawFit // from the start that led here
+	x          [][]float64
+	t          []float64 // standardised targets
 }
 
 var lambdas = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
@@ -55,13 +59,17 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 	if lambda > 0 {
 		grid = []float64{lambda}
 	}
-	starts := make([]lawFit, 4)
+	starts := make([]*lawFit, 4)
 	var wg sync.WaitGroup
 	for i := range starts {
 		wg.Go(func() {
-			f := &starts[i]
-			*f = lawFit{form: form, mean: centre, unit: unit, sign: []float64{1, -1}[i/2]}
-			f.path(x, t, []float64{0.3, 3}[i%2], grid, steps)
+			refit := func(x [][]float64, t []float64) *lawFit {
+				f := &lawFit{form: form, mean: centre, unit: unit, sign: []float64{1, -1}[i/2]}
+				f.path(x, t, []float64{0.3, 3}[i%2], grid, steps)
+				return f
+			}
+			starts[i] = refit(x, t)
+			starts[i].refit, starts[i].x, starts[i].t = refit, x, t
 		})
 	}
 	wg.Wait()
@@ -74,7 +82,7 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 	if !(starts[best].loo < math.Inf(1)) || !starts[best].judge(x, t) {
 		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
 	}
-	return starts[best], nil
+	return *starts[best], nil
 }
 
 // path fits under one penalty after the other, each from where the last one
@@ -258,11 +266,33 @@ func (f *lawFit) gradient(dst, x []float64) {
 	floats.Scale(f.unit*(f.at(x, nil)-f.theta[0]), dst)
 }
 
-// heldOut implements heldOut by leave-one-out of the linearised law.
+// heldOut implements heldOut: up to refitRows rows by fits to the other folds,
+// which choose their own penalty, and beyond by leave-one-out of the linearised
+// law, which with few rows says too well of laws that run away elsewhere.
 func (f *lawFit) heldOut() (predicted, std []float64) {
+	predicted, std = make([]float64, len(f.t)), make([]float64, len(f.t))
 	for i, v := range f.held {
-		predicted = append(predicted, f.mean+f.unit*v)
-		std = append(std, f.unit*math.Sqrt(f.noise/(1-f.leverage[i])))
+		predicted[i], std[i] = f.mean+f.unit*v, f.unit*math.Sqrt(f.noise/(1-f.leverage[i]))
 	}
+	if len(f.t) > refitRows || len(f.t) <= 2 {
+		return predicted, std
+	}
+	fold := deal(f.x, refitFolds, 1)
+	var wg sync.WaitGroup
+	for k := range slices.Max(fold) + 1 {
+		wg.Go(func() {
+			x, t := without(f.x, fold, k), without(f.t, fold, k)
+			if len(t) == 0 {
+				return
+			}
+			g := f.refit(x, t)
+			for i, row := range f.x {
+				if fold[i] == k && g.judge(x, t) {
+					predicted[i], std[i] = g.predict(row), g.std(row)
+				}
+			}
+		})
+	}
+	wg.Wait()
 	return predicted, std
 }

@@ -80,7 +80,7 @@ var Methods = []option.Method{
 		Paper: "after Kaplan et al., 2020, arXiv 2001.08361", Options: PowerLaw{}},
 	{Name: "blend", Summary: "Convex combination of the five others by the error of held-out predictions.",
 		Paper: "Breiman, 1996, Machine Learning 24, Stacked Regressions", Options: Blend{}},
-	{Name: "auto", Summary: "The blend, or the best predictor alone where cross-validation prefers it; says why.", Options: Auto{}},
+	{Name: "auto", Summary: "The blend, its weights shrunk towards gp, the more so the fewer runs there are; says why.", Options: Auto{}},
 }
 
 // New returns an unfitted predictor by its name in Methods.

@@ -12,10 +12,10 @@ import (
 )
 
 // A heldOut predictor can say, after Fit, what it would have predicted of each
-// row, with what deviation, had it not been fitted to that row. For ridge and
-// the laws that is leave-one-out in closed form, their penalty being that of
-// all rows; for gbdt the inner folds that chose the number of trees; for gp
-// see heldOut there.
+// row, with what deviation, had it not been fitted to that row. For ridge that
+// is leave-one-out in closed form, the penalty being that of all rows; for gbdt
+// the inner folds that chose the number of trees; for gp and the laws see
+// heldOut there.
 type heldOut interface {
 	heldOut() (predicted, std []float64)
 }
@@ -23,22 +23,28 @@ type heldOut interface {
 // stackNames are the predictors that blend and auto fit, in order.
 var stackNames = []string{"ridge", "gp", "explaw", "powerlaw", "gbdt"}
 
+// anchor is gp among them, towards which auto shrinks the weights.
+const anchor = 1
+
 // stackFolds is the number of folds over which the error of the weights
 // themselves is estimated.
 const stackFolds = 10
 
 // A stack is the five predictors fitted side by side, and a convex combination
-// of them. Slices are by predictor.
+// of them. Its deviation is gp's, which rows that were held out know too, times
+// the root mean square of the combination's held-out errors in that unit; its
+// intervals are conformal, by the same errors. Slices are by predictor.
 type stack struct {
 	models  []Predictor
+	trust   float64     // pseudo-rows that speak for the anchor alone
+	lo, hi  float64     // the range that members may predict
 	held    [][]float64 // held-out predictions, by row
-	stds    [][]float64 // and their deviations
+	std     []float64   // and gp's deviations of them
 	rmse    []float64   // held out
 	weights []float64
 	cross   []float64 // predictions, by row, of blends whose weights have not seen the row
 	blended float64   // their error
-	ratio   []float64 // |error|/deviation of the rows, held out, ascending
-	unit    float64   // root mean square of ratio
+	conformal
 }
 
 // A Member is one of the predictors that blend and auto fit.
@@ -64,8 +70,8 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 		o.Ridge.Features = "both"
 	}
 	k := len(stackNames)
-	s.models, s.held, s.stds, s.rmse = make([]Predictor, k), make([][]float64, k), make([][]float64, k), make([]float64, k)
-	errs := make([]error, k)
+	s.models, s.held, s.rmse = make([]Predictor, k), make([][]float64, k), make([]float64, k)
+	stds, errs := make([][]float64, k), make([]error, k)
 	var wg sync.WaitGroup
 	for i, name := range stackNames {
 		wg.Go(func() {
@@ -73,8 +79,7 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 				return
 			}
 			if errs[i] = s.models[i].Fit(x, y); errs[i] == nil {
-				s.held[i], s.stds[i] = s.models[i].(heldOut).heldOut()
-				s.rmse[i] = rootMeanSquare(s.held[i], y)
+				s.held[i], stds[i] = s.models[i].(heldOut).heldOut()
 			}
 		})
 	}
@@ -84,11 +89,25 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 			return err
 		}
 	}
-	s.weights = stackWeights(s.held, y, nil)
+	s.std = stds[anchor]
+	half := (slices.Max(y) - slices.Min(y)) / 2
+	s.lo, s.hi = slices.Min(y)-half, slices.Max(y)+half
+	for i, held := range s.held {
+		for r, v := range held {
+			held[r] = min(max(v, s.lo), s.hi)
+		}
+		s.rmse[i] = rootMeanSquare(held, y)
+	}
+	s.weigh(x, y)
+	return nil
+}
+
+// weigh computes the weights and what follows from them.
+func (s *stack) weigh(x [][]float64, y []float64) {
+	s.weights = stackWeights(s.held, y, s.trust, nil)
 	s.cross = s.crossBlend(x, y)
 	s.blended = rootMeanSquare(s.cross, y)
-	s.calibrate(y)
-	return nil
+	s.conformal = newConformal(s.cross, s.std, y)
 }
 
 // crossBlend returns blends of the held-out predictions of each row by weights
@@ -97,7 +116,7 @@ func (s *stack) crossBlend(x [][]float64, y []float64) []float64 {
 	fold := deal(x, stackFolds, 1)
 	out := make([]float64, len(y))
 	for f := range stackFolds {
-		weights := stackWeights(s.held, y, func(i int) bool { return fold[i] == f })
+		weights := stackWeights(s.held, y, s.trust, func(i int) bool { return fold[i] == f })
 		for i := range y {
 			if fold[i] == f {
 				for m, w := range weights {
@@ -110,11 +129,18 @@ func (s *stack) crossBlend(x [][]float64, y []float64) []float64 {
 }
 
 // stackWeights returns the convex weights with the least squared error of the
-// held-out predictions, rows that skip names left out. It solves for every set
-// of predictors with positive weights, of which there are 2^5 - 1 (Breiman,
-// 1996, Stacked Regressions, who asks for positive weights only).
-func stackWeights(held [][]float64, y []float64, skip func(int) bool) []float64 {
-	k := len(held)
+// held-out predictions, rows that skip names left out, and with trust rows more
+// on which the distance of the weights from the anchor's costs what the best
+// predictor errs in a row. It solves for every set of predictors with positive
+// weights, of which there are 2^5 - 1 (Breiman, 1996, Stacked Regressions, who
+// asks for positive weights only).
+func stackWeights(held [][]float64, y []float64, trust float64, skip func(int) bool) []float64 {
+	k, rows := len(held), 0
+	for i := range y {
+		if skip == nil || !skip(i) {
+			rows++
+		}
+	}
 	gram := mat.NewSymDense(k, nil)
 	for a := range k {
 		for b := a; b < k; b++ {
@@ -127,80 +153,63 @@ func stackWeights(held [][]float64, y []float64, skip func(int) bool) []float64 
 			gram.SetSym(a, b, sum)
 		}
 	}
-	ridge := 1e-6*mat.Trace(gram)/float64(k) + 1e-300
-	best, least := slices.Repeat([]float64{1 / float64(k)}, k), math.Inf(1)
+	least := math.Inf(1)
+	for m := range k {
+		least = min(least, gram.At(m, m))
+	}
+	pull := trust * least / float64(max(rows, 1))
+	ridge := 1e-6*mat.Trace(gram)/float64(k) + 1e-300 + pull
+	best, loss := slices.Repeat([]float64{1 / float64(k)}, k), math.Inf(1)
 	for set := 1; set < 1<<k; set++ {
-		w := onSimplex(gram, set, ridge)
+		w := onSimplex(gram, set, ridge, pull)
 		if w == nil || floats.Min(w) < 0 {
 			continue
 		}
 		v := mat.NewVecDense(k, w)
-		if e := mat.Inner(v, gram, v) + ridge*floats.Dot(w, w); e < least {
-			best, least = w, e
+		if e := mat.Inner(v, gram, v) + ridge*floats.Dot(w, w) - 2*pull*w[anchor]; e < loss {
+			best, loss = w, e
 		}
 	}
 	return best
 }
 
-// onSimplex minimises w'Gw + ridge |w|^2 over weights of the set that sum to 1.
-func onSimplex(gram *mat.SymDense, set int, ridge float64) []float64 {
+// onSimplex minimises w'Gw + ridge |w|^2 - 2 pull w[anchor] over weights of the
+// set that sum to 1.
+func onSimplex(gram *mat.SymDense, set int, ridge, pull float64) []float64 {
 	var of []int
 	for m := range gram.SymmetricDim() {
 		if set>>m&1 == 1 {
 			of = append(of, m)
 		}
 	}
-	a, one := mat.NewSymDense(len(of), nil), mat.NewVecDense(len(of), nil)
+	a, sides := mat.NewSymDense(len(of), nil), mat.NewDense(len(of), 2, nil) // ones, and the pull
 	for i, p := range of {
-		one.SetVec(i, 1)
+		sides.Set(i, 0, 1)
+		if p == anchor {
+			sides.Set(i, 1, pull)
+		}
 		for j := i; j < len(of); j++ {
 			a.SetSym(i, j, gram.At(p, of[j]))
 		}
 		a.SetSym(i, i, a.At(i, i)+ridge)
 	}
 	var chol mat.Cholesky
-	var v mat.VecDense
-	if !chol.Factorize(a) || solved(chol.SolveVecTo(&v, one)) != nil {
+	var v mat.Dense
+	if !chol.Factorize(a) || solved(chol.SolveTo(&v, sides)) != nil {
 		return nil
 	}
-	out, sum := make([]float64, gram.SymmetricDim()), mat.Sum(&v)
+	out := make([]float64, gram.SymmetricDim())
+	level := (1 - mat.Sum(v.ColView(1))) / mat.Sum(v.ColView(0))
 	for i, p := range of {
-		out[p] = v.AtVec(i) / sum
+		out[p] = v.At(i, 1) + level*v.At(i, 0)
 	}
 	return out
-}
-
-// calibrate compares the held-out errors with the deviations that the weighted
-// predictors claim.
-func (s *stack) calibrate(y []float64) {
-	s.ratio, s.unit = make([]float64, len(y)), 0
-	for i, v := range y {
-		predicted, variance := 0.0, 0.0
-		for m, w := range s.weights {
-			predicted += w * s.held[m][i]
-			if w > 0 {
-				variance += w * s.stds[m][i] * s.stds[m][i]
-			}
-		}
-		if e := math.Abs(predicted - v); e > 1e-12*math.Abs(v) {
-			s.ratio[i] = min(e/math.Sqrt(variance+1e-300), 1e6)
-		}
-		s.unit += s.ratio[i] * s.ratio[i] / float64(len(y))
-	}
-	s.unit = math.Sqrt(s.unit)
-	slices.Sort(s.ratio)
 }
 
 // heldOut implements heldOut.
 func (s *stack) heldOut() (predicted, std []float64) {
 	for i, v := range s.cross {
-		variance := 0.0
-		for m, w := range s.weights {
-			if w > 0 {
-				variance += w * s.stds[m][i] * s.stds[m][i]
-			}
-		}
-		predicted, std = append(predicted, v), append(std, s.unit*math.Sqrt(variance))
+		predicted, std = append(predicted, v), append(std, s.unit*s.std[i])
 	}
 	return predicted, std
 }
@@ -209,44 +218,30 @@ func (s *stack) predict(x []float64) float64 {
 	sum := 0.0
 	for m, w := range s.weights {
 		if w > 0 {
-			sum += w * s.models[m].Predict(x)
+			sum += w * min(max(s.models[m].Predict(x), s.lo), s.hi)
 		}
 	}
 	return sum
 }
 
 // claimed is the deviation before calibration.
-func (s *stack) claimed(x []float64) float64 {
-	variance := 0.0
-	for m, w := range s.weights {
-		if w > 0 {
-			std := s.models[m].(Uncertain).Std(x)
-			variance += w * std * std
-		}
-	}
-	return math.Sqrt(variance)
-}
+func (s *stack) claimed(x []float64) float64 { return s.models[anchor].(Uncertain).Std(x) }
 
-// gradient sums that of the smooth predictors; that of trees is 0 almost
-// everywhere.
+// gradient sums that of the smooth predictors within their range; that of trees
+// is 0 almost everywhere.
 func (s *stack) gradient(dst, x []float64) {
 	clear(dst)
 	one := make([]float64, len(x))
 	for m, w := range s.weights {
-		if g, ok := s.models[m].(Smooth); ok && w > 0 {
+		g, ok := s.models[m].(Smooth)
+		if !ok || w == 0 {
+			continue
+		}
+		if v := s.models[m].Predict(x); v > s.lo && v < s.hi {
 			g.Gradient(one, x)
 			floats.AddScaled(dst, w, one)
 		}
 	}
-}
-
-// halfWidth is that of the interval that holds a share level of runs at x: the
-// conformal quantile of the held-out ratios times the claimed deviation
-// (Lei et al., 2018, JASA 113, section 5.2, with leave-one-out for the split).
-func (s *stack) halfWidth(x []float64, level float64) float64 {
-	n := len(s.ratio)
-	at := min(n-1, int(math.Ceil(level*float64(n+1)))-1)
-	return s.ratio[max(0, at)] * s.claimed(x)
 }
 
 // describe lists the weights, largest first.

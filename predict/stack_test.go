@@ -1,0 +1,117 @@
+package predict
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// The weights are those of a search over the simplex, and pseudo-rows move
+// them towards the anchor without end.
+func TestStackWeights(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 0))
+	y, held := make([]float64, 50), make([][]float64, 3)
+	for i := range y {
+		y[i] = rng.NormFloat64()
+	}
+	for m, noise := range []float64{0.3, 0.4, 0.9} {
+		for _, v := range y {
+			held[m] = append(held[m], v+noise*rng.NormFloat64())
+		}
+	}
+	least := math.Inf(1)
+	for _, h := range held {
+		least = min(least, math.Pow(rootMeanSquare(h, y), 2))
+	}
+	loss := func(w []float64, trust float64) float64 {
+		sum := 0.0
+		for i, v := range y {
+			e := w[0]*held[0][i] + w[1]*held[1][i] + w[2]*held[2][i] - v
+			sum += e * e
+		}
+		away := w[0]*w[0] + (1-w[anchor])*(1-w[anchor]) + w[2]*w[2]
+		return sum + trust*least*away
+	}
+	last := 0.0
+	for _, trust := range []float64{0, 8, 100, 1e6} {
+		got := stackWeights(held, y, trust, nil)
+		for a := range 101 {
+			for b := range 101 - a {
+				w := []float64{float64(a) / 100, float64(b) / 100, float64(100-a-b) / 100}
+				if loss(w, trust) < loss(got, trust)-1e-3 {
+					t.Fatalf("%v pseudo-rows: weights %v are better than %v", trust, w, got)
+				}
+			}
+		}
+		if got[anchor] < last {
+			t.Errorf("%v pseudo-rows: weight %v of the anchor, fewer gave %v", trust, got[anchor], last)
+		}
+		last = got[anchor]
+	}
+	if last < 0.999 {
+		t.Errorf("a million pseudo-rows leave the anchor the weight %v", last)
+	}
+}
+
+// The quantile has the finite-sample correction: of 9 held-out errors the 8th
+// holds 80 per cent of new ones.
+func TestConformal(t *testing.T) {
+	c := newConformal(make([]float64, 9), []float64{1, 1, 1, 1, 1, 1, 1, 1, 1}, []float64{3, -1, 2, 9, -8, 7, 5, 4, -6})
+	for level, want := range map[float64]float64{0.05: 1, 0.1: 1, 0.5: 5, 0.8: 8, 0.9: 9, 0.99: 9} {
+		if got := c.times(level); got != want {
+			t.Errorf("level %v: %v deviations, want %v", level, got, want)
+		}
+	}
+}
+
+// Intervals hold their share of unseen runs, of gp and of auto.
+func TestIntervalsHold(t *testing.T) {
+	for _, name := range []string{"gp", "auto"} {
+		in80, in95 := 0.0, 0.0
+		for seed := range uint64(4) {
+			x, y := world(250, 4, 0.1, seed)
+			p, err := New(name, Options{GBDT: GBDT{Rate: 0.1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Fit(x[:50], y[:50]); err != nil {
+				t.Fatal(err)
+			}
+			for i := 50; i < 250; i++ {
+				e := math.Abs(p.Predict(x[i]) - y[i])
+				if e <= HalfWidth(p, x[i], 0.8) {
+					in80 += 1. / 800
+				}
+				if e <= HalfWidth(p, x[i], 0.95) {
+					in95 += 1. / 800
+				}
+			}
+		}
+		if in80 < 0.7 || in80 > 0.9 || in95 < 0.9 {
+			t.Errorf("%s: the 80 %% intervals hold %.3f, the 95 %% ones %.3f", name, in80, in95)
+		}
+	}
+}
+
+// A member that runs away does not take the combination with it.
+func TestStackClampsMembers(t *testing.T) {
+	x, y := world(20, 3, 0.1, 1)
+	var s stack
+	if err := s.fit(Options{}, x, y); err != nil {
+		t.Fatal(err)
+	}
+	s.models[anchor] = runaway{}
+	s.weights = []float64{0, 1, 0, 0, 0}
+	lo, hi := y[0], y[0]
+	for _, v := range y {
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	if got, want := s.predict(x[0]), hi+(hi-lo)/2; math.Abs(got-want) > 1e-12 {
+		t.Errorf("predicted %v, want %v", got, want)
+	}
+}
+
+type runaway struct{}
+
+func (runaway) Fit([][]float64, []float64) error { return nil }
+func (runaway) Predict([]float64) float64        { return 1e9 }
