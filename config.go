@@ -51,10 +51,11 @@ type Config struct {
 
 // EmbedConfig chooses the embedder.
 type EmbedConfig struct {
-	Method  string            `json:"method" default:"lexical" choices:"lexical,word,http" doc:"embedder"`
+	Method  string            `json:"method" default:"lexical" choices:"lexical,word,http,import" doc:"embedder"`
 	Lexical embedding.Lexical `json:"lexical"`
 	Word    embedding.Word    `json:"word"`
 	HTTP    embedding.HTTP    `json:"http"`
+	Import  embedding.Import  `json:"import"`
 }
 
 // ClusterConfig chooses the clusterer.
@@ -305,6 +306,9 @@ func (c *Config) relativeTo(dir string) {
 	abs(&c.Tokens.Tokenizer)
 	abs(&c.Corpus.Tokenizer)
 	abs(&c.Embed.Word.File)
+	for i := range c.Embed.Import.Files {
+		abs(&c.Embed.Import.Files[i])
+	}
 	for i := range c.Search.Reuse.Files {
 		abs(&c.Search.Reuse.Files[i])
 	}

@@ -23,6 +23,8 @@ type embedOptions struct {
 	Word    *embedding.Word    `json:"word,omitempty"`
 	File    *task.FileStamp    `json:"file,omitempty"` // word vectors that are used
 	HTTP    *embedding.HTTP    `json:"http,omitempty"`
+	Import  *embedding.Import  `json:"import,omitempty"`
+	Files   []task.FileStamp   `json:"files,omitempty"` // of the vectors that are imported
 }
 
 func newEmbedOptions(c *Config) (embedOptions, error) {
@@ -42,6 +44,12 @@ func newEmbedOptions(c *Config) (embedOptions, error) {
 	case "http":
 		h := c.Embed.HTTP.Identity()
 		o.HTTP = &h
+	case "import":
+		var err error
+		o.Import = &c.Embed.Import
+		if o.Files, err = importStamps(c.Embed.Import); err != nil {
+			return o, err
+		}
 	}
 	return o, nil
 }
@@ -68,6 +76,8 @@ func fitEmbedder(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 		return a.WriteJSON("http.json", httpEmbedder{*o.HTTP, m.Dim()})
 	case "word":
 		return fitWord(ctx, p, o, a)
+	case "import":
+		return importVectors(ctx, p, o, a)
 	}
 	sample, err := textSample(ctx, p, o.Lexical.Sample, o.Lexical.MaxBytes, o.Seed)
 	if err != nil {

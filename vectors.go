@@ -40,39 +40,29 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err 
 	if err := p.Option(&method); err != nil {
 		return err
 	}
-	m, err := loadEmbedder(ctx, p, method)
+	e, err := openEmbedding(ctx, p, n, method)
 	if err != nil {
 		return err
 	}
-	embed := m.Embed
-	if server, ok := m.(*embedding.HTTPModel); ok {
-		kept, err := embedding.OpenAnswers(p.Path(answersDir), fmt.Sprintf("%05d", n), m.Dim())
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, kept.Close()) }()
-		embed = func(ctx context.Context, dst []float32, texts []string) error {
-			return server.EmbedKept(ctx, dst, texts, kept)
-		}
-	}
+	defer func() { err = errors.Join(err, e.close()) }()
 	out, err := a.Create(part(n, "npy"))
 	if err != nil {
 		return err
 	}
-	w, err := vec.NewNPYWriter(out, "<f2", m.Dim())
+	w, err := vec.NewNPYWriter(out, "<f2", e.dim)
 	if err != nil {
 		return err
 	}
 	var ids []byte
-	x := make([]float32, batchRows*m.Dim())
+	x := make([]float32, batchRows*e.dim)
 	err = batches(ctx, p, n, a, func(docs []corpus.Document, texts []string) error {
 		for _, d := range docs {
 			ids = append(strconv.AppendQuote(ids, d.ID), '\n')
 		}
-		if err := embed(ctx, x[:len(texts)*m.Dim()], texts); err != nil {
+		if err := e.embed(x[:len(texts)*e.dim], docs, texts); err != nil {
 			return err
 		}
-		return w.WriteFloats(x[:len(texts)*m.Dim()])
+		return w.WriteFloats(x[:len(texts)*e.dim])
 	})
 	if err != nil {
 		return err
@@ -81,6 +71,39 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err 
 		return err
 	}
 	return a.WriteFile(part(n, "ids"), ids)
+}
+
+// An embeddingTask is what the task of one shard makes its vectors with.
+type embeddingTask struct {
+	dim   int
+	embed func(dst []float32, docs []corpus.Document, texts []string) error
+	close func() error
+}
+
+func openEmbedding(ctx context.Context, p *task.Plan, n int, method string) (*embeddingTask, error) {
+	if method == "import" {
+		l, err := openLookup(p, n)
+		if err != nil {
+			return nil, err
+		}
+		return &embeddingTask{l.Dim, func(dst []float32, docs []corpus.Document, _ []string) error { return l.embed(dst, docs) }, l.close}, nil
+	}
+	m, err := loadEmbedder(ctx, p, method)
+	if err != nil {
+		return nil, err
+	}
+	e := &embeddingTask{m.Dim(), func(dst []float32, _ []corpus.Document, texts []string) error { return m.Embed(ctx, dst, texts) }, func() error { return nil }}
+	if server, ok := m.(*embedding.HTTPModel); ok {
+		kept, err := embedding.OpenAnswers(p.Path(answersDir), fmt.Sprintf("%05d", n), m.Dim())
+		if err != nil {
+			return nil, err
+		}
+		e.close = kept.Close
+		e.embed = func(dst []float32, _ []corpus.Document, texts []string) error {
+			return server.EmbedKept(ctx, dst, texts, kept)
+		}
+	}
+	return e, nil
 }
 
 // batches gives the documents of a shard in groups of batchRows.

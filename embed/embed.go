@@ -1,5 +1,5 @@
 // Package embed turns texts into unit vectors, so that texts about the same
-// thing lie close together. It knows nothing of files or clusters.
+// thing lie close together. It knows nothing of corpora or clusters.
 package embed
 
 import (
@@ -29,6 +29,8 @@ var Methods = []option.Method{
 		Paper: "Bojanowski et al. 2016, arXiv 1607.04606; Arora, Liang, Ma 2017 (SIF)", Options: Word{}},
 	{Name: "http", Summary: "a model behind a server with OpenAI's /v1/embeddings, such as vLLM, Text Embeddings Inference or Ollama",
 		Paper: "", Options: HTTP{}},
+	{Name: "import", Summary: "vectors that another program has made of the same documents, in .npy or Parquet files, joined by the documents' ids or by order",
+		Paper: "", Options: Import{}},
 }
 
 // normalize scales x to length 1; no direction becomes (1, 0, 0, ...).
