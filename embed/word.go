@@ -28,7 +28,7 @@ type Word struct {
 	File       string               `json:"file" doc:"word vectors to use, a fastText .bin or .vec; empty trains them on the sample"`
 	MaxBytes   int                  `json:"max_bytes" default:"8192" min:"1" doc:"bytes of a text that are read; the rest is ignored"`
 	Sample     int                  `json:"sample" default:"20000" min:"1" doc:"documents that the mean is taken over, and that the vectors are trained on"`
-	TrainBytes int                  `json:"train_bytes" default:"8388608" min:"1" doc:"bytes of the sample that the vectors are trained on; training takes some 10 s of a core a MB"`
+	TrainBytes int                  `json:"train_bytes" default:"8388608" min:"1" doc:"bytes of the sample that the vectors are trained on"`
 	Smooth     float64              `json:"smooth" default:"0.001" min:"1e-9" doc:"a of the weight a / (a + p) of a word of frequency p"`
 	Train      fasttext.WordVectors `json:"train" doc:"the vectors that are trained"`
 }
@@ -113,7 +113,7 @@ func (o Word) train(ctx context.Context, texts []string, seed uint64, workers in
 		lines = append(lines, b.String())
 	}
 	t := o.Train
-	t.Seed, t.Workers = seed, workers
+	t.Seed = seed
 	return t.Train(ctx, lines)
 }
 

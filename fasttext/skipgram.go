@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -22,11 +21,11 @@ import (
 //
 // As in the original, a window is of 1 to Window words, frequent words are left
 // out at random, and negatives are drawn by the square root of the count. The
-// original updates its vectors from several threads without locks. Here words
-// are taken in groups of 16: the changes of a group are computed with the
-// vectors as they were before it, and made in the order of the words. So the
-// result depends on the seed and not on the number of cores. A window does not
-// reach past the end of a text.
+// original updates its vectors from several threads without locks. Here one
+// thread takes the words in order, so that the result depends on the seed alone:
+// every pair sees the vectors that the one before it left, without which
+// training on a small vocabulary goes astray. A window does not reach past the
+// end of a text.
 type WordVectors struct {
 	Dim       int     `json:"dim" default:"100" min:"1" max:"4096" doc:"elements of a vector"`
 	Epochs    int     `json:"epochs" default:"5" min:"1" doc:"times that the texts are read"`
@@ -39,11 +38,7 @@ type WordVectors struct {
 	MinCount  int     `json:"min_count" default:"5" min:"1" doc:"a word that is rarer has no row of its own"`
 	Subsample float64 `json:"subsample" default:"1e-4" min:"1e-12" max:"1" doc:"share of the text above which a word is left out at times"`
 	Seed      uint64  `json:"-"`
-	Workers   int     `json:"-"` // 0: all cores
 }
-
-// wordGroup is the number of words whose changes are computed at once.
-const wordGroup = 16
 
 // Train fits vectors to texts. Words are separated by white space; a newline is
 // the word </s>. The texts are held in memory, as the numbers of their words.
@@ -102,33 +97,19 @@ type wordTrainer struct {
 	keep          []float64
 	negative      []float64 // running sum of the square roots of the counts
 
-	slot [wordGroup]wordSlot
-}
-
-// A wordSlot is one word of a group, and what is to change for it.
-type wordSlot struct {
-	word       int32 // -1: left out
-	mean, grad []float32
+	mean, grad []float32 // of the word that is learned from, and by it
 	rng        *rand.PCG
-	to         []int32   // output rows
-	by         []float32 // factor of mean that each changes by
 }
 
 func newWordTrainer(o WordVectors, d *Dictionary) *wordTrainer {
-	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	o.Workers = min(o.Workers, 16)
-	t := &wordTrainer{WordVectors: o, dict: d, first: []int32{0}}
+	t := &wordTrainer{WordVectors: o, dict: d, first: []int32{0},
+		mean: make([]float32, o.Dim), grad: make([]float32, o.Dim), rng: rand.NewPCG(o.Seed, 1<<62)}
 	t.input = &floats{make([]float32, (d.words+d.ngramRows())*o.Dim), o.Dim}
 	t.output = &floats{make([]float32, d.words*o.Dim), o.Dim}
-	block, data := 512*o.Dim, t.input.data
-	vec.ForEach(o.Workers, (len(data)+block-1)/block, func(_, i int) {
-		r := rand.New(rand.NewPCG(o.Seed, uint64(i)))
-		for j := i * block; j < min((i+1)*block, len(data)); j++ {
-			data[j] = (2*r.Float32() - 1) / float32(o.Dim)
-		}
-	})
+	r := rand.New(rand.NewPCG(o.Seed, 0))
+	for i := range t.input.data {
+		t.input.data[i] = (2*r.Float32() - 1) / float32(o.Dim)
+	}
 	var tokens, sum float64
 	for w := range d.words {
 		tokens += float64(d.Count(w))
@@ -140,10 +121,6 @@ func newWordTrainer(o WordVectors, d *Dictionary) *wordTrainer {
 		t.keep = append(t.keep, math.Sqrt(o.Subsample/f)+o.Subsample/f)
 		sum += math.Sqrt(float64(d.Count(w)))
 		t.negative = append(t.negative, sum)
-	}
-	for i := range t.slot {
-		t.slot[i].mean, t.slot[i].grad = make([]float32, o.Dim), make([]float32, o.Dim)
-		t.slot[i].rng = rand.NewPCG(0, 0)
 	}
 	return t
 }
@@ -163,12 +140,12 @@ func (t *wordTrainer) run(ctx context.Context) error {
 	words := make([]int32, 0, len(t.words))
 	for epoch := range t.Epochs {
 		words = t.subsample(words[:0], epoch)
-		for at := 0; at < len(words); at += wordGroup {
-			if err := ctx.Err(); err != nil {
-				return err
+		for i := range words {
+			if i%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
 			}
-			done := float64(epoch)/float64(t.Epochs) + float64(at)/float64(len(words))/float64(t.Epochs)
-			t.step(words, at, epoch, float32(t.LR*(1-done)))
+			done := (float64(epoch) + float64(i)/float64(len(words))) / float64(t.Epochs)
+			t.learn(words, i, float32(t.LR*(1-done)))
 		}
 	}
 	for _, x := range t.output.data {
@@ -193,76 +170,56 @@ func (t *wordTrainer) subsample(words []int32, epoch int) []int32 {
 	return words
 }
 
-// step learns from words[at:at+wordGroup].
-func (t *wordTrainer) step(words []int32, at, epoch int, lr float32) {
-	n := min(wordGroup, len(words)-at)
-	vec.ForEach(t.Workers, n, func(_, i int) {
-		s := &t.slot[i]
-		s.rng.Seed(t.Seed^uint64(epoch+1)<<40, uint64(at+i))
-		t.learn(s, words, at+i, lr)
-	})
-	// Every worker has rows of its own, whose changes it makes in order.
-	vec.ForEach(t.Workers, t.Workers, func(_, w int) {
-		for i := range t.slot[:n] {
-			s := &t.slot[i]
-			if s.word < 0 {
-				continue
-			}
-			for j, row := range s.to {
-				if int(row)%t.Workers == w {
-					vec.Axpy(s.by[j], s.mean, t.output.row(int(row)))
-				}
-			}
-			for _, row := range t.rows[t.first[s.word]:t.first[s.word+1]] {
-				if int(row)%t.Workers == w {
-					to := t.input.row(int(row))
-					vec.Add(to, to, s.grad)
-				}
-			}
-		}
-	})
-}
-
-// learn fills s for the word at place i.
-func (t *wordTrainer) learn(s *wordSlot, words []int32, i int, lr float32) {
-	s.to, s.by = s.to[:0], s.by[:0]
-	if s.word = words[i]; s.word < 0 {
+// learn learns from the word at place i and those around it.
+func (t *wordTrainer) learn(words []int32, i int, lr float32) {
+	w := words[i]
+	if w < 0 {
 		return
 	}
-	clear(s.mean)
-	rows := t.rows[t.first[s.word]:t.first[s.word+1]]
-	for _, row := range rows {
-		vec.Add(s.mean, s.mean, t.input.row(int(row)))
-	}
-	vec.Scale(1/float32(len(rows)), s.mean)
-	clear(s.grad)
-	window := 1 + int(s.rng.Uint64()%uint64(t.Window))
+	rows := t.rows[t.first[w]:t.first[w+1]]
+	window := 1 + int(t.rng.Uint64()%uint64(t.Window))
 	for j := i - 1; j >= max(0, i-window) && words[j] >= 0; j-- {
-		t.pair(s, words[j], lr)
+		t.pair(rows, words[j], lr)
 	}
 	for j := i + 1; j <= min(len(words)-1, i+window) && words[j] >= 0; j++ {
-		t.pair(s, words[j], lr)
+		t.pair(rows, words[j], lr)
 	}
 }
 
-// pair learns that near stands by s.word, and that words drawn at random do not.
-func (t *wordTrainer) pair(s *wordSlot, near int32, lr float32) {
-	t.score(s, near, 1, lr)
-	sum := t.negative[len(t.negative)-1]
+// pair learns that near stands by the word of these rows, and that words drawn
+// at random do not. Each row takes the whole gradient of their mean.
+func (t *wordTrainer) pair(rows []int32, near int32, lr float32) {
+	clear(t.mean)
+	for _, row := range rows {
+		vec.Add(t.mean, t.mean, t.input.row(int(row)))
+	}
+	vec.Scale(1/float32(len(rows)), t.mean)
+	clear(t.grad)
+	t.score(near, 1, lr)
 	for range t.Negatives {
-		x := float64(s.rng.Uint64()>>11) / (1 << 53) * sum
-		w := int32(min(sort.SearchFloat64s(t.negative, x), len(t.negative)-1))
-		if w != near {
-			t.score(s, w, 0, lr)
+		w := t.draw()
+		for w == near {
+			w = t.draw()
 		}
+		t.score(w, 0, lr)
+	}
+	for _, row := range rows {
+		to := t.input.row(int(row))
+		vec.Add(to, to, t.grad)
 	}
 }
 
-// score adds the change for one output row, whose sigmoid is to be y.
-func (t *wordTrainer) score(s *wordSlot, w int32, y, lr float32) {
+// draw gives a word by the square root of its count.
+func (t *wordTrainer) draw() int32 {
+	x := float64(t.rng.Uint64()>>11) / (1 << 53) * t.negative[len(t.negative)-1]
+	return int32(min(sort.SearchFloat64s(t.negative, x), len(t.negative)-1))
+}
+
+// score moves an output row and t.grad so that its sigmoid comes nearer to y.
+func (t *wordTrainer) score(w int32, y, lr float32) {
 	row := t.output.row(int(w))
-	p := float32(1 / (1 + math.Exp(-float64(vec.Dot(s.mean, row)))))
+	p := float32(1 / (1 + math.Exp(-float64(vec.Dot(t.mean, row)))))
 	a := lr * (y - p)
-	vec.Axpy(a, row, s.grad)
-	s.to, s.by = append(s.to, w), append(s.by, a)
+	vec.Axpy(a, row, t.grad)
+	vec.Axpy(a, t.mean, row)
 }

@@ -45,9 +45,11 @@ func wordTexts(t testing.TB, per, size int) (texts []string) {
 	return texts
 }
 
-// The similarities of frequent words are those that the original finds in the
-// same text; 0.74 when written, on a text that is short for the sake of time.
-func TestWordVectorsAreTheOriginals(t *testing.T) {
+// The similarities of frequent words are like those that the original finds in
+// the same text, whatever the seed: correlations of 0.74 to 0.76 when written,
+// where two runs of the original on other numbers of threads have 0.90, on a text
+// that is short for the sake of time.
+func TestWordVectorsAreLikeTheOriginals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("training takes some seconds")
 	}
@@ -58,30 +60,37 @@ func TestWordVectorsAreTheOriginals(t *testing.T) {
 		t.Fatal(err)
 	}
 	oracle(t, "", "skipgram", "-input", data, "-output", theirs, "-dim", "48", "-epoch", "12", "-bucket", "20000", "-thread", "2")
-	m := trainWords(t, WordVectors{Dim: 48, Epochs: 12, Buckets: 20000}, texts)
+	models := []*Model{open(t, theirs+".bin")}
+	for seed := range 2 {
+		models = append(models, trainWords(t, WordVectors{Dim: 48, Epochs: 12, Buckets: 20000, Seed: uint64(seed)}, texts))
+	}
+	m := models[1]
 	if err := m.Save(ours); err != nil {
 		t.Fatal(err)
 	}
-	other := open(t, theirs+".bin")
 	var words []string
 	for i := 30; i < 400; i += 3 {
-		if w := m.Word(i); other.Find(w) >= 0 && len(w) > 2 {
+		if w := m.Word(i); models[0].Find(w) >= 0 && len(w) > 2 {
 			words = append(words, w)
 		}
 	}
 	if len(words) < 60 {
 		t.Fatalf("only %d words in common", len(words))
 	}
-	var a, b []float64
-	for i, w := range words {
-		for _, v := range words[:i] {
-			a, b = append(a, cosine(m, w, v)), append(b, cosine(other, w, v))
+	cosines := make([][]float64, len(models))
+	for k := range models {
+		for i, w := range words {
+			for _, v := range words[:i] {
+				cosines[k] = append(cosines[k], cosine(models[k], w, v))
+			}
 		}
 	}
-	r := correlation(a, b)
-	t.Logf("similarities of %d pairs of words: correlation with the original's %.3f", len(a), r)
-	if r < 0.65 {
-		t.Errorf("correlation with the original's similarities %.3f", r)
+	for seed, x := range cosines[1:] {
+		r := correlation(x, cosines[0])
+		t.Logf("cosines of %d pairs of words: correlation with the original's %.3f", len(x), r)
+		if r < 0.65 {
+			t.Errorf("seed %d: correlation with the original's cosines %.3f", seed, r)
+		}
 	}
 	// The original reads what we write.
 	word := words[0]
@@ -111,20 +120,17 @@ func correlation(a, b []float64) float64 {
 	return ab / math.Sqrt(aa*bb)
 }
 
-func TestWordVectorsIgnoreWorkers(t *testing.T) {
+func TestWordVectorsRepeat(t *testing.T) {
 	texts := strings.Split(strings.Repeat("the cat sat on the mat while a dog ran in the park\n", 60), "\n")
-	var want bytes.Buffer
-	for _, workers := range []int{1, 2, 5} {
-		m := trainWords(t, WordVectors{Dim: 17, Buckets: 100, Workers: workers, Seed: 3}, texts)
-		var got bytes.Buffer
-		if err := m.Write(&got); err != nil {
+	written := func(seed uint64) []byte {
+		var b bytes.Buffer
+		if err := trainWords(t, WordVectors{Dim: 17, Buckets: 100, Seed: seed}, texts).Write(&b); err != nil {
 			t.Fatal(err)
 		}
-		if workers == 1 {
-			want = got
-		} else if !bytes.Equal(want.Bytes(), got.Bytes()) {
-			t.Errorf("%d workers give another model", workers)
-		}
+		return b.Bytes()
+	}
+	if !bytes.Equal(written(3), written(3)) || bytes.Equal(written(3), written(4)) {
+		t.Error("a model does not depend on the seed, or on more than that")
 	}
 }
 
