@@ -27,8 +27,9 @@ import (
 //   - The answer is the measured mixture with the highest expected score: not
 //     the luckiest run, and never one that nobody measured.
 //
-// Batches, the share of the first round and the moves were chosen on simulated
-// worlds of 24 domains with seeds from 1000 on, which no benchmark uses.
+// Batches, the share of the first round and the moves are set by judgement and
+// were tried on simulated worlds of 24 domains with seeds from 1000 on, which no
+// benchmark uses; they were not searched for.
 type Auto struct {
 	Batches    int             `json:"batches" default:"6" min:"1" doc:"rounds after the first"`
 	Start      float64         `json:"start" default:"0.25" min:"0.01" max:"1" doc:"share of the budget that the first round spends"`
@@ -36,7 +37,7 @@ type Auto struct {
 	Shortlist  int             `json:"shortlist" default:"200" min:"2" doc:"candidates that are improved, and that a batch is chosen from"`
 	Moves      int             `json:"moves" default:"20" min:"0" doc:"generations of improvement"`
 	Stop       float64         `json:"stop" default:"0.01" min:"0" doc:"propose nothing more when no candidate is expected to gain more than this share of the noise of one run"`
-	Predictor  string          `json:"predictor" default:"gp" choices:"gp,ridge,gbdt" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
+	Predictor  string          `json:"predictor" default:"gp" choices:"gp,ridge,gbdt,explaw,powerlaw,blend,auto" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
 	Predict    predict.Options `json:"predict" doc:"hyper-parameters of the predictors"`
 }
 
@@ -118,7 +119,7 @@ func (a Auto) shortlist(ctx context.Context, p Problem, s *surrogate, runs []Tri
 	}
 	half := len(list) / 2
 	peak := improve(p, rng, append(slices.Clone(list[:half]), centres...), a.Moves, s.mean)
-	hopeful := improve(p, rng, list[half:], a.Moves, func(m mix.Mixture) float64 { return s.quick(m) + 2*s.std(m) })
+	hopeful := improve(p, rng, list[half:], a.Moves, s.upper)
 	return append(peak, hopeful...), nil
 }
 

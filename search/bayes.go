@@ -45,7 +45,7 @@ func (b Bayes) Propose(ctx context.Context, p Problem, history []Trial, n int) (
 	if err != nil {
 		return nil, err
 	}
-	list, err := screen(ctx, p, b.Candidates, max(b.Shortlist, 2*n), p.anywhere(nil), func(m mix.Mixture) float64 { return s.mean(m) + 2*s.std(m) })
+	list, err := screen(ctx, p, b.Candidates, max(b.Shortlist, 2*n), p.anywhere(nil), s.upper)
 	if err != nil {
 		return nil, err
 	}

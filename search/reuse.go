@@ -16,8 +16,10 @@ type Past struct {
 }
 
 // Reuse returns the runs of an earlier search as knowledge for p, with round
-// -1 (mixture reuse, after olmix, Chen et al. 2026). Domains are matched by
-// name. One that is new has the share 0 in the old runs. One that was split
+// -1. It is another answer to changed domains than the mixture reuse of olmix
+// (Chen et al., 2026, arXiv 2602.12237), which keeps the old answer's
+// proportions of the domains that stayed, as Problem.Groups can. Domains are
+// matched by name. One that is new has the share 0 in the old runs. One that was split
 // has its share divided among its parts as the prior divides them: that is
 // what a run on the whole of it read. A run that gave more than tolerance of
 // its tokens to domains that are gone says too little and is left out; of

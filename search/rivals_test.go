@@ -182,6 +182,23 @@ func TestAuto(t *testing.T) {
 	}
 }
 
+// Auto takes its means from any predictor.
+func TestAutoPredictors(t *testing.T) {
+	w := newWorld(4, 2, 0.01, 4)
+	p := w.problem([]int{12}, 2)
+	history := run(t, p, Random{}, w.eval(0))
+	for _, name := range []string{"ridge", "explaw", "powerlaw", "blend", "auto"} {
+		a := Auto{Predictor: name, Candidates: 200, Shortlist: 10, Moves: 2}
+		next, err := a.Propose(context.Background(), p, history, 3)
+		if err != nil || len(next) != 3 {
+			t.Errorf("%s: %d mixtures proposed, want 3, %v", name, len(next), err)
+		}
+		if best, err := a.Best(p, history); err != nil || !hashesAll(history)[best.Hash()] {
+			t.Errorf("%s: the answer %v was not measured, %v", name, best, err)
+		}
+	}
+}
+
 func hashesAll(history []Trial) map[string]bool {
 	out := map[string]bool{}
 	for _, t := range history {

@@ -107,6 +107,14 @@ func (s *surrogate) std(m mix.Mixture) float64 {
 	return math.Sqrt(max(0, std*std-noise*noise))
 }
 
+// upper is the upper confidence bound of m, two deviations over the process's
+// mean.
+func (s *surrogate) upper(m mix.Mixture) float64 {
+	mean, std := s.process.MeanStd(m)
+	noise := s.process.Noise()
+	return mean + 2*math.Sqrt(max(0, std*std-noise*noise)) - s.p.penalty(m)
+}
+
 // A field is the joint uncertainty of a list of mixtures.
 type field struct {
 	mean []float64
