@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -24,8 +27,7 @@ import (
 // place. It returns the URL of a bucket, to which a key is added with Join.
 func fakeS3(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bool) string {
 	t.Helper()
-	t.Setenv("AWS_ACCESS_KEY_ID", "test")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+	setCredentials(t)
 	backend := s3mem.New()
 	if err := backend.CreateBucket("bucket"); err != nil {
 		t.Fatal(err)
@@ -40,12 +42,59 @@ func fakeS3(t *testing.T, before func(w http.ResponseWriter, r *http.Request) bo
 	return "s3://bucket/?region=us-east-1&endpoint=" + s.URL
 }
 
-// TestConformance runs over every store: those of this process, and a server
-// that CLIMB_TEST_S3 names as the URL of an empty bucket.
+// setCredentials takes those of s3rver where the environment has none.
+func setCredentials(t *testing.T) {
+	if os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		t.Setenv("AWS_ACCESS_KEY_ID", "S3RVER")
+		t.Setenv("AWS_SECRET_ACCESS_KEY", "S3RVER")
+	}
+}
+
+// s3rver starts that server, of a folder in which npm has installed it, and
+// returns the URL of an empty bucket.
+func s3rver(t *testing.T, folder string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	c := exec.Command("node", filepath.Join(folder, "node_modules", ".bin", "s3rver"),
+		"--directory", t.TempDir(), "--address", "127.0.0.1", "--port", port, "--configure-bucket", "climb")
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill() // it may have ended
+		_ = c.Wait()
+	})
+	for range 100 {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			return "s3://climb/?region=us-east-1&endpoint=http://" + address
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("s3rver of %s does not answer", folder)
+	return ""
+}
+
+// TestConformance runs over every store: those of this process, a server that
+// CLIMB_TEST_S3 names as the URL of an empty bucket, and s3rver where
+// CLIMB_TEST_S3RVER names the folder in which it was installed.
 func TestConformance(t *testing.T) {
 	roots := map[string]string{"disk": t.TempDir(), "memory": "mem://conformance/", "s3": fakeS3(t, nil)}
 	if server := os.Getenv("CLIMB_TEST_S3"); server != "" {
 		roots["server"] = server
+	}
+	if folder := os.Getenv("CLIMB_TEST_S3RVER"); folder != "" {
+		roots["s3rver"] = s3rver(t, folder)
 	}
 	for name, root := range roots {
 		t.Run(name, func(t *testing.T) { conform(t, root) })

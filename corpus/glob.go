@@ -56,14 +56,31 @@ func glob(pattern string) ([]string, error) {
 	return paths, nil
 }
 
-// match matches path elements with patterns, of which ** is any number.
+// match matches path elements with patterns, of which ** is any number. Where
+// the rest does not match, only the last ** can stand for more.
 func match(pattern, elems []string) bool {
-	if len(pattern) == 0 || len(elems) == 0 {
-		return len(pattern) == len(elems) || len(elems) == 0 && pattern[0] == "**" && match(pattern[1:], nil)
+	star, rest := -1, 0 // of the last **: its place, and the first element behind it
+	for p, i := 0, 0; ; {
+		switch {
+		case p == len(pattern) && i == len(elems):
+			return true
+		case p < len(pattern) && pattern[p] == "**":
+			star, rest = p, i
+			p++
+		case p < len(pattern) && i < len(elems) && matchOne(pattern[p], elems[i]):
+			p++
+			i++
+		case star >= 0 && rest < len(elems):
+			rest++
+			p, i = star+1, rest
+		default:
+			return false
+		}
 	}
-	if pattern[0] == "**" {
-		return match(pattern[1:], elems) || match(pattern, elems[1:])
-	}
-	ok, err := path.Match(pattern[0], elems[0])
-	return err == nil && ok && match(pattern[1:], elems[1:])
+}
+
+// matchOne is path.Match; what is not a pattern matches nothing.
+func matchOne(pattern, elem string) bool {
+	ok, err := path.Match(pattern, elem)
+	return ok && err == nil
 }

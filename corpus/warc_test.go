@@ -93,7 +93,7 @@ func FuzzWARC(f *testing.F) {
 
 // megatronFile writes documents with a tokenizer that is trained on them, and
 // returns the prefix and the tokenizer's path.
-func megatronFile(t *testing.T, texts []string) (prefix, tokenizer string) {
+func megatronFile(t testing.TB, texts []string) (prefix, tokenizer string) {
 	t.Helper()
 	tok, err := token.Train(slices.Values(texts), token.TrainOptions{Vocab: 300})
 	if err != nil {
