@@ -281,6 +281,9 @@ func (c *Config) Resolve() error {
 	if m := c.Corpus.MinHash; m.Keep == "best" && m.ScoreField == "" {
 		return &ConfigError{Text: "corpus.minhash.score_field: is empty; keep best needs the field that holds the score"}
 	}
+	if url := c.Dataset.URL; url != "" && !blob.IsURL(url) {
+		return &ConfigError{Text: fmt.Sprintf("dataset.url: %q is no URL of a bucket; for a folder set out, the dataset is below it", url)}
+	}
 	if err := c.Proxy.Model.Check(); err != nil {
 		return &ConfigError{Text: "proxy." + err.Error()}
 	}

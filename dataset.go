@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 
+	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/task"
@@ -26,7 +28,7 @@ var drawStage = &stage{
 	inputs: []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
 	options: func(r *Run) (any, error) {
 		o := drawOptions{r.Config.Seed, r.Config.Dataset}
-		o.Dataset.Level, o.Dataset.Format = 0, "" // of the dataset stage
+		o.Dataset.Level, o.Dataset.Format, o.Dataset.URL = 0, "", "" // of the dataset stage
 		return o, nil
 	},
 	tasks: one,
@@ -179,15 +181,17 @@ func provenance(doc corpus.Document, cluster int32, domain string, overlaps bool
 type shardOptions struct {
 	Format string `json:"format"`
 	Level  int    `json:"level"`
+	URL    string `json:"url,omitempty"`
 }
 
 // datasetStage writes the shuffled shards, shard-NNNNN.jsonl.zst or .parquet, and, when all
-// are there, manifest.json and the dataset card README.md.
+// are there, manifest.json and the dataset card README.md. With dataset.url each
+// file goes there too, a shard before its task ends.
 var datasetStage = &stage{
 	name: "dataset", title: "write the dataset", format: 2,
 	inputs: []string{"corpus", "domains", "confirm", "draw", "scatter"},
 	options: func(r *Run) (any, error) {
-		return shardOptions{r.Config.Dataset.Format, r.Config.Dataset.Level}, nil
+		return shardOptions{r.Config.Dataset.Format, r.Config.Dataset.Level, r.Config.Dataset.URL}, nil
 	},
 	tasks: func(r *Run, _ *task.Plan) ([]any, error) {
 		var draw export.Draw
@@ -208,7 +212,7 @@ var datasetStage = &stage{
 	},
 }
 
-func gatherShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error {
+func gatherShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	var o shardOptions
 	if err := p.Option(&o); err != nil {
 		return err
@@ -221,7 +225,8 @@ func gatherShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	for i := range pieces {
 		pieces[i] = in.Path(part(i, "piece"))
 	}
-	f, err := a.Create(fmt.Sprintf("shard-%05d.%s", n, o.Format))
+	name := fmt.Sprintf("shard-%05d.%s", n, o.Format)
+	f, err := a.Create(name)
 	if err != nil {
 		return err
 	}
@@ -229,12 +234,21 @@ func gatherShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if o.Format == "parquet" {
 		write = export.GatherParquet
 	}
-	lines, err := write(f, pieces, n, o.Level)
+	if o.URL == "" {
+		lines, err := write(f, pieces, n, o.Level)
+		a.Count("documents", int64(lines))
+		return errors.Join(err, f.Close())
+	}
+	object, err := blob.Create(ctx, blob.Join(o.URL, name))
 	if err != nil {
 		return err
 	}
+	lines, err := write(io.MultiWriter(f, object), pieces, n, o.Level)
+	if err != nil {
+		return errors.Join(err, object.Abort())
+	}
 	a.Count("documents", int64(lines))
-	return f.Close()
+	return errors.Join(object.Close(), f.Close())
 }
 
 // describeDataset writes the manifest and the card. Both depend on the
@@ -276,7 +290,24 @@ func (r *Run) describeDataset(p *task.Plan) error {
 	if err := writeAtomic(p.Path("README.md"), card.Bytes()); err != nil {
 		return err
 	}
+	if url := r.Config.Dataset.URL; url != "" {
+		if err := errors.Join(putObject(blob.Join(url, "README.md"), card.Bytes()), putObject(blob.Join(url, "manifest.json"), append(data, '\n'))); err != nil {
+			return err
+		}
+	}
 	return r.link("dataset")
+}
+
+// putObject writes one small object of a bucket.
+func putObject(url string, data []byte) error {
+	w, err := blob.Create(context.Background(), url)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Close()
 }
 
 // link makes <out>/dataset point at the stage's directory, so that a user need

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/climb-go/climb/blob"
 )
@@ -121,7 +122,7 @@ func FuzzBucketListing(f *testing.F) {
 		}
 		var keys []string
 		for key := range strings.SplitSeq(names, "\n") {
-			if key == "" || strings.Contains(key, "?") || slices.Contains(keys, key) || len(keys) == 8 {
+			if key == "" || !utf8.ValidString(key) || strings.Contains(key, "?") || slices.Contains(keys, key) || len(keys) == 8 {
 				continue
 			}
 			store, name, err := blob.At(t.Context(), root+"/"+key)

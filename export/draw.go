@@ -19,6 +19,7 @@ type Options struct {
 	ShardBytes int64   `json:"shard_bytes" default:"67108864" min:"1024" doc:"text bytes in one output shard, before compression"`
 	Format     string  `json:"format" default:"jsonl.zst" choices:"jsonl.zst,parquet" doc:"of the shards"`
 	Level      int     `json:"level" default:"3" min:"1" max:"22" doc:"zstd level"`
+	URL        string  `json:"url,omitempty" doc:"s3://, gs:// or azblob:// URL that the shards are written to as well, and at the end the card and manifest.json"`
 }
 
 // A Draw says, for every domain, how often each of its documents is taken:
