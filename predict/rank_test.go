@@ -25,7 +25,7 @@ func TestRankStats(t *testing.T) {
 	out.WriteString("RegMix 1M, Pile-CC loss of 256 unseen mixtures. regret: loss of the mixture picked less the least;\n" +
 		"in80, in95: share of losses within the 80 % and 95 % intervals.\n\n" +
 		"predictor     runs  spearman  regret  in80  in95\n")
-	for _, m := range []struct {
+	methods := []struct {
 		name string
 		make func() Predictor
 	}{
@@ -38,27 +38,35 @@ func TestRankStats(t *testing.T) {
 		{"explaw", func() Predictor { return &ExpLaw{} }},
 		{"powerlaw", func() Predictor { return &PowerLaw{} }},
 		{"auto", func() Predictor { return &Auto{} }},
-	} {
-		for _, n := range []int{32, 64, 112, 512} {
+	}
+	sizes := []int{32, 64, 112, 512}
+	lines := make([]string, len(methods)*len(sizes))
+	t.Run("fits", func(t *testing.T) {
+		for i := range lines {
+			m, n := methods[i/len(sizes)], sizes[i%len(sizes)]
 			if m.name == "auto" && n > 64 {
 				continue // bench/predict has these; they take long
 			}
-			subsets := 3
-			if n == len(x) {
-				subsets = 1
-			}
-			var s stats
-			for k := range subsets {
-				var sx [][]float64
-				var sy []float64
-				for _, i := range rand.New(rand.NewPCG(1, uint64(k))).Perm(len(x))[:n] {
-					sx, sy = append(sx, x[i]), append(sy, y[i])
+			t.Run(fmt.Sprint(m.name, n), func(t *testing.T) {
+				t.Parallel()
+				subsets := 3
+				if n == len(x) {
+					subsets = 1
 				}
-				s.add(t, m.make(), sx, sy, vx, vy, 1/float64(subsets))
-			}
-			fmt.Fprintf(&out, "%-12s  %4d  %8.1f  %6.3f  %4.0f  %4.0f\n", m.name, n, 100*s.spearman, s.regret, 100*s.in80, 100*s.in95)
+				var s stats
+				for k := range subsets {
+					var sx [][]float64
+					var sy []float64
+					for _, i := range rand.New(rand.NewPCG(1, uint64(k))).Perm(len(x))[:n] {
+						sx, sy = append(sx, x[i]), append(sy, y[i])
+					}
+					s.add(t, m.make(), sx, sy, vx, vy, 1/float64(subsets))
+				}
+				lines[i] = fmt.Sprintf("%-12s  %4d  %8.1f  %6.3f  %4.0f  %4.0f\n", m.name, n, 100*s.spearman, s.regret, 100*s.in80, 100*s.in95)
+			})
 		}
-	}
+	})
+	out.WriteString(strings.Join(lines, ""))
 	golden := filepath.Join("testdata", "rank_stats.txt")
 	if *update {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {

@@ -3,8 +3,9 @@
 //
 // RegMix's table: fitted to n of its 512 training runs, judged on its 256 test
 // runs, for each of 13 losses, mean over random subsets (at 512 there is one).
-// Data mixing laws' table: 5-fold cross-validation of the mean loss. XGBoost
-// (python3-xgboost), if it is there, is given the same rows as gbdt.
+// Data mixing laws' table: 5-fold cross-validation of the weighted loss. XGBoost
+// (python3-xgboost) is given the same rows as gbdt, of fewer subsets because it
+// is slow; where it does not run, the report says why.
 package main
 
 import (
@@ -30,11 +31,12 @@ type Report struct {
 	Machine  string                        `json:"machine"`
 	Date     string                        `json:"date"`
 	Command  string                        `json:"command"`
-	Predict  map[string]map[string]*Score  `json:"predict"`         // by predictor and number of runs
-	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"` // by predictor and model size; mean loss, per task then summed
-	Chosen   map[string]int                `json:"auto_blended"`    // of auto's fits: how many chose the blend, by number of runs
-	Speed    map[string]Speed              `json:"speed"`           // by predictor
+	Predict  map[string]map[string]*Score  `json:"predict"`               // by predictor and number of runs
+	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"`       // by predictor and model size; a fit per loss, then summed
+	MixEqual map[string]map[string]float64 `json:"mixing_laws_equal_mae"` // the same with equal weights
+	Speed    map[string]Speed              `json:"speed"`                 // by predictor
 	GBDTPeer *Peer                         `json:"gbdt_against_xgboost,omitempty"`
+	PeerErr  string                        `json:"xgboost_error,omitempty"` // why there is no peer
 }
 
 // A Score is the quality of a predictor; correlations are x 100.
@@ -70,7 +72,7 @@ var (
 	subsets = flag.Int("subsets", 8, "random subsets of the training runs")
 	sizes   = flag.String("n", "32,64,112,256,512", "numbers of training runs")
 	losses  = flag.Int("losses", 13, "losses to predict; Pile-CC is always among them")
-	peer    = flag.Bool("peer", true, "run XGBoost")
+	peers   = flag.Int("peer", 1, "random subsets that XGBoost is given too")
 	parts   = flag.String("parts", "regmix,mixlaws,speed", "what to measure")
 )
 
@@ -80,7 +82,7 @@ func main() {
 	flag.Parse()
 	r := &Report{Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		Date: time.Now().UTC().Format("2006-01-02"), Command: "go run ./bench/predict " + strings.Join(os.Args[1:], " "),
-		Predict: map[string]map[string]*Score{}, MixLaws: map[string]map[string]float64{}, Chosen: map[string]int{}, Speed: map[string]Speed{}}
+		Predict: map[string]map[string]*Score{}, MixLaws: map[string]map[string]float64{}, MixEqual: map[string]map[string]float64{}, Speed: map[string]Speed{}}
 	for _, part := range []struct {
 		name string
 		run  func() error
@@ -192,14 +194,17 @@ func (r *Report) print() {
 		}
 	}
 	for _, name := range names(r.MixLaws) {
-		fmt.Printf("%-9s mixing laws, MAE of the mean loss:", name)
+		fmt.Printf("%-9s mixing laws, MAE of the weighted loss (equal weights):", name)
 		for _, size := range names(r.MixLaws[name]) {
-			fmt.Printf(" %s %.4f", size, r.MixLaws[name][size])
+			fmt.Printf(" %s %.4f (%.4f)", size, r.MixLaws[name][size], r.MixEqual[name][size])
 		}
 		fmt.Println()
 	}
 	for _, name := range names(r.Speed) {
 		fmt.Printf("%-9s 500 x 100 in %.2f s, a million ranked in %.2f s\n", name, r.Speed[name].Fit, r.Speed[name].Rank)
+	}
+	if r.PeerErr != "" {
+		fmt.Println("xgboost did not run:", r.PeerErr)
 	}
 	if p := r.GBDTPeer; p != nil {
 		fmt.Printf("gbdt %.2f in %.2f s, xgboost %.2f in %.2f s\n", p.Ours, p.OursTime, p.Theirs, p.TheirTime)

@@ -5,58 +5,90 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
-	"os"
-
 	"github.com/klauspost/compress/gzip"
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/predict"
 )
 
-// mixLaws cross-validates every predictor on the mean of the 22 losses of 26
-// mixtures: one law per loss, then summed, and explaw on the mean itself.
+// validWeight says what the 22 validation sets count in the overall loss, in
+// thousandths: the shares that the authors of the table give them (Ye et al.,
+// arXiv 2403.16952; github.com/yegcjs/mixinglaws, valid_weight.json). The table
+// itself has no weights.
+var validWeight = map[string]float64{"Github": 95.3, "Pile-CC": 157.0, "Books3": 126.5, "PhilPapers": 5.0,
+	"OpenWebText2": 90.7, "PubMed_Abstracts": 23.9, "DM_Mathematics": 21.6, "PG19": 18.5, "FreeLaw": 54.4,
+	"HackerNews": 7.3, "EuroParl": 8.1, "OpenSubtitles": 15.8, "PubMed_Central": 125.0, "Wikipedia_en": 37.4,
+	"StackExchange": 55.2, "BookCorpus2": 6.9, "Enron_Emails": 1.2, "NIH_ExPorter": 1.9, "YoutubeSubtitles": 9.6,
+	"Ubuntu_IRC": 8.1, "ArXiv": 101.9, "USPTO_Backgrounds": 28.5}
+
+// mixLaws cross-validates every predictor on the 22 losses of 26 mixtures, and
+// sums what it says of each; and explaw on the weighted loss itself.
 func (r *Report) mixLaws() error {
 	for _, size := range []string{"70M", "160M", "305M", "410M"} {
-		x, y, err := readMixLaws(filepath.Join(tables(), "5Mix_"+size+".csv.gz"))
+		x, sets, err := readMixLaws(filepath.Join(tables(), "5Mix_"+size+".csv.gz"))
 		if err != nil {
 			return err
 		}
-		weights, total := make([]float64, len(y)), make([]float64, len(x))
-		for k := range y {
-			weights[k] = 1 / float64(len(y))
-			for i, v := range y[k] {
-				total[i] += v * weights[k]
-			}
+		truth, equal, err := combine(sets)
+		if err != nil {
+			return err
 		}
 		for _, m := range predict.Methods {
-			tasks := predict.Tasks{Weights: weights, New: func() predict.Predictor { return fresh(m.Name) }}
-			cv, err := tasks.CrossValidate(x, y, 5, 1)
+			said := map[string][]float64{}
+			for _, name := range names(sets) {
+				cv, err := predict.CrossValidate(func() predict.Predictor { return fresh(m.Name) }, x, sets[name], 5, 1)
+				if err != nil {
+					return err
+				}
+				said[name] = cv.Predicted
+			}
+			weighted, mean, err := combine(said)
 			if err != nil {
 				return err
 			}
-			r.mae(m.Name, size, cv.Predicted, total)
+			mae(r.MixLaws, m.Name, size, weighted, truth)
+			mae(r.MixEqual, m.Name, size, mean, equal)
 		}
-		cv, err := predict.CrossValidate(func() predict.Predictor { return &predict.ExpLaw{} }, x, total, 5, 1)
+		cv, err := predict.CrossValidate(func() predict.Predictor { return &predict.ExpLaw{} }, x, truth, 5, 1)
 		if err != nil {
 			return err
 		}
-		r.mae("explaw of the mean", size, cv.Predicted, total)
+		mae(r.MixLaws, "explaw of the sum", size, cv.Predicted, truth)
 	}
 	return nil
 }
 
-func (r *Report) mae(name, size string, predicted, truth []float64) {
-	if r.MixLaws[name] == nil {
-		r.MixLaws[name] = map[string]float64{}
+// combine returns the weighted and the plain means of values by validation set.
+func combine(sets map[string][]float64) (weighted, equal []float64, err error) {
+	total := 0.0
+	for _, name := range names(sets) {
+		w, ok := validWeight[name]
+		if !ok {
+			return nil, nil, fmt.Errorf("no weight is known of validation set %s", name)
+		}
+		if weighted == nil {
+			weighted, equal = make([]float64, len(sets[name])), make([]float64, len(sets[name]))
+		}
+		floats.AddScaled(weighted, w, sets[name])
+		floats.AddScaled(equal, 1/float64(len(sets)), sets[name])
+		total += w
 	}
-	for i, v := range truth {
-		r.MixLaws[name][size] += math.Abs(predicted[i]-v) / float64(len(truth))
+	floats.Scale(1/total, weighted)
+	return weighted, equal, nil
+}
+
+func mae(of map[string]map[string]float64, name, size string, predicted, truth []float64) {
+	if of[name] == nil {
+		of[name] = map[string]float64{}
 	}
+	of[name][size] = floats.Distance(predicted, truth, 1) / float64(len(truth))
 }
 
 // fresh returns an unfitted predictor of the table; the ridge of shares and
@@ -70,8 +102,8 @@ func fresh(name string) predict.Predictor {
 }
 
 // readMixLaws reads the losses at step 30000: shares, and losses by validation
-// set in the order of their names.
-func readMixLaws(path string) (x [][]float64, y [][]float64, err error) {
+// set.
+func readMixLaws(path string) (x [][]float64, sets map[string][]float64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -85,7 +117,8 @@ func readMixLaws(path string) (x [][]float64, y [][]float64, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	runs, sets := map[string]int{}, map[string][]float64{}
+	runs := map[string]int{}
+	sets = map[string][]float64{}
 	for _, line := range lines[1:] {
 		if line[2] != "30000" {
 			continue
@@ -111,10 +144,7 @@ func readMixLaws(path string) (x [][]float64, y [][]float64, err error) {
 		}
 		sets[line[3]][runs[line[1]]] = values[5]
 	}
-	for _, name := range names(sets) {
-		y = append(y, sets[name])
-	}
-	return x, y, nil
+	return x, sets, nil
 }
 
 // speed times fits to a large table and the ranking of many candidates.

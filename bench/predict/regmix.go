@@ -30,9 +30,9 @@ func (r *Report) regmix() error {
 					return err
 				}
 			}
-			if *peer {
-				if err := r.xgboost(tasks, rows, n, 1/float64(rounds)); err != nil {
-					return err
+			if given := min(*peers, rounds); k < given && r.PeerErr == "" {
+				if err := r.xgboost(tasks, rows, n, 1/float64(given)); err != nil {
+					r.PeerErr = err.Error()
 				}
 			}
 		}
@@ -53,20 +53,13 @@ func (r *Report) one(t task, rows []int, n int, weight float64, tasks int) error
 		return err
 	}
 	seconds := time.Since(start).Seconds()
-	best := auto.Members()[0]
 	for _, m := range auto.Members() {
 		r.score(m.Name, n).judge(m.Model, t, weight, tasks)
-		if m.Weight > best.Weight {
-			best = m
-		}
 	}
 	r.score("blend", n).judge(auto.Blend(), t, weight, tasks)
 	s := r.score("auto", n)
 	s.judge(auto, t, weight, tasks)
 	s.Seconds += seconds * weight / float64(tasks)
-	if best.Weight < 1 {
-		r.Chosen[strconv.Itoa(n)]++
-	}
 	return nil
 }
 
@@ -88,8 +81,7 @@ type request struct {
 	Y      [][]float64 `json:"y"` // by task
 }
 
-// xgboost runs the peer on all tasks of a subset. It is left out where Python
-// has no xgboost.
+// xgboost runs the peer on all tasks of a subset.
 func (r *Report) xgboost(tasks []task, rows []int, n int, weight float64) error {
 	q := request{Unseen: tasks[0].unseen}
 	for _, i := range rows {
@@ -108,10 +100,11 @@ func (r *Report) xgboost(tasks []task, rows []int, n int, weight float64) error 
 	}
 	cmd := exec.Command("/usr/bin/python3", "bench/predict/peer.py")
 	cmd.Stdin = bytes.NewReader(in)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	if err != nil {
-		*peer = false // no Python or no xgboost
-		return nil
+		return fmt.Errorf("peer.py: %w: %s", err, bytes.TrimSpace(complaint.Bytes()))
 	}
 	var answer struct {
 		Predicted [][]float64 `json:"predicted"`
