@@ -51,10 +51,11 @@ type Config struct {
 
 // EmbedConfig chooses the embedder.
 type EmbedConfig struct {
-	Method  string            `json:"method" default:"lexical" choices:"lexical,word,http,import" doc:"embedder"`
+	Method  string            `json:"method" default:"lexical" choices:"lexical,word,http,onnx,import" doc:"embedder"`
 	Lexical embedding.Lexical `json:"lexical"`
 	Word    embedding.Word    `json:"word"`
 	HTTP    embedding.HTTP    `json:"http"`
+	ONNX    embedding.ONNX    `json:"onnx"`
 	Import  embedding.Import  `json:"import"`
 }
 
@@ -270,8 +271,8 @@ func (c *Config) Resolve() error {
 	if len(c.Corpus.Inputs) == 0 {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
 	}
-	if c.Embed.Method == "http" {
-		if err := c.Embed.HTTP.Check(); err != nil {
+	if check := map[string]func() error{"http": c.Embed.HTTP.Check, "onnx": c.Embed.ONNX.Check}[c.Embed.Method]; check != nil {
+		if err := check(); err != nil {
 			return &ConfigError{Text: "embed." + err.Error()}
 		}
 	}
@@ -311,6 +312,10 @@ func (c *Config) relativeTo(dir string) {
 	abs(&c.Embed.Word.File)
 	for i := range c.Embed.Import.Files {
 		abs(&c.Embed.Import.Files[i])
+	}
+	abs(&c.Embed.ONNX.Dir)
+	if strings.ContainsRune(c.Embed.ONNX.Library, filepath.Separator) { // a bare name is the system's to find
+		abs(&c.Embed.ONNX.Library)
 	}
 	for i := range c.Search.Reuse.Files {
 		abs(&c.Search.Reuse.Files[i])

@@ -30,7 +30,7 @@ var policy = []struct {
 	{"vec", "", "golang.org/x/sys"},
 	{"mix", "", ""},
 	{"openai", "", ""},
-	{"token", "", "golang.org/x/sys"},
+	{"token", "", "golang.org/x/sys golang.org/x/text"},
 	{"eval", "", "github.com/klauspost/compress gonum.org/v1/gonum"},
 	{"blob", "", "gocloud.dev"},
 	{"task", "blob", ""},
@@ -38,7 +38,7 @@ var policy = []struct {
 
 	{"corpus", "blob token vec", "github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/sync"},
 	{"fasttext", "vec", "golang.org/x/sys"},
-	{"embed", "fasttext openai token vec", "golang.org/x/sync gonum.org/v1/gonum"},
+	{"embed", "fasttext openai token vec", "github.com/yalue/onnxruntime_go golang.org/x/sync gonum.org/v1/gonum"},
 	{"label", "fasttext openai vec", ""},
 	{"cluster", "vec", ""},
 	{"lm", "vec", ""},

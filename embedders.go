@@ -25,6 +25,7 @@ type embedOptions struct {
 	HTTP    *embedding.HTTP    `json:"http,omitempty"`
 	Import  *embedding.Import  `json:"import,omitempty"`
 	Files   []task.FileStamp   `json:"files,omitempty"` // of the vectors that are imported
+	ONNX    *onnxEmbedder      `json:"onnx,omitempty"`
 }
 
 func newEmbedOptions(c *Config) (embedOptions, error) {
@@ -50,6 +51,17 @@ func newEmbedOptions(c *Config) (embedOptions, error) {
 		if o.Files, err = importStamps(c.Embed.Import); err != nil {
 			return o, err
 		}
+	case "onnx":
+		m := onnxEmbedder{Options: c.Embed.ONNX.Identity()}
+		files, err := c.Embed.ONNX.Files()
+		for _, name := range files {
+			f, stampErr := task.Stamp(name)
+			m.Files, err = append(m.Files, f), errors.Join(err, stampErr)
+		}
+		if err != nil {
+			return o, &ConfigError{Text: fmt.Sprintf("embed.%v", err)}
+		}
+		o.ONNX = &m
 	}
 	return o, nil
 }
@@ -74,6 +86,13 @@ func fitEmbedder(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 			return err
 		}
 		return a.WriteJSON("http.json", httpEmbedder{*o.HTTP, m.Dim()})
+	case "onnx":
+		m, err := openONNX(ctx, p, *o.ONNX)
+		if err != nil {
+			return err
+		}
+		a.Count("dim", int64(m.Dim()))
+		return a.WriteJSON("onnx.json", o.ONNX)
 	case "word":
 		return fitWord(ctx, p, o, a)
 	case "import":
@@ -205,6 +224,29 @@ func openServer(ctx context.Context, p *task.Plan, o embedding.HTTP, dim int) (*
 	return m, nil
 }
 
+// onnxEmbedder is onnx.json, the output of the vectorizer stage for a model that
+// is computed here: what the vectors depend on.
+type onnxEmbedder struct {
+	Options embedding.ONNX   `json:"options"`
+	Files   []task.FileStamp `json:"files"`
+}
+
+// openONNX opens a model whose files are what they were when the run was
+// planned. Where the library is stands in the climb.yaml of the run.
+func openONNX(ctx context.Context, p *task.Plan, e onnxEmbedder) (*embedding.ONNXModel, error) {
+	for _, f := range e.Files {
+		if err := f.Check(); err != nil {
+			return nil, err
+		}
+	}
+	c, err := LoadConfig(filepath.Join(filepath.Dir(p.Dir()), "climb.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	e.Options.Library = c.Embed.ONNX.Library
+	return e.Options.Open(ctx)
+}
+
 // loadEmbedder opens what the vectorizer stage of p's inputs wrote.
 func loadEmbedder(ctx context.Context, p *task.Plan, method string) (embedding.Embedder, error) {
 	dir := p.Input("vectorizer")
@@ -215,6 +257,15 @@ func loadEmbedder(ctx context.Context, p *task.Plan, method string) (embedding.E
 				return nil, err
 			}
 			return openServer(ctx, p, h.Options, h.Dim)
+		})
+	}
+	if method == "onnx" {
+		return cached(filepath.Join(dir, "onnx.json"), func(path string) (*embedding.ONNXModel, error) {
+			var e onnxEmbedder
+			if err := readJSON(path, &e); err != nil {
+				return nil, err
+			}
+			return openONNX(ctx, p, e)
 		})
 	}
 	if method == "word" {

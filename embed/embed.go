@@ -29,6 +29,8 @@ var Methods = []option.Method{
 		Paper: "Bojanowski et al. 2016, arXiv 1607.04606; Arora, Liang, Ma 2017 (SIF)", Options: Word{}},
 	{Name: "http", Summary: "a model behind a server with OpenAI's /v1/embeddings, such as vLLM, Text Embeddings Inference or Ollama",
 		Paper: "", Options: HTTP{}},
+	{Name: "onnx", Summary: "a model of BERT's kind in this process, by ONNX Runtime; for programs that are built with -tags onnx",
+		Paper: "Reimers, Gurevych 2019, arXiv 1908.10084", Options: ONNX{}},
 	{Name: "import", Summary: "vectors that another program has made of the same documents, in .npy or Parquet files, joined by the documents' ids or by order",
 		Paper: "", Options: Import{}},
 }

@@ -40,6 +40,9 @@ var fitters = map[string]func(t *testing.T, texts []string) Embedder{
 	"http": func(t *testing.T, _ []string) Embedder {
 		return newEmbeddingServer(t, 0).open1(t, HTTP{MaxBytes: 1 << 21})
 	},
+	"onnx": func(t *testing.T, _ []string) Embedder {
+		return smallModel(t, ONNX{}, network{name: "small", run: smallStates})
+	},
 }
 
 func fitLexical(t testing.TB, o Lexical, texts []string, workers int) *LexicalModel {
@@ -75,35 +78,39 @@ func TestConformance(t *testing.T) {
 			if fit == nil {
 				t.Fatal("add the method to fitters")
 			}
-			e := fit(t, texts)
-			all := slices.Concat(texts, odd)
-			got := embedAll(t, e, all)
-			d := e.Dim()
-			for i := range all {
-				row := got[i*d : (i+1)*d]
-				if sq := vec.SumSquares(row); !(math.Abs(sq-1) < 1e-5) {
-					t.Errorf("text %d: squared length %v", i, sq)
-				}
-				if !slices.Equal(row, embedAll(t, e, all[i:i+1])) {
-					t.Errorf("text %d: alone and in a batch differ", i)
-				}
-			}
-			var wg sync.WaitGroup
-			for range 4 {
-				wg.Go(func() {
-					if !slices.Equal(got, embedAll(t, e, all)) {
-						t.Error("concurrent calls differ")
-					}
-				})
-			}
-			wg.Wait()
-			separated(t, got, d, topic)
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel()
-			if err := e.Embed(ctx, got[:d], texts[:1]); err == nil {
-				t.Error("a cancelled context is ignored")
+			checkEmbedder(t, fit(t, texts), texts, topic)
+		})
+	}
+}
+
+// checkEmbedder checks what every embedder promises.
+func checkEmbedder(t *testing.T, e Embedder, texts []string, topic []int) {
+	all := slices.Concat(texts, odd)
+	got := embedAll(t, e, all)
+	d := e.Dim()
+	for i := range all {
+		row := got[i*d : (i+1)*d]
+		if sq := vec.SumSquares(row); !(math.Abs(sq-1) < 1e-5) {
+			t.Errorf("text %d: squared length %v", i, sq)
+		}
+		if !slices.Equal(row, embedAll(t, e, all[i:i+1])) {
+			t.Errorf("text %d: alone and in a batch differ", i)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if !slices.Equal(got, embedAll(t, e, all)) {
+				t.Error("concurrent calls differ")
 			}
 		})
+	}
+	wg.Wait()
+	separated(t, got, d, topic)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := e.Embed(ctx, got[:d], texts[:1]); err == nil {
+		t.Error("a cancelled context is ignored")
 	}
 }
 

@@ -174,11 +174,17 @@ func Load(path string) (*Tokenizer, error) {
 
 // Parse is [Load] for a file that is in memory; name is used in errors.
 func Parse(name string, data []byte) (*Tokenizer, error) {
-	var f fileJSON
+	return parseFile(name, data, (*fileJSON).tokenizer)
+}
+
+// parseFile reads a file as an F and makes a T of it. Errors name the file, and the
+// line where it is no JSON.
+func parseFile[F, T any](name string, data []byte, tokenizer func(*F) (*T, error)) (*T, error) {
+	var f F
 	err := json.Unmarshal(data, &f)
-	var t *Tokenizer
+	var t *T
 	if err == nil {
-		t, err = f.tokenizer()
+		t, err = tokenizer(&f)
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {

@@ -4,8 +4,9 @@
 // The tokenizer is byte-level byte-pair encoding (Sennrich et al. 2016,
 // arXiv:1508.07909; on bytes, Radford et al. 2019): [Train] learns one,
 // [Tokenizer.Save] and [Load] keep it as Hugging Face's tokenizer.json, and
-// every sequence of bytes, valid UTF-8 or not, decodes to itself. [IndexWriter]
-// and [Indexed] write and read Megatron's .bin/.idx.
+// every sequence of bytes, valid UTF-8 or not, decodes to itself. [WordPiece] is
+// the tokenizer of BERT, read for embedding models. [IndexWriter] and [Indexed]
+// write and read Megatron's .bin/.idx.
 package token
 
 import (
