@@ -137,13 +137,17 @@ const groupsShown = 30
 func writeGroups(w io.Writer, title string, groups []climb.Group, all climb.Count) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "documents\ttext\tshare\ttokens\t  %s\n", title)
+	tokens := func(string) string { return "" }
+	if all.Tokens > 0 {
+		tokens = func(text string) string { return text + "\t" }
+	}
+	fmt.Fprintf(t, "documents\ttext\tshare\t%s  %s\n", tokens("tokens"), title)
 	for _, g := range groups[:min(len(groups), groupsShown)] {
 		name := g.Name
 		if name == "" {
 			name = "(none)"
 		}
-		fmt.Fprintf(t, "%d\t%s\t%.1f %%\t%s\t  %s\n", g.Documents, bytesText(float64(g.Bytes)), 100*float64(g.Bytes)/float64(max(1, all.Bytes)), countText(float64(g.Tokens)), name)
+		fmt.Fprintf(t, "%d\t%s\t%.1f %%\t%s  %s\n", g.Documents, bytesText(float64(g.Bytes)), 100*float64(g.Bytes)/float64(max(1, all.Bytes)), tokens(countText(float64(g.Tokens))), name)
 	}
 	t.Flush()
 	if n := len(groups) - groupsShown; n > 0 {
