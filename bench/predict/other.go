@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"gonum.org/v1/gonum/floats"
 
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/predict"
@@ -76,11 +75,15 @@ func combine(sets map[string][]float64) (weighted, equal []float64, err error) {
 		if weighted == nil {
 			weighted, equal = make([]float64, len(sets[name])), make([]float64, len(sets[name]))
 		}
-		floats.AddScaled(weighted, w, sets[name])
-		floats.AddScaled(equal, 1/float64(len(sets)), sets[name])
+		for i, x := range sets[name] {
+			weighted[i] += w * x
+			equal[i] += x / float64(len(sets))
+		}
 		total += w
 	}
-	floats.Scale(1/total, weighted)
+	for i := range weighted {
+		weighted[i] /= total
+	}
 	return weighted, equal, nil
 }
 
@@ -88,7 +91,9 @@ func mae(of map[string]map[string]float64, name, size string, predicted, truth [
 	if of[name] == nil {
 		of[name] = map[string]float64{}
 	}
-	of[name][size] = floats.Distance(predicted, truth, 1) / float64(len(truth))
+	for i, x := range truth {
+		of[name][size] += math.Abs(predicted[i]-x) / float64(len(truth))
+	}
 }
 
 // fresh returns an unfitted predictor of the table; the ridge of shares and
