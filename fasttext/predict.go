@@ -188,9 +188,12 @@ func (p *Predictor) treeScores(dst []float32) {
 			p.nodes[tree[i].left], p.nodes[tree[i].right] = none, none
 			continue
 		}
-		f := 1 / (1 + math.Exp(-float64(p.model.output.dot(p.hidden, i-labels))))
-		p.nodes[tree[i].left] = p.nodes[i] + float32(math.Log(1-f+smallest))
-		p.nodes[tree[i].right] = p.nodes[i] + float32(math.Log(f+smallest))
+		// Rounded to float32 where the original does, or other labels than its
+		// own would fall below the limit.
+		e := float32(math.Exp(-float64(p.model.output.dot(p.hidden, i-labels))))
+		f := float32(1 / float64(1+e))
+		p.nodes[tree[i].left] = p.nodes[i] + float32(math.Log(float64(1-f)+smallest))
+		p.nodes[tree[i].right] = p.nodes[i] + float32(math.Log(float64(f)+smallest))
 	}
 	for i, x := range p.nodes[:labels] {
 		if x < least {
