@@ -139,6 +139,7 @@ type SearchConfig struct {
 	Strategy       string        `json:"strategy" default:"climb" choices:"climb,climb-auto,regmix,bayes,olmix,mixmin,doremi,random,uniform,natural" doc:"what proposes the mixtures"`
 	Objective      Objective     `json:"objective" doc:"how the target files make one score"`
 	Domains        SearchDomains `json:"domains" doc:"limits on the shares of domains, by their names"`
+	Seed           uint64        `json:"seed,omitempty" doc:"of the proposals and the proxies; 0 = seed of the run"`
 	Reuse          ReuseConfig   `json:"reuse" doc:"what earlier searches have measured"`
 	search.Options `yaml:",inline"`
 }
@@ -214,11 +215,18 @@ func LoadConfig(path string) (*Config, error) {
 // ParseConfig decodes YAML over its preset and the defaults. Unknown fields
 // and wrong types are refused with line and column.
 func ParseConfig(data []byte) (*Config, error) {
+	return parseConfig(func(v any, o ...yaml.DecodeOption) error {
+		return yaml.NewDecoder(bytes.NewReader(data), o...).Decode(v)
+	})
+}
+
+// parseConfig is ParseConfig of what decode reads.
+func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, error) {
 	var head struct {
 		Preset string      `json:"preset"`
 		Label  LabelConfig `json:"label"`
 	}
-	if err := yaml.Unmarshal(data, &head); err != nil {
+	if err := decode(&head); err != nil && !errors.Is(err, io.EOF) {
 		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
 	}
 	if head.Preset == "" {
@@ -232,19 +240,16 @@ func ParseConfig(data []byte) (*Config, error) {
 	c := &Config{}
 	option.Fill(c)
 	c.Preset = head.Preset
-	for i, layer := range [][]byte{preset, data} {
-		if i == 1 {
-			c.Prune = head.Label.floors(c.Prune)
-		}
-		before := *c
-		err := yaml.NewDecoder(bytes.NewReader(layer), yaml.Strict()).Decode(c)
-		if errors.Is(err, io.EOF) { // nothing but comments
-			*c = before
-			continue
-		}
-		if err != nil {
-			return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
-		}
+	if err := yaml.UnmarshalWithOptions(preset, c, yaml.Strict()); err != nil {
+		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+	}
+	c.Prune = head.Label.floors(c.Prune)
+	before := *c
+	switch err := decode(c, yaml.Strict()); {
+	case errors.Is(err, io.EOF): // nothing but comments
+		*c = before
+	case err != nil:
+		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
 	}
 	return c, c.Resolve()
 }

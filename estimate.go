@@ -3,7 +3,6 @@ package climb
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/search"
 )
@@ -184,15 +184,21 @@ func (r *Run) measureProxy(e *Estimate) error {
 		e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known")
 		return nil
 	}
-	m, err := lm.New(p.Model, 1)
+	e.ProxyRate, err = trainingRate(p.Model, p.Batch)
+	return err
+}
+
+// trainingRate times training steps of a model: tokens per second on one core.
+func trainingRate(model lm.Config, size int) (float64, error) {
+	m, err := lm.New(model, 1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	batch := max(1, min(p.Batch, 4096/p.Model.Context))
-	ws := lm.NewWorkspace(m, batch, p.Model.Context)
-	tokens := make([]uint32, batch*(p.Model.Context+1))
+	batch := max(1, min(size, 4096/model.Context))
+	ws := lm.NewWorkspace(m, batch, model.Context)
+	tokens := make([]uint32, batch*(model.Context+1))
 	for i := range tokens {
-		tokens[i] = uint32(splitmix(1, uint64(i)) % uint64(p.Model.Vocab))
+		tokens[i] = uint32(splitmix(1, uint64(i)) % uint64(model.Vocab))
 	}
 	grad := make([]float32, m.NumParams())
 	m.LossGrad(ws, tokens, grad) // touches the memory
@@ -201,8 +207,7 @@ func (r *Run) measureProxy(e *Estimate) error {
 		m.LossGrad(ws, tokens, grad)
 		steps++
 	}
-	e.ProxyRate = perSecond(int64(steps*batch*p.Model.Context), start)
-	return nil
+	return perSecond(int64(steps*batch*model.Context), start), nil
 }
 
 // addStages adds up the stages, several of the pipeline's in one row.
@@ -213,7 +218,7 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 	fit := min(docs, int64(c.Cluster.Sample))
 	// Lloyd on 256-dimensional vectors runs near 30 GFLOP/s a core, and takes about 30 iterations.
 	kmeans := 2 * float64(fit) * float64(min(int64(c.Cluster.KMeans.K), docs)) * float64(dim) * 30 / (3e10 * cores)
-	trial := float64(c.Proxy.Tokens)/max(1, e.ProxyRate) + r.evalTokens()/max(1, 3*e.ProxyRate)
+	trial := float64(c.Proxy.Tokens)/max(1, e.ProxyRate) + evalTokens(r.Config.Target.Validation)/max(1, 3*e.ProxyRate)
 	runs := func(n int) float64 { // whole waves of one run on each core
 		return float64((n+e.Cores-1)/e.Cores) * trial
 	}
@@ -240,11 +245,21 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 	add("dataset", "dataset", "draw, shuffle, write", text/rates.read+text/2e7, e.TextBytes)
 }
 
-// evalTokens guesses the tokens that are scored after each run.
-func (r *Run) evalTokens() (n float64) {
-	for _, t := range r.Config.Target.Validation {
-		if info, err := os.Stat(t.File); err == nil {
-			n += float64(info.Size()) / bytesPerToken
+// evalTokens guesses the tokens of the files of terms. Packed ones, and those
+// with a limit, are read to know.
+func evalTokens(terms []eval.Term) (n float64) {
+	for _, t := range terms {
+		full, err := eval.LoadTask(t.File)
+		if err != nil {
+			continue // the run will say what is wrong
+		}
+		for _, item := range full.Limit(t.Limit).Items {
+			for i, q := range item.Requests {
+				if i == 0 || q.Context != item.Requests[0].Context { // a context of several choices is read once
+					n += float64(len(q.Context)) / bytesPerToken
+				}
+				n += float64(len(q.Continuation)) / bytesPerToken
+			}
 		}
 	}
 	return n

@@ -30,7 +30,11 @@ func overlapWith(r *Run) (overlapOptions, error) {
 		return overlapOptions{}, nil
 	}
 	var terms []eval.Term
-	for _, t := range slices.Concat(r.Config.Target.Validation, r.Config.Target.Test) {
+	files := slices.Concat(r.Config.Target.Validation, r.Config.Target.Test)
+	if r.arm != nil { // the files of all objectives: the arms share their domains
+		files = r.arm.study.files()
+	}
+	for _, t := range files {
 		if term := (eval.Term{File: t.File}); !slices.Contains(terms, term) {
 			terms = append(terms, term)
 		}

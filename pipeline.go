@@ -70,6 +70,9 @@ func kindOf(name string) *stage {
 			return s
 		}
 	}
+	if name == compareStage.name {
+		return compareStage
+	}
 	return nil
 }
 
@@ -81,6 +84,7 @@ type Run struct {
 	inputs []corpus.FileInfo
 	shards []corpus.Shard
 	names  map[string]string // stage -> directory name
+	arm    *arm              // set if the run is part of a comparison
 }
 
 // An Event tells the progress of a run.
@@ -103,8 +107,10 @@ type Event struct {
 }
 
 // NewRun prepares a run of the configuration.
-func NewRun(ctx context.Context, c *Config) (*Run, error) {
-	r := &Run{Config: c, names: map[string]string{}}
+func NewRun(ctx context.Context, c *Config) (*Run, error) { return newRun(ctx, c, nil) }
+
+func newRun(ctx context.Context, c *Config, a *arm) (*Run, error) {
+	r := &Run{Config: c, names: map[string]string{}, arm: a}
 	var err error
 	if r.shards, r.inputs, err = corpus.Split(ctx, c.Corpus); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/launch"
@@ -202,34 +203,69 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
 		return err
 	}
-	var trainer train.Trainer = proxyTrainer(ctx)
-	if len(o.Proxy.Command) > 0 {
-		trainer = train.Command{Args: o.Proxy.Command}
-	}
-	if err := a.WriteJSON(spec.dir()+"/job.json", job); err != nil {
-		return err
-	}
-	log, err := a.Create(spec.dir() + "/progress.jsonl")
+	result, _, err := runJob(ctx, a, spec.dir(), job, o.Proxy.Command)
 	if err != nil {
 		return err
 	}
+	return a.WriteJSON(spec.dir()+"/result.json", result)
+}
+
+// runJob trains a job, by a command if there is one, writes job.json and
+// progress.jsonl, and counts tokens, failures and core_ms, which it returns too:
+// the cores that the run had, over time, in milliseconds.
+func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command []string) (result *train.Result, coreMS int64, err error) {
+	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
+	var trainer train.Trainer = train.Proxy{Workers: cores.workers}
+	if len(command) > 0 {
+		trainer = train.Command{Args: command}
+	}
+	if err := a.WriteJSON(dir+"/job.json", job); err != nil {
+		return nil, 0, err
+	}
+	log, err := a.Create(dir + "/progress.jsonl")
+	if err != nil {
+		return nil, 0, err
+	}
 	enc := json.NewEncoder(log)
-	result, err := trainer.Train(ctx, job, func(g train.Progress) {
+	var logErr error
+	cores.workers()
+	result, err = trainer.Train(ctx, job, func(g train.Progress) {
 		a.Report(int64(g.Step), int64(g.Steps)+1) // the evaluation counts as a step
 		if every := max(1, g.Steps/50); g.Step%every == 0 || g.Step == g.Steps {
-			err = errors.Join(err, enc.Encode(g))
+			logErr = errors.Join(logErr, enc.Encode(g))
 		}
 	})
-	if err = errors.Join(err, log.Close()); err != nil {
-		return err
+	cores.workers()
+	if err = errors.Join(err, logErr, log.Close()); err != nil {
+		return nil, 0, err
 	}
+	coreMS = cores.used.Milliseconds()
+	a.Count("core_ms", coreMS)
 	if result.Failed != "" {
 		a.Count("failed", 1)
 	}
 	for _, t := range result.Tokens {
 		a.Count("tokens", t)
 	}
-	return a.WriteJSON(spec.dir()+"/result.json", result)
+	return result, coreMS, nil
+}
+
+// A coreMeter adds up the cores that a run was told to use, over time.
+type coreMeter struct {
+	cores func() int
+	used  time.Duration
+	last  time.Time
+	n     int
+}
+
+// workers is how many cores the run may use from now on.
+func (m *coreMeter) workers() int {
+	now := time.Now()
+	if m.n > 0 {
+		m.used += now.Sub(m.last) * time.Duration(m.n)
+	}
+	m.last, m.n = now, m.cores()
+	return m.n
 }
 
 // terms are the objective and the test files: the configuration's, or else

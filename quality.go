@@ -93,7 +93,7 @@ var assignStage = &stage{
 	name: "assign", title: "assign documents to domains", format: 3, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
 	options: func(r *Run) (any, error) {
 		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label, Overlap: r.Config.Decontaminate.Action}
-		if len(r.Config.Target.Validation) == 0 {
+		if r.holdsOut() {
 			o.Holdout = r.Config.Target.Holdout
 		}
 		return o, nil
@@ -219,14 +219,20 @@ const holdoutItems = 64
 // configuration names target files.
 var holdoutStage = &stage{
 	name: "holdout", title: "hold documents out", format: 1, inputs: []string{"corpus", "rows", "domains", "assign"},
-	options: func(r *Run) (any, error) { return len(r.Config.Target.Validation) == 0, nil },
+	options: func(r *Run) (any, error) { return r.holdsOut(), nil },
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
-		if len(r.Config.Target.Validation) > 0 {
+		if !r.holdsOut() {
 			return nil, nil
 		}
 		return one(r, p)
 	},
 	run: writeHoldout,
+}
+
+// holdsOut tells whether documents are held out to score mixtures with: by this
+// run, or by another one that it shares its domains with.
+func (r *Run) holdsOut() bool {
+	return len(r.Config.Target.Validation) == 0 || r.arm != nil && r.arm.study.holdsOut()
 }
 
 func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {

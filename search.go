@@ -1,6 +1,7 @@
 package climb
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,7 @@ var searchStage = &stage{
 			return nil, err
 		}
 		past, err := r.Config.Search.Reuse.pastFiles()
-		return searchOptions{o, r.Config.Seed, r.Config.Search, past}, err
+		return searchOptions{o, r.searchSeed(), r.Config.Search, past}, err
 	},
 	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
 	run:   runTrial,
@@ -62,6 +63,9 @@ func (c *SearchConfig) new() (search.Strategy, error) {
 	return s, err
 }
 
+// searchSeed is the seed of the search stage.
+func (r *Run) searchSeed() uint64 { return cmp.Or(r.Config.Search.Seed, r.Config.Seed) }
+
 // problem is what the search stage solves.
 func (r *Run) problem() (search.Problem, []int64, error) {
 	d, err := r.domains()
@@ -73,7 +77,7 @@ func (r *Run) problem() (search.Problem, []int64, error) {
 		return search.Problem{}, nil, err
 	}
 	c := r.Config
-	p := search.Problem{Rounds: c.Search.Rounds, Seed: c.Seed}
+	p := search.Problem{Rounds: c.Search.Rounds, Seed: r.searchSeed()}
 	for _, dom := range d.Domains {
 		p.Domains = append(p.Domains, dom.Name)
 	}
@@ -112,7 +116,7 @@ func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	measure := func(ctx context.Context, mixtures []mix.Mixture, round int) ([]search.Trial, error) {
 		specs := make([]trialSpec, len(mixtures))
 		for i, m := range mixtures {
-			specs[i] = trialSpec{Mixture: m, Hash: m.Hash(), Seed: r.Config.Seed, Round: round}
+			specs[i] = trialSpec{Mixture: m, Hash: m.Hash(), Seed: r.searchSeed(), Round: round}
 		}
 		e.Title = fmt.Sprintf("search the mixture, round %d of %d", round+1, len(rounds))
 		plan, fresh, err := r.runTrials(ctx, p, fmt.Sprintf("round-%02d", round+1), specs, e)
@@ -189,7 +193,11 @@ func (r *Run) runTrials(ctx context.Context, p *task.Plan, name string, specs []
 		return plan, false, err
 	}
 	e.Amount, e.Unit = float64(int64(len(plan.Tasks))*r.Config.Proxy.Tokens), "tokens"
-	return plan, true, r.runPlan(ctx, plan, runTrial, e)
+	run := runTrial
+	if r.arm != nil {
+		run = r.arm.study.shared(p.Kind, runTrial)
+	}
+	return plan, true, r.runPlan(ctx, plan, run, e)
 }
 
 // trials reads the results of a round.

@@ -50,11 +50,12 @@ func (p Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result,
 		return nil, err
 	}
 	r := &Result{}
-	if err := j.fit(ctx, model, sampler, r, watch, p.workers); err != nil {
+	scorer := &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}
+	if err := j.fit(ctx, model, sampler, r, j.curve(ctx, scorer, r, watch), p.workers); err != nil {
 		return nil, err
 	}
 	if r.Failed == "" {
-		err = j.measure(ctx, &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}, r)
+		err = j.measure(ctx, scorer, r)
 	}
 	if err == nil && r.Failed == "" && j.Save != "" {
 		err = model.Save(j.Save)
@@ -99,7 +100,7 @@ func (j *Job) model(vocab int) (*lm.Model, error) {
 
 // fit runs the steps of the job. A loss or gradient that is not finite, or a
 // loss that ends above that of a uniform guess, makes the run a failed one.
-func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch func(Progress), workers func() int) error {
+func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch func(Progress) error, workers func() int) error {
 	steps, T := j.Steps(), j.Model.Context
 	ws := lm.NewWorkspace(m, j.Batch, T)
 	ws.SetBFloat16(j.Optim.Precision == "bfloat16")
@@ -142,8 +143,8 @@ func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch
 			last += loss
 		}
 		r.Steps = step + 1
-		if watch != nil {
-			watch(Progress{Step: step + 1, Steps: steps, Tokens: int64(step+1) * int64(j.Batch*T), Loss: loss, LR: lr, Norm: norm})
+		if err := watch(Progress{Step: step + 1, Steps: steps, Tokens: int64(step+1) * int64(j.Batch*T), Loss: loss, LR: lr, Norm: norm}); err != nil {
+			return err
 		}
 	}
 	r.Loss = last / float64(max(1, steps/10))
@@ -153,10 +154,43 @@ func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch
 	return nil
 }
 
+// curve returns what is called after every step: watch, and the evaluations on
+// the way. The last one is left to measure.
+func (j *Job) curve(ctx context.Context, m eval.Model, r *Result, watch func(Progress)) func(Progress) error {
+	return func(g Progress) error {
+		if watch != nil {
+			watch(g)
+		}
+		if g.Step == g.Steps || g.Step*j.Curve/g.Steps == (g.Step-1)*j.Curve/g.Steps {
+			return nil
+		}
+		files, score, err := evaluate(ctx, m, j.Target)
+		if err != nil {
+			return err
+		}
+		r.point(g.Tokens, g.LR, score, files)
+		return nil
+	}
+}
+
+func (r *Result) point(tokens int64, lr, score float64, files []*eval.TaskResult) {
+	p := Point{Tokens: tokens, LR: lr, Score: score}
+	for _, f := range files {
+		short := *f
+		short.LogProbs = nil
+		p.Validate = append(p.Validate, &short)
+	}
+	r.Curve = append(r.Curve, p)
+}
+
 // measure evaluates the target and the test files.
 func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) {
 	if r.Validate, r.Score, err = evaluate(ctx, m, j.Target); err != nil {
 		return err
+	}
+	if j.Curve > 0 {
+		per := int64(j.Batch) * int64(j.Model.Context)
+		r.point(int64(r.Steps)*per, j.schedule().At(r.Steps-1), r.Score, r.Validate)
 	}
 	r.Test, r.TestMean, err = evaluate(ctx, m, j.Test)
 	if bad := r.Score + r.TestMean; math.IsNaN(bad) || math.IsInf(bad, 0) {

@@ -42,6 +42,10 @@ type Job struct {
 	Test      []eval.Term `json:"test"`   // measured beside it, never part of the score
 	Save      string      `json:"save"`   // folder for the trained weights, "" to drop them
 	Stable    bool        `json:"stable"` // stop at the end of the stable phase: the job of a base model
+
+	// Curve is how often the files of Target are evaluated on the way, at
+	// equal distances; the last time is the end of the run. 0 is never.
+	Curve int `json:"curve,omitempty"`
 }
 
 // A Result is what a run measured, and nothing that differs when it is run again. A run that diverged has Failed set and no
@@ -55,6 +59,15 @@ type Result struct {
 	Tokens   []int64            `json:"tokens"`             // consumed, by domain
 	Steps    int                `json:"steps"`
 	Failed   string             `json:"failed,omitempty"`
+	Curve    []Point            `json:"curve,omitempty"` // of Job.Curve
+}
+
+// A Point is an evaluation of the files of Job.Target during a run.
+type Point struct {
+	Tokens   int64              `json:"tokens"` // trained on
+	LR       float64            `json:"lr"`     // of the step before: a rate that has not decayed makes the score worse
+	Score    float64            `json:"score"`
+	Validate []*eval.TaskResult `json:"validate"` // without log_probs
 }
 
 // Progress is one line of a run's progress.jsonl.

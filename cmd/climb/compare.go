@@ -1,0 +1,214 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/report"
+)
+
+type compareOptions struct {
+	Out     string
+	Workers int
+	JSON    bool
+	Plan    bool
+}
+
+func newCompare() *cobra.Command {
+	o := &compareOptions{}
+	c := &cobra.Command{
+		Use: "compare study.yaml", GroupID: "main", Args: args(cobra.ExactArgs(1)),
+		Short: "Compare strategies by models trained on their answers, or resume",
+		Long: `Run or resume a study: every strategy searches with proxies, then models of the
+target's size are trained on the answers, with the same seeds for all, and scored
+on test files that no search has seen. Prints means with intervals, differences
+paired by seed, and what each strategy cost; writes them as a page and as JSON.
+
+A study is a YAML file:
+
+  config: climb.yaml              # corpus, domains, proxies, search: of all strategies
+  objectives:                     # each is searched for on its own
+    - name: science
+      validation: [{file: arc_easy.validation.jsonl.zst, limit: 200}]
+      test: [{file: arc_easy.test.jsonl.zst, limit: 400}]
+  strategies:
+    - natural
+    - uniform
+    - random                      # a random mixture for each seed
+    - best-of-random              # the best of as many as the others may measure
+    - regmix
+    - climb
+    - {name: one-round, strategy: climb, set: {search: {rounds: [28]}}}
+    - {name: auto-acc, strategy: climb-auto, metric: acc, objectives: [science]}
+  target: {size: 1m, tokens: 20e6}
+  seeds: 5                        # target runs of every answer
+  searches: 1                     # independent searches of a strategy
+  curve: 4                        # points of the learning curves
+  transfer: 0                     # proxy mixtures to train at the target's size too
+
+Without objectives the target of climb.yaml is the only one. Runs that strategies
+have in common are made once. docs/format.md has the whole form.`,
+		Example: `  climb compare study.yaml --plan   # what will run, and for how long
+  climb compare study.yaml
+  climb compare study.yaml --json | jq '.objectives[].rows[] | {strategy, test_bpb}'`,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.Out, "out", "", "run directory, instead of the one in the configuration")
+	f.IntVar(&o.Workers, "workers", 0, "cores to use, instead of the number in the configuration; 0 = all")
+	f.BoolVar(&o.JSON, "json", false, "print the outcome as JSON, and progress on standard error")
+	f.BoolVar(&o.Plan, "plan", false, "say what will run and for how long, and stop")
+	return c
+}
+
+func (o *compareOptions) run(cmd *cobra.Command, path string) error {
+	s, err := climb.LoadStudy(path)
+	if err != nil {
+		return err
+	}
+	if o.Out != "" {
+		if s.Config.Out, err = filepath.Abs(o.Out); err != nil {
+			return err
+		}
+		if err := s.Resolve(); err != nil {
+			return err
+		}
+	}
+	if n := cmp.Or(o.Workers, s.Config.Workers); n > 0 {
+		runtime.GOMAXPROCS(n)
+	}
+	if o.Plan {
+		return o.plan(cmd, s)
+	}
+	where := os.Stdout
+	if o.JSON {
+		where = os.Stderr
+	}
+	show := newDisplay(where, false)
+	out, err := s.Compare(cmd.Context(), show.event)
+	show.close()
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return printJSON(out)
+	}
+	writeComparison(os.Stdout, out)
+	return nil
+}
+
+func (o *compareOptions) plan(cmd *cobra.Command, s *climb.Study) error {
+	p, err := s.Estimate(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return printJSON(p)
+	}
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "what\truns\ttokens\tcore time\t")
+	for _, x := range p.Parts {
+		state := ""
+		if x.Done {
+			state = "done"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", x.Name, x.Runs, countText(float64(x.Tokens)), durationText(time.Duration(x.CoreSeconds*float64(time.Second))), state)
+	}
+	t.Flush()
+	fmt.Printf("\nproxies: %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), countText(p.ProxyRate))
+	fmt.Printf("target:  %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), countText(p.TargetRate))
+	fmt.Printf("left: at most about %s on %d cores; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores)
+	return nil
+}
+
+// writeComparison prints the tables of a study.
+func writeComparison(w io.Writer, c *report.Comparison) {
+	for _, o := range c.Objectives {
+		unit := "score"
+		if o.Lower {
+			unit = "bits per byte"
+		}
+		fmt.Fprintf(w, "\n%s: test %s, %d seeds\n", o.Name, unit, len(c.Seeds))
+		writeRows(w, c, o)
+		writePairs(w, c, o)
+		fmt.Fprintf(w, "Verdict: %s.\n", o.Verdict)
+	}
+	for _, t := range c.Transfer {
+		fmt.Fprintf(w, "\nFrom proxy to target, %s: Spearman %.3f [%.3f, %.3f], Kendall %.3f over %d mixtures\n", t.Objective, t.Spearman, t.Interval[0], t.Interval[1], t.Kendall, t.Mixtures)
+	}
+}
+
+func writeRows(w io.Writer, c *report.Comparison, o report.Objective) {
+	var base []string
+	for _, r := range o.Rows {
+		if !r.Searches {
+			base = append(base, r.Strategy)
+		}
+	}
+	slices.Sort(base)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "strategy\tmean\t%g %% interval\taccuracy", 100*c.Level)
+	for _, b := range base {
+		fmt.Fprintf(t, "\tgain over %s", b)
+	}
+	fmt.Fprint(t, "\tproxies\tcore time\n")
+	for _, r := range o.Rows {
+		acc := "-"
+		if len(r.Acc.Values) > 0 {
+			acc = fmt.Sprintf("%.1f %%", 100*r.Acc.Mean)
+		}
+		fmt.Fprintf(t, "%s\t%.4f\t%s\t%s", r.Strategy, r.Measure.Mean, intervalText(r.Measure.Interval, "%.4f"), acc)
+		for _, b := range base {
+			g, ok := r.Gain[b]
+			if !ok {
+				fmt.Fprint(t, "\t")
+				continue
+			}
+			fmt.Fprintf(t, "\t%+.4f %s", g.Mean, intervalText(g.Interval, "%+.4f"))
+		}
+		fmt.Fprintf(t, "\t%d\t%s\n", r.Cost.ProxyRuns, durationText(time.Duration((r.Cost.ProxyCoreSeconds+r.Cost.TargetCoreSeconds)*float64(time.Second))))
+	}
+	t.Flush()
+	if o.Reference == nil {
+		return
+	}
+	fmt.Fprintf(w, "Reference, trained on the text of the validation files: %.4f bits per byte. Excess above it, and how much less than the baselines':\n", o.Reference.Mean)
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range o.Rows {
+		fmt.Fprintf(t, "%s\t%.4f", r.Strategy, r.Excess)
+		for _, b := range base {
+			if x, ok := r.Reduction[b]; ok {
+				fmt.Fprintf(t, "\t%s: %+.1f %% [%+.1f, %+.1f]", b, 100*x.Mean, 100*x.Interval[0], 100*x.Interval[1])
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	t.Flush()
+}
+
+// writePairs prints the differences of all pairs.
+func writePairs(w io.Writer, c *report.Comparison, o report.Objective) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "pair\tdifference\t%g %% interval (t)\tbootstrap\tp\tp, all pairs\tverdict\n", 100*c.Level)
+	for _, p := range o.Pairs {
+		fmt.Fprintf(t, "%s - %s\t%+.4f\t%s\t%s\t%.2g\t%.2g\t%s\n", p.A, p.B, p.Mean, intervalText(p.Interval, "%+.4f"), intervalText(p.Bootstrap, "%+.4f"), p.P, p.Holm, p.Verdict)
+	}
+	t.Flush()
+}
+
+func intervalText(x *[2]float64, format string) string {
+	if x == nil {
+		return "-"
+	}
+	return fmt.Sprintf("["+format+", "+format+"]", x[0], x[1])
+}

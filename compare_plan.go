@@ -1,0 +1,83 @@
+package climb
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/climb-go/climb/report"
+)
+
+// A StudyEstimate says what a study will take before anything is spent. It is
+// an upper bound: runs that arms have in common are counted for each.
+type StudyEstimate struct {
+	Cores      int          `json:"cores"`
+	Proxy      report.Model `json:"proxy"`
+	Target     report.Model `json:"target"`
+	ProxyRate  float64      `json:"proxy_rate"`  // training tokens per second on one core
+	TargetRate float64      `json:"target_rate"` // training tokens per second on one core
+	Parts      []StudyPart  `json:"parts"`
+	Seconds    float64      `json:"seconds"` // wall time of what is left, on all cores
+}
+
+// StudyPart is one search, or the target runs.
+type StudyPart struct {
+	Name        string  `json:"name"`
+	Runs        int     `json:"runs"`
+	Tokens      int64   `json:"tokens"` // of all runs
+	CoreSeconds float64 `json:"core_seconds"`
+	Done        bool    `json:"done"`
+}
+
+// Estimate measures the speeds and adds up.
+func (s *Study) Estimate(ctx context.Context) (*StudyEstimate, error) {
+	c, err := s.prepare(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	proxy := s.Config.Proxy
+	e := &StudyEstimate{Cores: runtime.GOMAXPROCS(0), Proxy: report.Model{Parameters: proxy.Model.NumParams(), Tokens: proxy.Tokens},
+		Target: report.Model{Parameters: s.Target.Model.NumParams(), Tokens: s.Target.Tokens}}
+	if e.ProxyRate, err = trainingRate(proxy.Model, proxy.Batch); err != nil {
+		return nil, err
+	}
+	if e.TargetRate, err = trainingRate(s.Target.Model, s.Target.Batch); err != nil {
+		return nil, err
+	}
+	text, err := c.arms[0].run.Estimate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pipeline := StudyPart{Name: "corpus to tokens", Tokens: text.Tokens, Done: true}
+	for _, x := range text.Stages {
+		if x.Stage == "base" {
+			break
+		}
+		if !x.Done {
+			pipeline.CoreSeconds += x.Seconds * float64(e.Cores)
+			pipeline.Done = false
+		}
+	}
+	e.Parts = append(e.Parts, pipeline)
+	flops := proxy.Model.FlopsPerToken(proxy.Model.Context) * e.ProxyRate // per second
+	for _, a := range c.arms {
+		if !a.strategy.searches() {
+			continue
+		}
+		// Evaluation takes a third of a training step's work a token.
+		p := a.run.Config.Proxy
+		rate := flops / p.Model.FlopsPerToken(p.Model.Context)
+		x := StudyPart{Name: a.title(), Runs: a.proxies(), Tokens: int64(a.proxies()) * p.Tokens, Done: a.run.done(searchStage)}
+		x.CoreSeconds = float64(x.Tokens)/rate + float64(x.Runs)*evalTokens(c.terms(false))/(3*rate)
+		e.Parts = append(e.Parts, x)
+	}
+	t := StudyPart{Name: "target models", Runs: c.targetRuns(), Tokens: int64(c.targetRuns()) * s.Target.Tokens}
+	scored := evalTokens(c.terms(false))*float64(max(1, s.Curve)) + evalTokens(c.terms(true))
+	t.CoreSeconds = (float64(t.Tokens) + float64(t.Runs)*scored/3) / e.TargetRate
+	e.Parts = append(e.Parts, t)
+	for _, x := range e.Parts {
+		if !x.Done {
+			e.Seconds += x.CoreSeconds / float64(e.Cores)
+		}
+	}
+	return e, nil
+}

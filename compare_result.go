@@ -1,0 +1,622 @@
+package climb
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/predict"
+	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/vec"
+)
+
+// Comparison is the outcome of a study: compare.json.
+type Comparison = report.Comparison
+
+// result gathers the outcome of all target runs.
+func (c *comparison) result(groups []*group) (*Comparison, error) {
+	first := c.arms[0]
+	proxy := c.Config.Proxy
+	out := &Comparison{Title: "climb compare: " + filepath.Base(c.Config.Out), Version: Version, Level: c.Level, Searches: c.Searches,
+		Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.GOMAXPROCS(0), vec.CPU(), runtime.GOOS, runtime.GOARCH),
+		Proxy:   report.Model{Parameters: proxy.Model.NumParams(), Tokens: proxy.Tokens},
+		Target:  report.Model{Parameters: c.Target.Model.NumParams(), Tokens: c.Target.Tokens},
+		Domains: first.problem.Domains, Epochs: c.Config.Search.Epochs}
+	for k := range c.Seeds {
+		out.Seeds = append(out.Seeds, c.seed(k))
+	}
+	for o := range c.Objectives {
+		x, err := c.objectiveResult(groups, o)
+		if err != nil {
+			return nil, fmt.Errorf("objective %s: %w", c.Objectives[o].Name, err)
+		}
+		out.Objectives = append(out.Objectives, *x)
+	}
+	var err error
+	if out.Transfer, err = c.transfer(groups[0]); err != nil {
+		return nil, err
+	}
+	out.CoreSeconds, err = c.coreSeconds(groups)
+	return out, err
+}
+
+// a seedRun is a target run of a strategy.
+type seedRun struct {
+	k      int
+	spec   targetSpec
+	result *targetResult
+}
+
+// runs lists the target runs of a strategy for an objective, by seed.
+func (c *comparison) runs(groups []*group, x *StudyStrategy, objective int) (out []seedRun, err error) {
+	for k := range c.Seeds {
+		for _, g := range groups {
+			for _, a := range g.arms {
+				if a.strategy != x || a.objective >= 0 && a.objective != objective {
+					continue
+				}
+				s, ok, err := a.spec(k)
+				if err != nil {
+					return nil, err
+				}
+				if ok {
+					out = append(out, seedRun{k, s, g.results[s.key()]})
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// A compared is a strategy's results for an objective.
+type compared struct {
+	report.Compared
+	runs   []seedRun // that did not fail
+	scores []float64 // on the test files, higher is better
+}
+
+func (c *comparison) objectiveResult(groups []*group, o int) (*report.Objective, error) {
+	obj := c.Objectives[o]
+	out := &report.Objective{Name: obj.Name, Lower: true}
+	for _, t := range obj.Validation {
+		out.Validation = append(out.Validation, termName(t))
+	}
+	for _, t := range obj.Test {
+		out.Test = append(out.Test, termName(t))
+		out.Lower = out.Lower && eval.Oriented(t.Metric, 1) < 0
+	}
+	var rows []*compared
+	for i := range c.Strategies {
+		x := &c.Strategies[i]
+		if !x.takesPart(obj.Name) {
+			continue
+		}
+		r, err := c.row(groups, x, o, out.Lower)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", x.Name, err)
+		}
+		rows = append(rows, r)
+	}
+	if err := c.reference(out, rows, groups[0], o); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(rows, func(a, b *compared) int { return cmp.Compare(mean(b.scores), mean(a.scores)) })
+	for _, r := range rows {
+		c.gains(r, rows, out)
+	}
+	out.Pairs = c.pairs(rows)
+	out.Verdict = compareVerdict(out.Pairs, rows, c.Level)
+	for _, r := range rows {
+		out.Rows = append(out.Rows, r.Compared)
+	}
+	return out, nil
+}
+
+func termName(t eval.Term) string {
+	name, _ := eval.TaskName(t.File)
+	return name + ":" + t.Metric
+}
+
+// row reads the target runs of a strategy.
+func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (*compared, error) {
+	r := &compared{Compared: report.Compared{Strategy: x.Name, Searches: x.searches(), Tasks: map[string]float64{}, Gain: map[string]report.Stat{}}}
+	runs, err := c.runs(groups, x, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		i := slices.IndexFunc(r.Answers, func(a report.Answer) bool { return a.Hash == run.spec.Hash })
+		if i < 0 {
+			i = len(r.Answers)
+			r.Answers = append(r.Answers, report.Answer{Hash: run.spec.Hash, Mixture: run.spec.Mixture})
+		}
+		r.Answers[i].Runs++
+		if f := run.result.Failed; f != "" {
+			r.Failed = append(r.Failed, fmt.Sprintf("seed %d: %s", run.spec.Seed, f))
+			continue
+		}
+		r.runs = append(r.runs, run)
+	}
+	var measure, bpb, acc []float64
+	elsewhere := map[string][]float64{}
+	for _, run := range r.runs {
+		t, err := c.tested(run.result, o)
+		if err != nil {
+			return nil, err
+		}
+		r.scores = append(r.scores, t.score)
+		bpb, measure = append(bpb, t.bpb), append(measure, oriented(t.score, lower))
+		if t.hasAcc {
+			acc = append(acc, t.acc)
+		}
+		for name, v := range t.tasks {
+			r.Tasks[name] += v / float64(len(r.runs))
+		}
+		for other := range c.Objectives {
+			if other != o {
+				t, err := c.tested(run.result, other)
+				if err != nil {
+					return nil, err
+				}
+				elsewhere[c.Objectives[other].Name] = append(elsewhere[c.Objectives[other].Name], t.bpb)
+			}
+		}
+	}
+	r.Measure, r.BPB, r.Acc = c.stat(measure), c.stat(bpb), c.stat(acc)
+	for _, name := range slices.Sorted(maps.Keys(elsewhere)) {
+		if r.Elsewhere == nil {
+			r.Elsewhere = map[string]report.Stat{}
+		}
+		r.Elsewhere[name] = c.stat(elsewhere[name])
+	}
+	if r.Curve, err = c.curve(r.runs, o); err != nil {
+		return nil, err
+	}
+	r.Cost, err = c.costOf(x, o, runs)
+	return r, err
+}
+
+// oriented turns a score into the measure: bits per byte where lower is better.
+func oriented(score float64, lower bool) float64 {
+	if lower {
+		return -score
+	}
+	return score
+}
+
+func (c *comparison) stat(x []float64) report.Stat {
+	m, ci := meanInterval(x, c.Level)
+	return report.Stat{Mean: m, Interval: ci, Values: x}
+}
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(max(1, len(x)))
+}
+
+// tested is what a target run scores on the test files of an objective.
+type tested struct {
+	score, bpb, acc float64
+	hasAcc          bool
+	tasks           map[string]float64
+}
+
+func (c *comparison) tested(r *targetResult, o int) (*tested, error) {
+	terms := c.Objectives[o].Test
+	results, err := resultsOf(c.terms(true), r.Test, terms)
+	if err != nil {
+		return nil, err
+	}
+	t := &tested{tasks: map[string]float64{}}
+	if t.score, err = eval.Objective(terms, results); err != nil {
+		return nil, err
+	}
+	var weights, accWeights float64
+	for i, x := range results {
+		w := terms[i].Weight
+		name, _ := eval.TaskName(terms[i].File)
+		for metric, v := range x.Metrics {
+			t.tasks[name+":"+metric] = v
+		}
+		t.bpb += w * x.Metrics["bpb"]
+		weights += w
+		if v, ok := x.Metrics["acc"]; ok {
+			t.acc += w * v
+			accWeights += w
+		}
+	}
+	t.bpb /= weights
+	if t.hasAcc = accWeights > 0; t.hasAcc {
+		t.acc /= accWeights
+	}
+	return t, nil
+}
+
+// curve averages the learning curves of runs on the validation files.
+func (c *comparison) curve(runs []seedRun, o int) (out []report.CurvePoint, err error) {
+	if len(runs) == 0 {
+		return nil, nil
+	}
+	terms := c.Objectives[o].Validation
+	lower := !slices.ContainsFunc(terms, func(t eval.Term) bool { return eval.Oriented(t.Metric, 1) > 0 })
+	for i, at := range runs[0].result.Curve {
+		var values []float64
+		for _, run := range runs {
+			results, err := resultsOf(c.terms(false), run.result.Curve[i].Validate, terms)
+			if err != nil {
+				return nil, err
+			}
+			score, err := eval.Objective(terms, results)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, oriented(score, lower))
+		}
+		out = append(out, report.CurvePoint{Tokens: at.Tokens, Measure: c.stat(values)})
+	}
+	return out, nil
+}
+
+// reference fills in the excess losses, if models were trained for them.
+func (c *comparison) reference(out *report.Objective, rows []*compared, g *group, o int) error {
+	obj := c.Objectives[o]
+	var bpb []float64
+	for k := range obj.Reference {
+		r := g.results[targetSpec{Seed: c.seed(k), Reference: obj.Name}.key()]
+		if r.Failed != "" {
+			continue
+		}
+		t, err := c.tested(r, o)
+		if err != nil {
+			return err
+		}
+		bpb = append(bpb, t.bpb)
+	}
+	if len(bpb) == 0 {
+		return nil
+	}
+	s := c.stat(bpb)
+	out.Reference = &s
+	for _, r := range rows {
+		r.Excess = r.BPB.Mean - s.Mean
+	}
+	return nil
+}
+
+// gains compares a row with those that do not search.
+func (c *comparison) gains(r *compared, rows []*compared, out *report.Objective) {
+	for _, b := range rows {
+		if b.Searches || b == r {
+			continue
+		}
+		if x, y := pairedRuns(r, b, func(r *compared) []float64 { return r.scores }); len(x) > 1 {
+			d, lo, hi := eval.PairedDiff(x, y, c.Level)
+			r.Gain[b.Strategy] = report.Stat{Mean: d, Interval: &[2]float64{lo, hi}}
+		}
+		if out.Reference == nil || b.Excess <= 0 {
+			continue
+		}
+		if x, y := pairedRuns(b, r, func(r *compared) []float64 { return r.BPB.Values }); len(x) > 1 {
+			d, lo, hi := eval.PairedDiff(x, y, c.Level)
+			if r.Reduction == nil {
+				r.Reduction = map[string]report.Stat{}
+			}
+			r.Reduction[b.Strategy] = report.Stat{Mean: d / b.Excess, Interval: &[2]float64{lo / b.Excess, hi / b.Excess}}
+		}
+	}
+}
+
+// pairedRuns returns the values of two rows for the seeds that both have.
+func pairedRuns(a, b *compared, of func(*compared) []float64) (x, y []float64) {
+	va, vb := of(a), of(b)
+	for i, run := range a.runs {
+		if j := slices.IndexFunc(b.runs, func(other seedRun) bool { return other.k == run.k }); j >= 0 {
+			x, y = append(x, va[i]), append(y, vb[j])
+		}
+	}
+	return x, y
+}
+
+// bootstrapDraws is the number of resamples of an interval by bootstrap.
+const bootstrapDraws = 10000
+
+// pairs compares every two rows, which are sorted, best first. The verdict goes
+// by Student's t of the paired differences: with as few seeds as a study has,
+// percentiles of resampled means, which are printed beside it, are too narrow
+// (of five values they are those of the normal distribution times sqrt(4/5),
+// where Student's are 1.6 times as wide).
+func (c *comparison) pairs(rows []*compared) []report.Versus {
+	var out []report.Versus
+	var p []float64
+	for i, a := range rows {
+		for _, b := range rows[i+1:] {
+			x, y := pairedRuns(a, b, func(r *compared) []float64 { return r.scores })
+			pair := report.Versus{A: a.Strategy, B: b.Strategy, P: 1}
+			if len(x) > 1 {
+				d := make([]float64, len(x))
+				for k := range x {
+					d[k] = x[k] - y[k]
+				}
+				pair.Mean, pair.Interval = meanInterval(d, c.Level)
+				_, lo, hi := eval.Bootstrap(d, c.Level, bootstrapDraws, c.Config.Seed)
+				pair.Bootstrap, pair.P = &[2]float64{lo, hi}, eval.PairedP(x, y)
+			}
+			out, p = append(out, pair), append(p, pair.P)
+		}
+	}
+	for i, h := range eval.Holm(p) {
+		out[i].Holm = h
+		switch {
+		case h < 1-c.Level:
+			out[i].Verdict = "better"
+		case out[i].P < 1-c.Level:
+			out[i].Verdict = "better, but not after the correction for all pairs"
+		default:
+			out[i].Verdict = "no difference shown"
+		}
+		if out[i].Mean < 0 {
+			out[i].Verdict = strings.Replace(out[i].Verdict, "better", "worse", 1)
+		}
+	}
+	return out
+}
+
+// compareVerdict says in a sentence what the best strategy beats.
+func compareVerdict(pairs []report.Versus, rows []*compared, level float64) string {
+	if len(rows) < 2 {
+		return ""
+	}
+	best := rows[0].Strategy
+	var sure, likely, even []string
+	for _, p := range pairs {
+		switch {
+		case p.A != best:
+		case p.Verdict == "better":
+			sure = append(sure, p.B)
+		case p.P < 1-level:
+			likely = append(likely, p.B)
+		default:
+			even = append(even, p.B)
+		}
+	}
+	text := best + " has the best mean"
+	if len(sure) > 0 {
+		text += fmt.Sprintf("; better than %s at %g %%, corrected for all pairs", strings.Join(sure, ", "), 100*level)
+	}
+	if len(likely) > 0 {
+		text += fmt.Sprintf("; better than %s at %g %% for the pair alone", strings.Join(likely, ", "), 100*level)
+	}
+	if len(even) > 0 {
+		text += "; no difference shown to " + strings.Join(even, ", ")
+	}
+	return text
+}
+
+// costOf adds up what a strategy costs on its own: one search, and its target
+// runs.
+func (c *comparison) costOf(x *StudyStrategy, o int, runs []seedRun) (report.Cost, error) {
+	t := c.Target
+	out := report.Cost{TargetRuns: len(runs)}
+	for _, run := range runs {
+		out.TargetCoreSeconds += run.result.CoreSeconds
+		for _, n := range run.result.Tokens {
+			out.TargetTokens += n
+		}
+	}
+	out.TargetFLOPs = float64(out.TargetTokens) * t.Model.FlopsPerToken(t.Model.Context)
+	for _, a := range c.arms {
+		if a.strategy != x || !x.searches() || a.search != 0 || a.objective >= 0 && a.objective != o {
+			continue
+		}
+		proxy := a.run.Config.Proxy
+		for _, s := range []*stage{baseStage, searchStage} {
+			plans, err := a.run.plans(s)
+			if err != nil {
+				return out, err
+			}
+			for _, p := range plans {
+				if s == searchStage {
+					out.ProxyRuns += len(p.Tasks)
+				}
+				for n := range p.Tasks {
+					m, err := p.Manifest(n)
+					if err != nil {
+						return out, err
+					}
+					if s == baseStage {
+						out.BaseTokens += proxy.Base.Tokens
+						out.ProxyCoreSeconds += m.Seconds
+						continue
+					}
+					out.ProxyTokens += m.Counters["tokens"]
+					out.ProxyCoreSeconds += float64(m.Counters["core_ms"]) / 1000
+				}
+			}
+		}
+		out.ProxyFLOPs = float64(out.ProxyTokens+out.BaseTokens) * proxy.Model.FlopsPerToken(proxy.Model.Context)
+	}
+	return out, nil
+}
+
+// coreSeconds adds up all runs of the study, each once.
+func (c *comparison) coreSeconds(groups []*group) (sum float64, err error) {
+	for _, g := range groups {
+		for _, key := range slices.Sorted(maps.Keys(g.results)) {
+			sum += g.results[key].CoreSeconds
+		}
+	}
+	seen := map[string]bool{}
+	for _, a := range c.arms {
+		if !a.strategy.searches() {
+			continue
+		}
+		plans, err := a.run.plans(searchStage)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range plans {
+			for n := range p.Tasks {
+				var spec trialSpec
+				if err := p.Task(n, &spec); err != nil {
+					return 0, err
+				}
+				key := a.run.Dir("search") + spec.dir()
+				if a.objective >= 0 {
+					if key, err = c.storePath(p, a.run.Config.Proxy, spec); err != nil {
+						return 0, err
+					}
+				}
+				m, err := p.Manifest(n)
+				if err != nil {
+					return 0, err
+				}
+				if !seen[key] {
+					seen[key] = true
+					sum += float64(m.Counters["core_ms"]) / 1000
+				}
+			}
+		}
+	}
+	return sum, nil
+}
+
+// transferMixtures are those of proxies that are trained at the target's size
+// too: of the first round of the first search, evenly spread over their ranks.
+func (c *comparison) transferMixtures() (out []mix.Mixture) {
+	_, trials := c.transferTrials()
+	n := min(c.Transfer, len(trials))
+	for i := range n {
+		out = append(out, trials[i*len(trials)/n])
+	}
+	return out
+}
+
+// transferTrials lists the mixtures of the first round of the first arm that
+// searches, best first.
+func (c *comparison) transferTrials() (*arm, []mix.Mixture) {
+	if c.Transfer == 0 {
+		return nil, nil
+	}
+	for _, a := range c.arms {
+		if a.objective < 0 || a.run.names["tokens"] != c.arms[0].run.names["tokens"] {
+			continue
+		}
+		s, err := a.run.readSearch()
+		if err != nil {
+			continue // no search yet
+		}
+		var list []mix.Mixture
+		for _, t := range s.Measured {
+			if t.Round == 0 {
+				list = append(list, t.Mixture)
+			}
+		}
+		if len(list) > 2 {
+			return a, list
+		}
+	}
+	return nil, nil
+}
+
+// transfer correlates the scores of the proxies with those of the target size.
+func (c *comparison) transfer(g *group) (out []report.Transfer, err error) {
+	a, _ := c.transferTrials()
+	if a == nil {
+		return nil, nil
+	}
+	plans, err := a.run.plans(searchStage)
+	if err != nil {
+		return nil, err
+	}
+	for o, obj := range c.Objectives {
+		t := report.Transfer{Objective: obj.Name}
+		for _, m := range c.transferMixtures() {
+			s := stored{}
+			spec := trialSpec{Hash: m.Hash(), Seed: a.run.searchSeed()}
+			path, err := c.storePath(plans[0], a.run.Config.Proxy, spec)
+			if err == nil {
+				err = readJSON(path, &s)
+			}
+			if errors.Is(err, fs.ErrNotExist) { // proxies of a command: only their own objective is known
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			big := g.results[targetSpec{Hash: m.Hash(), Seed: c.seed(0)}.key()]
+			if s.Result.Failed != "" || big.Failed != "" {
+				continue
+			}
+			small, err1 := c.validated(s.Result, o)
+			large, err2 := c.validated(big.Result, o)
+			if err := errors.Join(err1, err2); err != nil {
+				return nil, err
+			}
+			t.Proxy, t.Target = append(t.Proxy, small), append(t.Target, large)
+		}
+		t.Mixtures = len(t.Proxy)
+		correlate(&t, c.Level, c.Config.Seed)
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// validated is the score of a run on the validation files of an objective.
+func (c *comparison) validated(r *train.Result, o int) (float64, error) {
+	terms := c.Objectives[o].Validation
+	results, err := resultsOf(c.terms(false), r.Validate, terms)
+	if err != nil {
+		return 0, err
+	}
+	return eval.Objective(terms, results)
+}
+
+// correlate fills in the rank correlations.
+func correlate(t *report.Transfer, level float64, seed uint64) {
+	t.Spearman, t.Kendall = predict.Spearman(t.Proxy, t.Target), kendall(t.Proxy, t.Target)
+	n := len(t.Proxy)
+	if n < 3 {
+		t.Interval = [2]float64{-1, 1}
+		return
+	}
+	rng := rand.New(rand.NewPCG(seed, 0x7472616e73)) // "trans"
+	draws := make([]float64, bootstrapDraws)
+	x, y := make([]float64, n), make([]float64, n)
+	for i := range draws {
+		for j := range n {
+			k := rng.IntN(n)
+			x[j], y[j] = t.Proxy[k], t.Target[k]
+		}
+		draws[i] = predict.Spearman(x, y)
+	}
+	slices.Sort(draws)
+	at := func(q float64) float64 { return draws[int(math.Round(q*float64(len(draws)-1)))] }
+	t.Interval = [2]float64{at((1 - level) / 2), at((1 + level) / 2)}
+}
+
+// kendall is Kendall's tau-a: the share of pairs in the same order less that of
+// pairs in the other order.
+func kendall(a, b []float64) float64 {
+	sum, pairs := 0, 0
+	for i := range a {
+		for j := range i {
+			sum += cmp.Compare(a[i], a[j]) * cmp.Compare(b[i], b[j])
+			pairs++
+		}
+	}
+	return float64(sum) / float64(max(1, pairs))
+}

@@ -1,0 +1,294 @@
+package climb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/task"
+)
+
+// comparison is a study at work: its arms, in one run directory.
+type comparison struct {
+	*Study
+	arms  []*arm
+	watch func(Event)
+	step  int // of steps, for the display
+
+	work  float64 // floating-point operations of the runs that are left, as planned
+	done  float64 // ... that this process has done
+	began time.Time
+}
+
+// An arm is one search of a strategy for an objective, or a strategy that does
+// not search: a run that differs from the others in what comes after its
+// tokens, or also before if its configuration says so.
+type arm struct {
+	study     *comparison
+	strategy  *StudyStrategy
+	objective int // whose validation files it looks at; -1 if it looks at none
+	search    int // number of the search, from 0
+	run       *Run
+	answer    mix.Mixture // nil for random
+	problem   search.Problem
+}
+
+// title names the arm for people.
+func (a *arm) title() string {
+	t := a.strategy.Name
+	if a.objective >= 0 && len(a.study.Objectives) > 1 {
+		t += " for " + a.study.Objectives[a.objective].Name
+	}
+	if a.study.Searches > 1 && a.strategy.searches() {
+		t += fmt.Sprintf(", search %d", a.search+1)
+	}
+	return t
+}
+
+// Compare runs or resumes a study, writes what came of it into the directory of
+// its target runs, and returns it.
+func (s *Study) Compare(ctx context.Context, watch func(Event)) (*Comparison, error) {
+	c, err := s.prepare(ctx, watch)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := task.Acquire(s.Config.Out)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.compare(ctx)
+	return out, errors.Join(err, lock.Release())
+}
+
+// prepare lists the arms.
+func (s *Study) prepare(ctx context.Context, watch func(Event)) (*comparison, error) {
+	c := &comparison{Study: s, watch: watch}
+	for i := range s.Strategies {
+		x := &s.Strategies[i]
+		objectives := []int{-1}
+		if x.searches() && x.Strategy != "doremi" {
+			objectives = nil
+			for k, o := range s.Objectives {
+				if x.takesPart(o.Name) {
+					objectives = append(objectives, k)
+				}
+			}
+		}
+		searches := 1
+		if x.searches() {
+			searches = s.Searches
+		}
+		for _, o := range objectives {
+			for k := range searches {
+				a := &arm{study: c, strategy: x, objective: o, search: k}
+				if err := a.open(ctx); err != nil {
+					return nil, fmt.Errorf("%s: %w", a.title(), err)
+				}
+				c.arms = append(c.arms, a)
+			}
+		}
+	}
+	return c, nil
+}
+
+// open makes the run of an arm.
+func (a *arm) open(ctx context.Context) error {
+	c, err := a.strategy.config.clone()
+	if err != nil {
+		return err
+	}
+	if a.strategy.Strategy != "doremi" {
+		c.Target.Validation = slices.Clone(a.study.Objectives[max(0, a.objective)].Validation)
+		for i := range c.Target.Validation {
+			if a.strategy.Metric != "" {
+				c.Target.Validation[i].Metric = a.strategy.Metric
+			}
+		}
+	}
+	if a.search > 0 {
+		c.Search.Seed = splitmix(c.Seed, uint64(a.search)) >> 12 // exact as a number of JSON
+	}
+	a.run, err = newRun(ctx, c, a)
+	return err
+}
+
+// compare does the work under the lock.
+func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
+	c.plan()
+	for _, a := range c.arms {
+		if err := a.settle(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", a.title(), err)
+		}
+	}
+	groups, err := c.groups()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		if err := g.measure(ctx); err != nil {
+			return nil, err
+		}
+	}
+	out, err := c.result(groups)
+	if err != nil {
+		return nil, err
+	}
+	return out, report.WriteComparison(groups[0].dir, out)
+}
+
+// settle runs the pipeline of an arm up to its search, and takes the answer.
+func (a *arm) settle(ctx context.Context) error {
+	start := time.Now()
+	for i, s := range stages {
+		a.run.Watch = nil
+		if a.first(s.name) {
+			a.run.Watch = a.study.watch
+		}
+		e := Event{Stage: s.name, Title: s.title, Number: i + 1, Of: len(stages)}
+		if s == searchStage {
+			break
+		}
+		if err := a.run.runStage(ctx, s, e); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	p, _, err := a.run.problem()
+	if err != nil {
+		return err
+	}
+	a.problem = p
+	switch a.strategy.Strategy {
+	case "natural":
+		a.answer, err = search.NaturalMixture(p)
+		return err
+	case "uniform":
+		a.answer, err = search.UniformMixture(p)
+		return err
+	case "random": // another one for each seed
+		return nil
+	}
+	a.study.step++
+	e := Event{Stage: "search", Title: a.title(), Number: a.study.step, Of: a.study.steps()}
+	a.run.Watch = func(e Event) { // rounds have titles of their own
+		if e.Note == "" {
+			e.Title = a.title()
+		}
+		a.study.emit(e)
+	}
+	if err := a.run.runStage(ctx, searchStage, e); err != nil {
+		return err
+	}
+	s, err := a.run.readSearch()
+	if err != nil {
+		return err
+	}
+	if !p.Bounds.Contains(s.Predicted) {
+		return fmt.Errorf("the answer of the search is outside of its bounds")
+	}
+	a.answer = s.Predicted
+	a.study.spent(a.cost(), time.Since(start))
+	return nil
+}
+
+// first tells whether a stage is shown: of arms that share it, by the first.
+func (a *arm) first(stage string) bool {
+	for _, other := range a.study.arms {
+		if other == a {
+			return true
+		}
+		if other.run.names[stage] == a.run.names[stage] {
+			return false
+		}
+	}
+	return true
+}
+
+// steps are those of the display: the searches and the target runs.
+func (c *comparison) steps() int {
+	n := 1
+	for _, a := range c.arms {
+		if a.strategy.searches() {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *comparison) emit(e Event) {
+	if c.watch != nil {
+		c.watch(e)
+	}
+}
+
+// plan adds up the work that is left.
+func (c *comparison) plan() {
+	c.began = time.Now()
+	for _, a := range c.arms {
+		if a.strategy.searches() && !a.run.done(searchStage) {
+			c.work += a.cost()
+		}
+	}
+	c.work += c.targetCost()
+}
+
+// cost is the work of the arm's proxies, evaluation aside.
+func (a *arm) cost() float64 {
+	p := a.run.Config.Proxy
+	return float64(a.proxies()) * p.Model.FlopsPerToken(p.Model.Context) * float64(p.Tokens)
+}
+
+// proxies is the number of proxy runs that the arm may make.
+func (a *arm) proxies() (n int) {
+	if !a.strategy.searches() {
+		return 0
+	}
+	strategy, err := a.run.Config.Search.new()
+	if err != nil {
+		return 0 // the search will say what is wrong
+	}
+	for _, r := range search.Rounds(search.Problem{Rounds: a.run.Config.Search.Rounds}, strategy) {
+		n += r
+	}
+	return n
+}
+
+// targetRuns bounds the number of target runs: equal answers are trained once.
+func (c *comparison) targetRuns() int {
+	runs := c.Transfer
+	strategies := map[*StudyStrategy]map[int]bool{}
+	for _, a := range c.arms {
+		if strategies[a.strategy] == nil {
+			strategies[a.strategy] = map[int]bool{}
+		}
+		strategies[a.strategy][a.objective] = true
+	}
+	for _, o := range strategies {
+		runs += c.Seeds * len(o)
+	}
+	for _, o := range c.Objectives {
+		runs += o.Reference
+	}
+	return runs
+}
+
+func (c *comparison) targetCost() float64 {
+	m := c.Target.Model
+	return float64(c.targetRuns()) * m.FlopsPerToken(m.Context) * float64(c.Target.Tokens)
+}
+
+// spent notes work that is done and says what is left.
+func (c *comparison) spent(work float64, took time.Duration) {
+	if took < time.Second { // done before
+		return
+	}
+	c.done += work
+	left := max(0, c.work-c.done)
+	rate := c.done / time.Since(c.began).Seconds()
+	c.emit(Event{Stage: "compare", Note: fmt.Sprintf("%.0f %% of the study's training is done, about %s to go",
+		100*(1-left/max(1, c.work)), time.Duration(left/rate*float64(time.Second)).Round(time.Minute))})
+}
