@@ -62,6 +62,7 @@ var policy = []struct {
 	{"bench/search", "search simulate", ""},
 	{"bench/predict", "history mix predict", "github.com/klauspost/compress"},
 	{"bench/quality", ". corpus fasttext label token", ""},
+	{"bench/evidence", ". report", "github.com/klauspost/compress"},
 	{"cmd/climb", ". corpus demo history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 

@@ -38,7 +38,7 @@ type Objective struct {
 	Lower      bool       `json:"lower"`      // the measure is bits per byte: lower is better
 	Verdict    string     `json:"verdict"`
 	Rows       []Compared `json:"rows"`  // best first
-	Pairs      []Versus     `json:"pairs"` // of all rows; the better one first
+	Pairs      []Versus   `json:"pairs"` // of all rows; the better one first
 	// Reference is the test bits per byte of models trained on the text of the
 	// validation files themselves.
 	Reference *Stat `json:"reference,omitempty"`
