@@ -15,6 +15,11 @@ func intervalChart(c Confirmation) template.HTML {
 	}
 	slices.SortStableFunc(rows, func(a, b Candidate) int { return descending(a.Mean, b.Mean) })
 	rows = rows[:min(len(rows), maxRows)]
+	return candidateChart(rows, c.Chosen, fmt.Sprintf("Scores of %s with intervals. The table below has the numbers.", plural(len(rows), "confirmed mixture")))
+}
+
+// candidateChart draws rows in their order.
+func candidateChart(rows []Candidate, chosen, label string) template.HTML {
 	const width, rowH, top, bottom, right = 960.0, 40.0, 10.0, 34.0, 90.0
 	left := labelWidth(rows, func(r Candidate) string { return r.Name })
 	s := &svg{w: width, h: top + rowH*float64(len(rows)) + bottom}
@@ -31,7 +36,7 @@ func intervalChart(c Confirmation) template.HTML {
 	for i, r := range rows {
 		y := top + rowH*(float64(i)+0.5)
 		class := ""
-		if r.Name == c.Chosen {
+		if r.Name == chosen {
 			class = " on"
 		}
 		s.rect(0, y-rowH/2+1, width, rowH-2, 4, "row"+class, fmt.Sprintf("%s: mean %s, interval %s, %s", r.Name, score(r.Mean), interval(r.Interval), plural(len(r.Scores), "seed")))
@@ -47,7 +52,7 @@ func intervalChart(c Confirmation) template.HTML {
 		s.rect(x.at(r.Mean)-1.75, y-10, 3.5, 20, 1.5, "mean"+class, "")
 		s.text(width, y+4, "end"+strong(class), score(r.Mean))
 	}
-	return s.html(fmt.Sprintf("Scores of %s with intervals. The table below has the numbers.", plural(len(rows), "confirmed mixture")))
+	return s.html(label)
 }
 
 func strong(on string) string {
