@@ -54,8 +54,8 @@ var defaults = Params{
 	Strategies: "natural,uniform,random,best-of-random,regmix,doremi,olmix,climb,climb-auto",
 	Specific:   "climb-auto",
 	Vocab:      2048, Clusters: 200, Domains: 20,
-	Proxy: "2x48x2x128", ProxyTokens: 100_000, ProxyBatch: 8,
-	Target: "3x112x4x128", TargetTokens: 800_000, TargetBatch: 16,
+	Proxy: "2x48x2x128", ProxyTokens: 200_000, ProxyBatch: 8,
+	Target: "3x112x4x128", TargetTokens: 1_600_000, TargetBatch: 16,
 	Rounds: "64,32,16", DoReMi: 16, Predictor: "gbdt",
 	Seeds: 5, Searches: 1, Limit: 48, TestLimit: 400, Curve: 3, Transfer: 0, Reference: 2,
 }
