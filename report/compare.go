@@ -111,7 +111,7 @@ func taskRows(rows []Compared) (out []taskRow) {
 func compareChart(o Objective) template.HTML {
 	var rows []Candidate
 	for _, r := range o.Rows {
-		if len(r.Measure.Values) == 0 {
+		if len(r.Measure.Values) == 0 || !drawable(r.Measure.Mean) {
 			continue
 		}
 		x := Candidate{Name: r.Strategy, Scores: r.Measure.Values, Mean: r.Measure.Mean, Interval: [2]float64{nan, nan}}
@@ -130,8 +130,10 @@ func compareChart(o Objective) template.HTML {
 func curveChart(o Objective) template.HTML {
 	const width, height, top, bottom, right, left = 960.0, 420.0, 12.0, 36.0, 170.0, 70.0
 	var x, y []float64
-	for _, r := range o.Rows {
-		for _, p := range r.Curve {
+	o.Rows = slices.Clone(o.Rows)
+	for i, r := range o.Rows {
+		o.Rows[i].Curve = slices.DeleteFunc(slices.Clone(r.Curve), func(p CurvePoint) bool { return !drawable(p.Measure.Mean) })
+		for _, p := range o.Rows[i].Curve {
 			x, y = append(x, float64(p.Tokens)/1e6), append(y, p.Measure.Mean)
 		}
 	}
@@ -204,6 +206,9 @@ func meanMixture(r Compared, domains int) []float64 {
 			return nil
 		}
 		for d, v := range a.Mixture {
+			if !finite(v) {
+				return nil
+			}
 			out[d] += v * float64(a.Runs)
 		}
 		runs += a.Runs

@@ -100,7 +100,7 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkPage(t, string(page))
+			checkPage(t, string(page), "verdict", "mixture", "confirmation", "search", "domains", "map", "pruned", "corpus", "dataset", "cost", "reproduce")
 			again, err := render(d)
 			if err != nil || !bytes.Equal(page, again) {
 				t.Errorf("the page is not the same twice, %v", err)
@@ -110,7 +110,7 @@ func TestPages(t *testing.T) {
 }
 
 // checkPage tests that a page is well formed, loads nothing, runs no code but its own, and shows no broken number.
-func checkPage(t *testing.T, page string) {
+func checkPage(t *testing.T, page string, sections ...string) {
 	t.Helper()
 	if n := strings.Count(page, "<script"); n != 1 {
 		t.Errorf("%d scripts", n)
@@ -155,7 +155,7 @@ func checkPage(t *testing.T, page string) {
 		i := strings.IndexAny(left, "<>\x00\u202e")
 		t.Errorf("stray markup: %q", left[max(0, i-80):min(len(left), i+80)])
 	}
-	for _, id := range append(targets, "verdict", "mixture", "confirmation", "search", "domains", "map", "pruned", "corpus", "dataset", "cost", "reproduce") {
+	for _, id := range append(targets, sections...) {
 		if !ids[id] {
 			t.Errorf("no section %q", id)
 		}

@@ -356,3 +356,34 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("schedule %+v of a continued run; want 10 steps of warm-up and 90 of decay", s)
 	}
 }
+
+// A learning curve changes nothing of a run: its last point is the result, and
+// the first was scored before the end.
+func TestCurve(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 80)
+	tokenizer, domains, _ := world(t, a, strings.Repeat("one two three four. ", 80))
+	j := testJob(tokenizer, domains, targetFile(t, a[:200]))
+	want, err := Proxy{}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Curve = 3
+	got, err := Proxy{}.Train(context.Background(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve := got.Curve
+	got.Curve = nil
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("with a curve another result: %s", diff)
+	}
+	if len(curve) != 3 || curve[2].Score != want.Score || curve[0].Score >= curve[2].Score || len(curve[0].Validate[0].LogProbs) > 0 {
+		t.Fatalf("curve %+v, score %v", curve, want.Score)
+	}
+	per := int64(j.Batch * j.Model.Context)
+	for i, p := range curve {
+		if want := float64(i+1) / 3 * float64(int64(j.Steps())*per); math.Abs(float64(p.Tokens)-want) > float64(per) {
+			t.Errorf("point %d is at %d tokens, want about %.0f", i, p.Tokens, want)
+		}
+	}
+}

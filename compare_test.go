@@ -1,0 +1,129 @@
+package climb
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/report"
+)
+
+func comparedRows(scores map[string][]float64, names ...string) (rows []*compared) {
+	for _, name := range names {
+		r := &compared{Compared: report.Compared{Strategy: name}, scores: scores[name]}
+		for k := range r.scores {
+			r.runs = append(r.runs, seedRun{k: k})
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func testComparison() *comparison {
+	return &comparison{Study: &Study{StudyOptions: StudyOptions{Level: 0.95}, Config: &Config{Seed: 1}}}
+}
+
+func TestComparePairs(t *testing.T) {
+	rows := comparedRows(map[string][]float64{
+		"best": {-1.00, -1.10, -1.05, -1.20, -0.95}, "near": {-1.01, -1.09, -1.07, -1.19, -0.97}, "far": {-1.501, -1.599, -1.552, -1.698, -1.449},
+	}, "best", "near", "far")
+	pairs := testComparison().pairs(rows)
+	if len(pairs) != 3 {
+		t.Fatalf("%d pairs", len(pairs))
+	}
+	if p := pairs[0]; p.Verdict != "no difference shown" || math.Abs(p.Mean-0.006) > 1e-12 {
+		t.Errorf("best against near: %+v", p)
+	}
+	if p := pairs[1]; p.Verdict != "better" || p.Interval[0] <= 0 || p.Holm <= p.P || p.Bootstrap[0] <= p.Interval[0] {
+		t.Errorf("best against far: %+v", p)
+	}
+	text := compareVerdict(pairs, rows, 0.95)
+	if want := "best has the best mean; better than far at 95 %, corrected for all pairs; no difference shown to near"; text != want {
+		t.Errorf("verdict %q, want %q", text, want)
+	}
+}
+
+// Under noise alone some pair of nine strategies is called better in at most
+// one of twenty studies: that is what the correction promises.
+func TestCompareFalseAlarms(t *testing.T) {
+	c, rng := testComparison(), rand.New(rand.NewPCG(1, 2))
+	const studies = 200
+	alarms := 0
+	for range studies {
+		scores, names := map[string][]float64{}, strings.Split("abcdefghi", "")
+		for _, name := range names {
+			for range 5 {
+				scores[name] = append(scores[name], rng.NormFloat64())
+			}
+		}
+		rows := comparedRows(scores, names...)
+		var p []float64
+		for i, a := range rows {
+			for _, b := range rows[i+1:] {
+				p = append(p, eval.PairedP(a.scores, b.scores))
+			}
+		}
+		for _, h := range eval.Holm(p) {
+			if h < 1-c.Level {
+				alarms++
+				break
+			}
+		}
+	}
+	if limit := studies / 20; alarms > limit {
+		t.Errorf("false alarms in %d of %d studies, want at most %d", alarms, studies, limit)
+	}
+}
+
+func TestCorrelate(t *testing.T) {
+	tr := report.Transfer{Proxy: []float64{1, 2, 3, 4, 5, 6}, Target: []float64{1, 2, 3, 4, 6, 5}}
+	correlate(&tr, 0.95, 1)
+	if math.Abs(tr.Spearman-(1-6.0*2/(6*35))) > 1e-12 || math.Abs(tr.Kendall-13.0/15) > 1e-12 {
+		t.Errorf("%+v", tr)
+	}
+	if tr.Interval[0] > tr.Spearman || tr.Interval[1] < tr.Spearman || tr.Interval[1] > 1 {
+		t.Errorf("interval %v around %v", tr.Interval, tr.Spearman)
+	}
+}
+
+// A study may hold its configuration, and its strategies options of their own.
+func TestStudy(t *testing.T) {
+	dir := t.TempDir()
+	text := `run:
+  out: here
+  corpus: {inputs: [text]}
+  search: {rounds: [9, 3]}
+objectives:
+  - {name: one, validation: [{file: v.jsonl}], test: [{file: t.jsonl, metric: acc}]}
+strategies:
+  - climb
+  - {name: other, strategy: climb, metric: acc, set: {search: {rounds: [12]}, proxy: {tokens: 1000}}}
+target: {size: 1m, tokens: 1e6}
+curve: 0
+`
+	path := filepath.Join(dir, "study.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := LoadStudy(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Config.Out != filepath.Join(dir, "here") || s.Curve != 0 || s.Seeds != 5 || s.Target.Model.Width != 128 || s.Objectives[0].Test[0].Weight != 1 {
+		t.Errorf("%+v, out %s", s.StudyOptions, s.Config.Out)
+	}
+	a, b := s.Strategies[0].config, s.Strategies[1].config
+	if len(a.Search.Rounds) != 2 || len(b.Search.Rounds) != 1 || b.Proxy.Tokens != 1000 || a.Proxy.Tokens == 1000 || a.Search.TargetTokens != 1_000_000 {
+		t.Errorf("rounds %v and %v, proxies of %d and %d tokens, bounds for %d", a.Search.Rounds, b.Search.Rounds, a.Proxy.Tokens, b.Proxy.Tokens, a.Search.TargetTokens)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(text, "rounds: [9, 3]", "rounds: [9, three]", 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadStudy(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "[4:") {
+		t.Errorf("error %v, want the file and line 4", err)
+	}
+}
