@@ -30,17 +30,33 @@ type targetFile struct {
 func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
 	out := make([]targetFile, len(terms))
 	for i, t := range terms {
-		data, err := os.ReadFile(t.File)
+		sum, err := hashTarget(t.File)
 		if err != nil {
 			return nil, fmt.Errorf("target.%s: %w", field, err)
 		}
-		if _, err := eval.LoadTask(t.File); err != nil {
-			return nil, fmt.Errorf("target.%s: %w", field, err)
-		}
-		sum := sha256.Sum256(data)
-		out[i] = targetFile{t, hex.EncodeToString(sum[:])}
+		out[i] = targetFile{t, sum}
 	}
 	return out, nil
+}
+
+// hashTarget returns the SHA-256 of a file of items. A file that has the size
+// and the time that it had is not read again.
+func hashTarget(path string) (string, error) {
+	stamp, err := task.Stamp(path)
+	if err != nil {
+		return "", err
+	}
+	return cached(fmt.Sprintf("%s\x00%v", path, stamp), func(string) (string, error) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		if _, err := eval.LoadTask(path); err != nil {
+			return "", err
+		}
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:]), nil
+	})
 }
 
 // proxyOptions are what a trial depends on beside its mixture and seed.

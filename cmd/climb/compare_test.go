@@ -147,7 +147,7 @@ func TestCompareResumes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(time.Duration(kill) * 400 * time.Millisecond):
+		case <-time.After(time.Duration(kill) * 900 * time.Millisecond):
 			if err := c.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
