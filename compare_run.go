@@ -22,7 +22,7 @@ type comparison struct {
 
 	work  float64 // floating-point operations of the runs that are left, as planned
 	done  float64 // ... that this process has done
-	began time.Time
+	took  time.Duration
 }
 
 // An arm is one search of a strategy for an objective, or a strategy that does
@@ -143,7 +143,6 @@ func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
 
 // settle runs the pipeline of an arm up to its search, and takes the answer.
 func (a *arm) settle(ctx context.Context) error {
-	start := time.Now()
 	for i, s := range stages {
 		a.run.Watch = nil
 		if a.first(s.name) {
@@ -180,6 +179,7 @@ func (a *arm) settle(ctx context.Context) error {
 		}
 		a.study.emit(e)
 	}
+	start := time.Now()
 	if err := a.run.runStage(ctx, searchStage, e); err != nil {
 		return err
 	}
@@ -227,7 +227,6 @@ func (c *comparison) emit(e Event) {
 
 // plan adds up the work that is left.
 func (c *comparison) plan() {
-	c.began = time.Now()
 	for _, a := range c.arms {
 		if a.strategy.searches() && !a.run.done(searchStage) {
 			c.work += a.cost()
@@ -287,8 +286,9 @@ func (c *comparison) spent(work float64, took time.Duration) {
 		return
 	}
 	c.done += work
+	c.took += took
 	left := max(0, c.work-c.done)
-	rate := c.done / time.Since(c.began).Seconds()
+	rate := c.done / c.took.Seconds()
 	c.emit(Event{Stage: "compare", Note: fmt.Sprintf("%.0f %% of the study's training is done, about %s to go",
 		100*(1-left/max(1, c.work)), time.Duration(left/rate*float64(time.Second)).Round(time.Minute))})
 }
