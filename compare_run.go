@@ -20,9 +20,9 @@ type comparison struct {
 	watch func(Event)
 	step  int // of steps, for the display
 
-	work  float64 // floating-point operations of the runs that are left, as planned
-	done  float64 // ... that this process has done
-	took  time.Duration
+	work float64 // floating-point operations of the runs that are left, as planned
+	done float64 // ... that this process has done
+	took time.Duration
 }
 
 // An arm is one search of a strategy for an objective, or a strategy that does
