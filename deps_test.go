@@ -31,6 +31,7 @@ var policy = []struct {
 	{"mix", "", ""},
 	{"openai", "", ""},
 	{"token", "", "golang.org/x/sys golang.org/x/text"},
+	{"eval/jinja", "", ""},
 	{"eval", "", "github.com/klauspost/compress gonum.org/v1/gonum"},
 	{"blob", "", "gocloud.dev"},
 	{"task", "blob", ""},
