@@ -32,7 +32,7 @@ var policy = []struct {
 	{"openai", "", ""},
 	{"token", "", "golang.org/x/sys golang.org/x/text"},
 	{"eval/jinja", "", ""},
-	{"eval", "", "github.com/klauspost/compress gonum.org/v1/gonum"},
+	{"eval", "eval/jinja", "github.com/goccy/go-yaml github.com/klauspost/compress github.com/parquet-go/parquet-go gonum.org/v1/gonum"},
 	{"blob", "", "gocloud.dev"},
 	{"task", "blob", ""},
 	{"launch", "task", ""},
