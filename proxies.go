@@ -29,17 +29,40 @@ type targetFile struct {
 func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
 	out := make([]targetFile, len(terms))
 	for i, t := range terms {
-		data, err := os.ReadFile(t.File)
+		loaded, err := eval.LoadTask(t.File)
 		if err != nil {
 			return nil, fmt.Errorf("target.%s: %w", field, err)
 		}
-		if _, err := eval.LoadTask(t.File); err != nil {
+		if field == "validation" && loaded.Split == "test" {
+			return nil, fmt.Errorf("target.validation: %s scores its test_split, which a search must not look at; write validation_split in its place, or name it in target.test", t.File)
+		}
+		sum, err := fileSum(t.File)
+		if err != nil {
 			return nil, fmt.Errorf("target.%s: %w", field, err)
 		}
-		sum := sha256.Sum256(data)
-		out[i] = targetFile{t, hex.EncodeToString(sum[:])}
+		out[i] = targetFile{t, sum}
 	}
 	return out, nil
+}
+
+// fileSum hashes a target file, and what it is read from if it is YAML.
+func fileSum(path string) (string, error) {
+	files, err := eval.Files(path)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		h.Write(data)
+		if len(files) > 1 { // where one ends
+			fmt.Fprintf(h, "\n%s %d\n", filepath.Base(name), len(data))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // proxyOptions are what a trial depends on beside its mixture and seed.

@@ -11,15 +11,15 @@ import (
 
 // A Term is one part of what a search maximises.
 type Term struct {
-	File   string  `json:"file" doc:"task file: JSONL with choices, targets or texts, or .txt; .gz and .zst too"`
-	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy" doc:"what is measured; bpb is the smoothest for small models"`
+	File   string  `json:"file" doc:"task file: JSONL with choices, targets or texts, .txt, .gz and .zst too, or a task of lm-evaluation-harness as .yaml"`
+	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy,exact_match,acc_mutual_info,brier_score,perplexity,word_perplexity,byte_perplexity,bits_per_byte" doc:"what is measured; bpb is the smoothest for small models"`
 	Weight float64 `json:"weight" default:"1" min:"0" doc:"share in the objective, relative to the other terms"`
 	Limit  int     `json:"limit" min:"0" doc:"use only so many items, spread evenly over the file; 0 = all"`
 }
 
 // Objective is the weighted mean of the terms' metrics, each oriented so that
-// higher is better: sum_i w_i s_i m_i / sum_i w_i, with s = -1 for bpb and +1
-// for the others. results[i] belongs to terms[i].
+// higher is better: sum_i w_i s_i m_i / sum_i w_i, with s = -1 where lower is
+// better (see Oriented) and +1 elsewhere. results[i] belongs to terms[i].
 func Objective(terms []Term, results []*TaskResult) (float64, error) {
 	if len(terms) == 0 || len(terms) != len(results) {
 		return 0, fmt.Errorf("objective: %d results for %d terms; give one for each, and at least one", len(results), len(terms))
