@@ -31,7 +31,7 @@ func overlapWith(r *Run) (overlapOptions, error) {
 	}
 	var terms []eval.Term
 	for _, t := range slices.Concat(r.Config.Target.Validation, r.Config.Target.Test) {
-		if term := (eval.Term{File: t.File}); !slices.Contains(terms, term) {
+		if term := (eval.Term{File: t.File}); t.File != "" && !slices.Contains(terms, term) {
 			terms = append(terms, term)
 		}
 	}

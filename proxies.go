@@ -29,6 +29,9 @@ type targetFile struct {
 func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
 	out := make([]targetFile, len(terms))
 	for i, t := range terms {
+		if out[i].Term = t; t.Task != "" { // measured elsewhere
+			continue
+		}
 		loaded, err := eval.LoadTask(t.File)
 		if err != nil {
 			return nil, fmt.Errorf("target.%s: %w", field, err)
@@ -36,11 +39,9 @@ func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
 		if field == "validation" && loaded.Split == "test" {
 			return nil, fmt.Errorf("target.validation: %s scores its test_split, which a search must not look at; write validation_split in its place, or name it in target.test", t.File)
 		}
-		sum, err := fileSum(t.File)
-		if err != nil {
+		if out[i].SHA256, err = fileSum(t.File); err != nil {
 			return nil, fmt.Errorf("target.%s: %w", field, err)
 		}
-		out[i] = targetFile{t, sum}
 	}
 	return out, nil
 }

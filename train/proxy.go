@@ -179,6 +179,9 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*ev
 	done, names := map[key]*eval.TaskResult{}, map[string]int{}
 	results := make([]*eval.TaskResult, len(terms))
 	for i, t := range terms {
+		if t.Task != "" {
+			return nil, 0, fmt.Errorf("train: %s has no file; its results come from proxy.command", t.Task)
+		}
 		k := key{t.File, t.Limit}
 		if done[k] == nil {
 			task, err := eval.LoadTask(t.File)

@@ -356,3 +356,33 @@ func TestSchedule(t *testing.T) {
 		t.Errorf("schedule %+v of a continued run; want 10 steps of warm-up and 90 of decay", s)
 	}
 }
+
+// TestCommandLeavesHarnessResults has the command leave what lm_eval writes, as
+// a file and as a folder.
+func TestCommandLeavesHarnessResults(t *testing.T) {
+	job := Job{Mixture: mix.Mixture{1}, Domains: []string{"a"}, Batch: 1, Tokens: 1,
+		Target: []eval.Term{{Task: "arc_easy", Metric: "acc_norm", Weight: 3}, {Task: "wikitext", Metric: "word_perplexity", Weight: 1}, {Task: "arc_easy", Metric: "acc", Weight: 1}},
+		Test:   []eval.Term{{File: "piqa.jsonl", Metric: "acc", Weight: 1}, {File: "sciq.jsonl", Metric: "acc", Weight: 1}}}
+	const results = `{"results":{"arc_easy":{"acc,none":0.5,"acc_norm,none":0.25},"wikitext":{"word_perplexity,none":2},"sciq":{"acc,none":0.75}}}`
+	for _, script := range []string{
+		`cat > "$0" <<'X'` + "\n" + results + "\nX",
+		`mkdir -p "$0/model" && cat > "$0/model/results_2026-11-26T20-00-00.000000.json" <<'X'` + "\n" + results + "\nX",
+	} {
+		r, err := Command{Args: []string{"sh", "-c", script, "{result}"}}.Train(t.Context(), job, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// (3*0.25 - 2 + 0.5) / 5; of the tests only sciq was measured.
+		if math.Abs(r.Score+0.15) > 1e-12 || r.TestMean != 0.75 || len(r.Validate) != 2 || len(r.Test) != 1 {
+			t.Errorf("%+v", r)
+		}
+	}
+	job.Target[0].Task = "hellaswag"
+	_, err := Command{Args: []string{"sh", "-c", "echo '" + results + "' > \"$0\"", "{result}"}}.Train(t.Context(), job, nil)
+	if err == nil || !strings.Contains(err.Error(), `no results of a task "hellaswag"; there are arc_easy, sciq, wikitext`) {
+		t.Error(err)
+	}
+	if _, _, err := evaluate(t.Context(), nil, job.Target); err == nil || !strings.Contains(err.Error(), "hellaswag has no file; its results come from proxy.command") {
+		t.Error(err)
+	}
+}
