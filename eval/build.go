@@ -20,10 +20,13 @@ type builder struct {
 }
 
 // readYAML reads a task of the harness.
-func (t *Task) readYAML() error {
+func (t *Task) readYAML(o LoadOptions) error {
 	c, err := readConfig(t.Path)
 	if err != nil {
 		return err
+	}
+	if o.Fewshot != nil {
+		c.NumFewshot = *o.Fewshot
 	}
 	splits, err := c.splits()
 	if err != nil {

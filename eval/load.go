@@ -36,11 +36,25 @@ const (
 //
 // A file that ends in .yaml is a task of lm-evaluation-harness; docs/format.md
 // says what of it is known.
-func LoadTask(path string) (*Task, error) {
+func LoadTask(path string) (*Task, error) { return LoadTaskWith(path, LoadOptions{}) }
+
+// LoadOptions change how a task is read.
+type LoadOptions struct {
+	Fewshot *int // examples before each question of a YAML task; nil = as it says
+}
+
+// LoadTaskWith is LoadTask with options.
+func LoadTaskWith(path string, o LoadOptions) (*Task, error) {
 	if isYAML(path) {
 		name, _ := TaskName(path)
 		t := &Task{Name: name, Path: path}
-		return t, t.readYAML()
+		if err := t.readYAML(o); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
+	if o.Fewshot != nil && *o.Fewshot > 0 {
+		return nil, fmt.Errorf("%s: examples before the questions are for YAML tasks; write them into the file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
