@@ -285,6 +285,51 @@ func TestScorerAgainstSingleRows(t *testing.T) {
 	}
 }
 
+// TestScorerHeads: questions after the same examples share them, and score as
+// they do one by one; questions without a long head are left where they were.
+func TestScorerHeads(t *testing.T) {
+	_, _, tok := world(t, strings.Repeat("red green blue yellow red blue. ", 40))
+	m, err := lm.New(lm.Config{Vocab: tok.Vocab(), Layers: 2, Width: 16, Heads: 2, Context: 256}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Repeat("q 1 z: 7.\n", 12) // the tokenizer knows few of its words
+	var reqs []eval.Request
+	for i := range 40 {
+		question := strings.Repeat(string(rune('a'+i)), 1+i%5) + ":"
+		for _, answer := range []string{" red", " blue yellow", " x"} {
+			reqs = append(reqs, eval.Request{Context: examples + question, Continuation: answer})
+		}
+	}
+	reqs = append(reqs, eval.Request{Context: "red", Continuation: " green"}, eval.Request{Context: examples, Continuation: " q"})
+	s := &Scorer{Tokenizer: tok, Model: m}
+	got, err := s.LogLikelihood(t.Context(), reqs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []window
+	for i, r := range reqs {
+		ids := tok.Encode([]uint32{tok.EOD()}, r.Context)
+		at := len(ids)
+		rows = s.windows(rows, i, tok.Encode(ids, r.Continuation), at)
+		alone, err := s.LogLikelihood(t.Context(), reqs[i:i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got[i].LogProb-alone[0].LogProb) > 1e-5*math.Abs(alone[0].LogProb) || got[i].Greedy != alone[0].Greedy || got[i].Tokens != alone[0].Tokens {
+			t.Errorf("request %d: %+v, alone %+v", i, got[i], alone[0])
+		}
+	}
+	head := len(tok.Encode([]uint32{tok.EOD()}, examples)) - 1 // the last line end may join what follows
+	heads, rest := s.heads(rows)
+	if len(heads) != 1 || len(heads[0].rows) != 121 || heads[0].head < head || head < leastHead || len(rest) != 1 || rest[0].request != 120 {
+		t.Errorf("%d heads, the first of %d tokens; %d rows without", len(heads), heads[0].head, len(rest))
+	}
+	if heads, rest = s.heads(rest); len(heads) != 0 || len(rest) != 1 {
+		t.Errorf("%d heads among rows without", len(heads))
+	}
+}
+
 // reference scores each continuation token in a row of its own: the context
 // that the scorer's documentation promises, then the token.
 func reference(m *lm.Model, tok *token.Tokenizer, r eval.Request) (sum float64, n int) {
