@@ -47,7 +47,7 @@ var policy = []struct {
 	{"train", "corpus eval lm lm/optim mix token", ""},
 	{"predict", "mix", "gonum.org/v1/gonum"},
 	{"search", "mix predict", "gonum.org/v1/gonum"},
-	{"history", "mix predict search", ""},
+	{"history", "eval mix predict search", ""},
 	{"simulate", "history mix search", ""},
 	{"export", "corpus mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"report", "search task", ""},

@@ -194,12 +194,6 @@ func (r *Results) Task(name string) (*TaskResult, error) {
 			into[metric] = value
 		}
 	}
-	if v, ok := t.Metrics["bits_per_byte"]; ok {
-		t.Metrics["bpb"] = v
-		if se, ok := t.StdErr["bits_per_byte"]; ok {
-			t.StdErr["bpb"] = se
-		}
-	}
 	return t, nil
 }
 
@@ -217,5 +211,11 @@ func (r *Results) Of(t Term) (*TaskResult, error) {
 		return nil, err
 	}
 	out.Task = t.Name()
+	if v, ok := out.Metrics["bits_per_byte"]; ok { // as we call it
+		out.Metrics["bpb"] = v
+		if se, ok := out.StdErr["bits_per_byte"]; ok {
+			out.StdErr["bpb"] = se
+		}
+	}
 	return out, nil
 }

@@ -38,7 +38,7 @@ func TestParseResults(t *testing.T) {
 	for name, want := range map[string]*TaskResult{
 		"arc_easy": {Task: "arc_easy", Kind: Choice, Items: 100, Metrics: map[string]float64{"acc": 0.25, "acc_norm": 0.5}, StdErr: map[string]float64{"acc": 0.0089}},
 		"gsm8k":    {Task: "gsm8k", Metrics: map[string]float64{"exact_match": 0.03}, StdErr: map[string]float64{"exact_match": 0.002}},
-		"wikitext": {Task: "wikitext", Kind: Text, Metrics: map[string]float64{"word_perplexity": 41.5, "bits_per_byte": 1.25, "bpb": 1.25}, StdErr: map[string]float64{}},
+		"wikitext": {Task: "wikitext", Kind: Text, Metrics: map[string]float64{"word_perplexity": 41.5, "bits_per_byte": 1.25}, StdErr: map[string]float64{}},
 	} {
 		got, err := r.Task(name)
 		if err != nil {
@@ -112,6 +112,13 @@ func TestResultsOfTerm(t *testing.T) {
 		if err != nil || got.Metrics["acc"] != want || got.Task != term.Name() {
 			t.Errorf("%+v: %+v, %v", term, got, err)
 		}
+	}
+	text, err := ParseResults([]byte(newer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := text.Of(Term{Task: "wikitext"}); err != nil || got.Metrics["bpb"] != 1.25 {
+		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := r.Of(Term{File: "testdata/tasks/piqa.yaml"}); err == nil {
 		t.Error("piqa has results")
