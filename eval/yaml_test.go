@@ -283,6 +283,62 @@ func TestHarnessTaskParquet(t *testing.T) {
 	}
 }
 
+// TestYAMLIsJSONL: a task that names the fields of our JSONL asks what the
+// JSONL asks.
+func TestYAMLIsJSONL(t *testing.T) {
+	paths, _ := filepath.Glob(filepath.Join(data(t, "mini", "eval"), "*.validation.jsonl"))
+	forms := map[string]string{
+		Choice:     "output_type: multiple_choice\ndoc_to_text: query\ndoc_to_choice: choices\ndoc_to_target: gold\n",
+		"contexts": "output_type: multiple_choice\ndoc_to_text: gold\ndoc_to_choice: contexts\ndoc_to_target: target\n",
+		Target:     "output_type: loglikelihood\ndoc_to_text: context\ndoc_to_target: \"{{' ' ~ target}}\"\n",
+	}
+	for _, path := range paths {
+		plain, err := LoadTask(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := forms[plain.Kind]
+		if strings.Contains(string(text), `"contexts"`) {
+			form = forms["contexts"]
+		}
+		if strings.HasPrefix(plain.Name, "blimp") { // bare sentences with a space of their own
+			form += "target_delimiter: \"\"\n"
+		}
+		yaml := folder(t, plain.Name+".yaml", form+"dataset_path: json\ndataset_kwargs: {data_files: {validation: "+strconv.Quote(mustAbs(t, path))+"}}\nvalidation_split: validation\n")
+		task, err := LoadTask(yaml)
+		if err != nil {
+			t.Errorf("%s: %v", plain.Name, err)
+			continue
+		}
+		if task.Kind != plain.Kind || task.Name != plain.Name || len(task.Items) != len(plain.Items) {
+			t.Errorf("%s: %s, %d items; %s, %d items", task.Name, task.Kind, len(task.Items), plain.Kind, len(plain.Items))
+			continue
+		}
+		for i, item := range task.Items {
+			if d := cmp.Diff(plain.Items[i].Requests, item.Requests); d != "" || item.Gold != plain.Items[i].Gold {
+				t.Errorf("%s, item %d: gold %d and %d, %s", plain.Name, i, plain.Items[i].Gold, item.Gold, d)
+				break
+			}
+		}
+	}
+	if len(paths) < 15 {
+		t.Errorf("%d files", len(paths))
+	}
+}
+
+func mustAbs(t *testing.T, path string) string {
+	t.Helper()
+	full, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
 // FuzzYAML holds that any YAML is a task whose items are sound, or an error.
 func FuzzYAML(f *testing.F) {
 	paths, _ := filepath.Glob("testdata/tasks/*.yaml")

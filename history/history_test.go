@@ -177,7 +177,7 @@ func FuzzParse(f *testing.F) {
 func TestJoinHarnessResults(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"a.json": `{"results":{"arc":{"alias":"arc","acc,none":0.25,"acc_stderr,none":0.1},"wiki":{"word_perplexity,none":20,"word_perplexity_stderr,none":"N/A"}}}`,
+		"a.json":                          `{"results":{"arc":{"alias":"arc","acc,none":0.25,"acc_stderr,none":0.1},"wiki":{"word_perplexity,none":20,"word_perplexity_stderr,none":"N/A"}}}`,
 		"b/model/results_2026-01-01.json": `{"results":{"arc":{"acc,none":0.75}}}`, "notes.txt": "",
 	} {
 		path := filepath.Join(dir, name)
