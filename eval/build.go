@@ -19,6 +19,9 @@ type builder struct {
 	alone                bool   // ask for the choices without the question too
 }
 
+// kindOf maps the harness's output types to kinds of tasks.
+var kindOf = map[string]string{"multiple_choice": Choice, "loglikelihood": Target, "loglikelihood_rolling": Text}
+
 // readYAML reads a task of the harness.
 func (t *Task) readYAML(o LoadOptions) error {
 	c, err := readConfig(t.Path)
@@ -41,7 +44,7 @@ func (t *Task) readYAML(o LoadOptions) error {
 	if err != nil {
 		return err
 	}
-	t.Kind = map[string]string{"multiple_choice": Choice, "loglikelihood": Target, "loglikelihood_rolling": Text}[c.OutputType]
+	t.Kind = kindOf[c.OutputType]
 	t.Alias, t.Split, t.Shots = c.Task, strings.TrimSuffix(field, "_split"), c.NumFewshot
 	t.Version = version(fromYAML(c.Metadata))
 	for _, m := range c.Metrics {

@@ -65,9 +65,14 @@ func (r *Results) Add(t *Task, scored *TaskResult) error {
 		}
 		higher[metric] = Oriented(metric, 1) > 0
 	}
-	kinds := map[string]string{Choice: "multiple_choice", Target: "loglikelihood", Text: "loglikelihood_rolling"}
+	output := ""
+	for o, kind := range kindOf {
+		if kind == t.Kind {
+			output = o
+		}
+	}
 	r.Results[name], r.Higher[name], r.Subtasks[name] = row, higher, []string{}
-	r.Configs[name] = map[string]any{"task": name, "output_type": kinds[t.Kind], "num_fewshot": t.Shots, "file": t.Path}
+	r.Configs[name] = map[string]any{"task": name, "output_type": output, "num_fewshot": t.Shots, "file": t.Path}
 	r.Versions[name], r.Shots[name] = t.Version, t.Shots
 	if t.Version == "" {
 		r.Versions[name] = "N/A"
@@ -178,8 +183,9 @@ func (r *Results) Task(name string) (*TaskResult, error) {
 		return nil, fmt.Errorf("%s: no results of a task %q; there are %s", r.path, name, strings.Join(slices.Sorted(maps.Keys(r.Results)), ", "))
 	}
 	t := &TaskResult{Task: name, Items: r.Samples[name].Effective, Metrics: map[string]float64{}, StdErr: map[string]float64{}}
-	kinds := map[any]string{"multiple_choice": Choice, "loglikelihood": Target, "loglikelihood_rolling": Text}
-	t.Kind = kinds[r.Configs[name]["output_type"]]
+	if output, ok := r.Configs[name]["output_type"].(string); ok {
+		t.Kind = kindOf[output]
+	}
 	for _, key := range slices.Sorted(maps.Keys(row)) {
 		value, ok := row[key].(float64)
 		if !ok {

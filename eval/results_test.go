@@ -171,6 +171,7 @@ func TestResultsRoundTrip(t *testing.T) {
 
 func FuzzParseResults(f *testing.F) {
 	f.Add([]byte(newer))
+	f.Add([]byte(`{"results":{"a":{"acc":1}},"configs":{"a":{"output_type":[]}}}`))
 	f.Add([]byte(`{"results":{"a":{"acc":1}},"x":"\"NaN","y":-Infinity}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if plain := finite(data); json.Valid(data) && string(plain) != string(data) {
