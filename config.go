@@ -262,8 +262,11 @@ func (c *Config) Resolve() error {
 	for _, terms := range [][]eval.Term{c.Target.Validation, c.Target.Test} {
 		for i := range terms {
 			option.Fill(&terms[i])
-			if terms[i].File == "" {
+			switch t := terms[i]; {
+			case t.File == "" && t.Task == "":
 				return &ConfigError{Text: fmt.Sprintf("target: entry %d has no file", i+1)}
+			case t.Task != "" && (t.File != "" || len(c.Proxy.Command) == 0):
+				return &ConfigError{Text: fmt.Sprintf("target: entry %d: task %s is for the results of proxy.command alone; name a file in its place", i+1, t.Task)}
 			}
 		}
 	}

@@ -70,8 +70,7 @@ func (r *Run) objective(p *search.Problem) error {
 	}
 	seen := map[string]int{}
 	for _, t := range terms {
-		name, _ := eval.TaskName(t.File)
-		p.Tasks = append(p.Tasks, search.Task{Name: name + ":" + t.Metric, Weight: t.Weight, Lower: eval.Oriented(t.Metric, 1) < 0})
+		p.Tasks = append(p.Tasks, search.Task{Name: t.Name() + ":" + t.Metric, Weight: t.Weight, Lower: eval.Oriented(t.Metric, 1) < 0})
 		seen[p.Tasks[len(p.Tasks)-1].Name]++
 	}
 	for name, n := range seen {

@@ -35,7 +35,7 @@ func overlapWith(r *Run) (overlapOptions, error) {
 		files = r.arm.study.files()
 	}
 	for _, t := range files {
-		if term := (eval.Term{File: t.File}); !slices.Contains(terms, term) {
+		if term := (eval.Term{File: t.File}); t.File != "" && !slices.Contains(terms, term) {
 			terms = append(terms, term)
 		}
 	}
@@ -59,11 +59,17 @@ var overlapStage = &stage{
 			return nil, err
 		}
 		for _, f := range o.Files {
-			s, err := task.Stamp(f.File)
+			names, err := eval.Files(f.File)
 			if err != nil {
 				return nil, err
 			}
-			p.Files = append(p.Files, s)
+			for _, name := range names {
+				s, err := task.Stamp(name)
+				if err != nil {
+					return nil, err
+				}
+				p.Files = append(p.Files, s)
+			}
 		}
 		return perShard(r, p)
 	},
@@ -112,7 +118,7 @@ func loadGrams(o overlapOptions) (*evalGrams, error) {
 		for _, item := range t.Items {
 			most := 0
 			for _, q := range item.Requests {
-				text := q.Context + q.Continuation
+				text := q.Context[item.Head:] + q.Continuation
 				texts[i] = append(texts[i], text)
 				most = max(most, len(corpus.Words(nil, text, false)))
 			}

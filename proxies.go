@@ -30,33 +30,59 @@ type targetFile struct {
 func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
 	out := make([]targetFile, len(terms))
 	for i, t := range terms {
-		sum, err := hashTarget(t.File)
-		if err != nil {
+		if out[i].Term = t; t.Task != "" { // measured elsewhere
+			continue
+		}
+		var err error
+		if out[i].SHA256, err = hashTarget(field, t.File); err != nil {
 			return nil, fmt.Errorf("target.%s: %w", field, err)
 		}
-		out[i] = targetFile{t, sum}
 	}
 	return out, nil
 }
 
-// hashTarget returns the SHA-256 of a file of items. A file that has the size
-// and the time that it had is not read again.
-func hashTarget(path string) (string, error) {
-	stamp, err := task.Stamp(path)
+// hashTarget checks a target file and returns the SHA-256 of it and of what it
+// is read from if it is YAML. Files that have the sizes and times that they had
+// are not read again.
+func hashTarget(field, path string) (string, error) {
+	files, err := eval.Files(path)
 	if err != nil {
 		return "", err
 	}
-	return cached(fmt.Sprintf("%s\x00%v", path, stamp), func(string) (string, error) {
-		data, err := os.ReadFile(path)
+	key := field
+	for _, name := range files {
+		stamp, err := task.Stamp(name)
 		if err != nil {
 			return "", err
 		}
-		if _, err := eval.LoadTask(path); err != nil {
+		key += fmt.Sprintf("\x00%v", stamp)
+	}
+	return cached(key, func(string) (string, error) {
+		loaded, err := eval.LoadTask(path)
+		if err != nil {
 			return "", err
 		}
-		sum := sha256.Sum256(data)
-		return hex.EncodeToString(sum[:]), nil
+		if field == "validation" && loaded.Split == "test" {
+			return "", fmt.Errorf("%s scores its test_split, which a search must not look at; write validation_split in its place, or name it in target.test", path)
+		}
+		return fileSum(files)
 	})
+}
+
+// fileSum hashes the files of a target.
+func fileSum(files []string) (string, error) {
+	h := sha256.New()
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		h.Write(data)
+		if len(files) > 1 { // where one ends
+			fmt.Fprintf(h, "\n%s %d\n", filepath.Base(name), len(data))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // proxyOptions are what a trial depends on beside its mixture and seed.

@@ -52,7 +52,7 @@ func (r *Run) objectiveText() string {
 		if eval.Oriented(t.Metric, 1) < 0 {
 			sign = "−"
 		}
-		parts[i] = fmt.Sprintf("%s%s of %s (weight %g)", sign, t.Metric, filepath.Base(t.File), t.Weight)
+		parts[i] = fmt.Sprintf("%s%s of %s (weight %g)", sign, t.Metric, cmp.Or(t.Task, filepath.Base(t.File)), t.Weight)
 	}
 	return "Weighted mean of " + strings.Join(parts, ", ") + "; higher is better."
 }

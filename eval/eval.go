@@ -10,7 +10,6 @@ package eval
 
 import (
 	"context"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -51,14 +50,22 @@ const (
 type Item struct {
 	ID       string
 	Requests []Request // one a choice; a single one for Target and Text
+	Alone    []Request // the choices without a question, for acc_mutual_info; nil where it is not asked for
 	Gold     int       // 0-based index of the right choice; 0 for Target and Text
+	Also     []int     // further right choices
+	Head     int       // bytes at the start of each context that are description and examples
 	Lengths  []int     // characters of each answer without its delimiter, for acc_norm
 	Bytes    []int     // UTF-8 bytes of the same, for acc_bytes
 }
 
 // A Task is a file of items of one kind.
 type Task struct {
-	Name       string // file name without its extensions
+	Name       string   // file name without its extensions
+	Alias      string   // the name that a YAML task gives itself
+	Version    string   // metadata.version of a YAML task
+	Split      string   // of a YAML task: "test" or "validation"
+	Shots      int      // examples before each question
+	Listed     []string // metric_list of a YAML task
 	Path       string
 	Kind       string // Choice, Target or Text
 	Items      []Item
@@ -84,10 +91,9 @@ func (t *Task) Limit(n int) *Task {
 // answer brings its own (there the harness would double it). White space at
 // the query's end moves to the continuation (the harness's _encode_pair).
 func newRequest(query, answer string) Request {
-	head := strings.TrimRightFunc(query, unicode.IsSpace)
-	delimiter := query[len(head):]
-	if first, _ := utf8.DecodeRuneInString(answer); query != "" && delimiter == "" && !unicode.IsSpace(first) {
-		delimiter = " "
+	last, _ := utf8.DecodeLastRuneInString(query)
+	if first, _ := utf8.DecodeRuneInString(answer); query != "" && !unicode.IsSpace(last) && !unicode.IsSpace(first) {
+		answer = " " + answer
 	}
-	return Request{Context: head, Continuation: delimiter + answer}
+	return pairOf(query, answer)
 }

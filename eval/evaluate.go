@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode"
 )
 
-// Metrics, by kind of task. All but bpb are shares of the items, higher is better.
+// Core metrics, which every result has, by kind of task. All but bpb are shares
+// of the items, higher is better.
 //
 //	acc        choice: the gold choice has the highest log-likelihood; target: same as greedy
 //	acc_token  choice: ... the highest log-likelihood per token
@@ -20,11 +22,26 @@ import (
 //	greedy     choice and target: every token of the gold answer is the model's first choice
 //
 // Of equal choices the first wins, as in the harness.
-var Metrics = []string{"acc", "acc_token", "acc_norm", "acc_bytes", "bpb", "greedy"}
+var Core = []string{"acc", "acc_token", "acc_norm", "acc_bytes", "bpb", "greedy"}
+
+// Metrics are those of Core and further ones by the harness's names; lower is
+// better for all but the first two. ll is the log-likelihood of the gold answer
+// or of the text, in nats.
+//
+//	exact_match      choice: as greedy
+//	acc_mutual_info  choice: the gold choice gains most by the question: ll less the choice's log-likelihood
+//	                 without one; for tasks that list it in metric_list, since it asks for every choice twice
+//	brier_score      choice: sum_k (p_k - [k = gold])^2 with p = softmax(ll), mean over the items
+//	perplexity       target: exp(-mean ll)
+//	word_perplexity  text: exp(-sum ll / sum words); words are what white space divides, as re.split(r"\s+") counts them
+//	byte_perplexity  text: exp(-sum ll / sum bytes)
+//	bits_per_byte    text: as bpb
+var Metrics = append(slices.Clone(Core), "exact_match", "acc_mutual_info", "brier_score", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte")
 
 // Oriented returns the value of a metric, negated where lower is better.
 func Oriented(metric string, value float64) float64 {
-	if metric == "bpb" {
+	switch metric {
+	case "bpb", "brier_score", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte":
 		return -value
 	}
 	return value
@@ -37,7 +54,7 @@ type TaskResult struct {
 	Items   int                  `json:"items"`
 	Metrics map[string]float64   `json:"metrics"`
 	StdErr  map[string]float64   `json:"stderr"` // a metric of a single item has none
-	Scores  map[string][]float64 `json:"-"`      // every metric of each item, in file order; pair them between models
+	Scores  map[string][]float64 `json:"-"`      // each item's share in every metric but the perplexities, in file order; pair them between models
 	// LogProbs are the log-likelihoods of the items' gold answers, in nats.
 	LogProbs []float64 `json:"log_probs,omitempty"`
 }
@@ -45,9 +62,26 @@ type TaskResult struct {
 // batch is the most requests in one call of a Model.
 const batch = 1024
 
+// Keep drops the metrics that are neither in Core nor named.
+func (r *TaskResult) Keep(named ...string) {
+	for _, metric := range Metrics {
+		if !slices.Contains(Core, metric) && !slices.Contains(named, metric) {
+			delete(r.Metrics, metric)
+			delete(r.StdErr, metric)
+			delete(r.Scores, metric)
+		}
+	}
+}
+
 // Evaluate scores every item with m. The result depends on nothing but what m
 // answers: requests go out sorted by falling length, ties by file order. A
 // likelihood that is not a finite number is an error that names the item.
+//
+// Standard errors of means are the harness's. For ratios and perplexities they
+// are by linearisation (the delta method): s(exp x) = exp(x) s(x). The harness
+// resamples perplexity 100,000 times (bootstrap), which tends to the same, and
+// gives none for brier_score, word_perplexity, byte_perplexity and
+// bits_per_byte.
 func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 	answers, err := t.ask(ctx, m)
 	if err != nil {
@@ -55,36 +89,104 @@ func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 	}
 	r := &TaskResult{Task: t.Name, Kind: t.Kind, Items: len(t.Items),
 		Metrics: map[string]float64{}, StdErr: map[string]float64{}, Scores: map[string][]float64{}}
-	var bits, bytes []float64
+	var nats, bits, bytes, words []float64
 	for i := range t.Items {
 		item, l := &t.Items[i], answers[i]
 		gold := l[item.Gold]
-		bits, bytes = append(bits, -gold.LogProb/math.Ln2), append(bytes, float64(gold.Bytes))
+		nats, bits = append(nats, -gold.LogProb), append(bits, -gold.LogProb/math.Ln2)
+		bytes = append(bytes, float64(gold.Bytes))
 		r.LogProbs = append(r.LogProbs, gold.LogProb)
 		r.score("bpb", bits[i]/bytes[i])
 		switch t.Kind {
 		case Choice:
-			r.score("acc", is(item.Gold == best(l, func(int) int { return 1 })))
-			r.score("acc_token", is(item.Gold == best(l, func(k int) int { return l[k].Tokens })))
-			r.score("acc_norm", is(item.Gold == best(l, func(k int) int { return item.Lengths[k] })))
-			r.score("acc_bytes", is(item.Gold == best(l, func(k int) int { return item.Bytes[k] })))
-			r.score("greedy", is(gold.Greedy))
+			r.scoreChoice(item, l)
 		case Target:
 			r.score("acc", is(gold.Greedy))
 			r.score("greedy", is(gold.Greedy))
+		case Text:
+			words = append(words, float64(countWords(item.Requests[0].Continuation)))
 		}
 	}
 	for metric, x := range r.Scores {
 		value, stderr := meanStdErr(x)
-		if metric == "bpb" && t.Kind == Text {
-			value, stderr = ratioStdErr(bits, bytes)
-		}
-		r.Metrics[metric] = value
-		if len(x) > 1 {
-			r.StdErr[metric] = stderr
-		}
+		r.set(metric, value, stderr)
+	}
+	switch t.Kind {
+	case Target:
+		mean, stderr := meanStdErr(nats)
+		r.set("perplexity", math.Exp(mean), math.Exp(mean)*stderr)
+	case Text:
+		rate, stderr := ratioStdErr(bits, bytes)
+		r.set("bpb", rate, stderr)
+		r.set("bits_per_byte", rate, stderr)
+		rate, stderr = ratioStdErr(nats, bytes)
+		r.set("byte_perplexity", math.Exp(rate), math.Exp(rate)*stderr)
+		rate, stderr = ratioStdErr(nats, words)
+		r.set("word_perplexity", math.Exp(rate), math.Exp(rate)*stderr)
 	}
 	return r, nil
+}
+
+// set keeps a metric; of one item, and of a perplexity beyond all numbers,
+// there is no standard error.
+func (r *TaskResult) set(metric string, value, stderr float64) {
+	if math.IsInf(value, 0) { // JSON has no infinity
+		value = math.MaxFloat64
+	}
+	r.Metrics[metric] = value
+	if !math.IsNaN(stderr) && !math.IsInf(stderr, 0) {
+		r.StdErr[metric] = stderr
+	}
+}
+
+// scoreChoice adds an item's shares. l are the likelihoods of its choices, and
+// then, if they were asked for, those of the choices alone.
+func (r *TaskResult) scoreChoice(item *Item, l []Likelihood) {
+	n := len(item.Requests)
+	l, alone := l[:n], l[n:]
+	win := func(metric string, score func(k int) float64) {
+		k := best(n, score)
+		r.score(metric, is(k == item.Gold || slices.Contains(item.Also, k)))
+	}
+	win("acc", func(k int) float64 { return l[k].LogProb })
+	win("acc_token", func(k int) float64 { return l[k].LogProb / float64(l[k].Tokens) })
+	win("acc_norm", func(k int) float64 { return l[k].LogProb / float64(item.Lengths[k]) })
+	win("acc_bytes", func(k int) float64 { return l[k].LogProb / float64(item.Bytes[k]) })
+	if len(alone) == n {
+		win("acc_mutual_info", func(k int) float64 { return l[k].LogProb - alone[k].LogProb })
+	}
+	greedy := is(l[item.Gold].Greedy || slices.ContainsFunc(item.Also, func(k int) bool { return l[k].Greedy }))
+	r.score("greedy", greedy)
+	r.score("exact_match", greedy)
+	r.score("brier_score", brier(l, item.Gold))
+}
+
+// brier is sum_k (p_k - [k = gold])^2, where p are the choices' likelihoods
+// made to sum to 1.
+func brier(l []Likelihood, gold int) float64 {
+	top := slices.MaxFunc(l, func(a, b Likelihood) int { return cmp.Compare(a.LogProb, b.LogProb) }).LogProb
+	var sum, score float64
+	for _, x := range l {
+		sum += math.Exp(x.LogProb - top)
+	}
+	for k, x := range l {
+		d := math.Exp(x.LogProb-top)/sum - is(k == gold)
+		score += d * d
+	}
+	return score
+}
+
+// countWords is the length of re.split(r"\s+", text).
+func countWords(text string) int {
+	n, inside := 1, false
+	for _, r := range text {
+		space := unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f
+		if space && !inside {
+			n++
+		}
+		inside = space
+	}
+	return n
 }
 
 func (r *TaskResult) score(metric string, x float64) { r.Scores[metric] = append(r.Scores[metric], x) }
@@ -96,29 +198,36 @@ func is(b bool) float64 {
 	return 0
 }
 
-// best is the first choice with the highest log-likelihood over its size.
-func best(l []Likelihood, size func(k int) int) int {
+// best is the first of n choices with the highest score.
+func best(n int, score func(k int) float64) int {
 	win := 0
-	for k := range l {
-		if l[k].LogProb/float64(size(k)) > l[win].LogProb/float64(size(win)) {
+	for k := range n {
+		if score(k) > score(win) {
 			win = k
 		}
 	}
 	return win
 }
 
-// ask returns the likelihoods of every item's requests.
+// ask returns the likelihoods of every item's requests, and after them those
+// of its choices alone.
 func (t *Task) ask(ctx context.Context, m Model) ([][]Likelihood, error) {
 	type place struct{ item, choice int }
 	var places []place
 	answers := make([][]Likelihood, len(t.Items))
 	for i := range t.Items {
-		answers[i] = make([]Likelihood, len(t.Items[i].Requests))
+		answers[i] = make([]Likelihood, len(t.Items[i].Requests)+len(t.Items[i].Alone))
 		for k := range answers[i] {
 			places = append(places, place{i, k})
 		}
 	}
-	at := func(p place) Request { return t.Items[p.item].Requests[p.choice] }
+	at := func(p place) Request {
+		item := &t.Items[p.item]
+		if p.choice < len(item.Requests) {
+			return item.Requests[p.choice]
+		}
+		return item.Alone[p.choice-len(item.Requests)]
+	}
 	size := func(p place) int { return len(at(p).Context) + len(at(p).Continuation) }
 	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(size(b), size(a)) })
 	for part := range slices.Chunk(places, batch) {

@@ -56,13 +56,18 @@ func TestEvaluateChoiceByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]float64{"acc": 1. / 3, "acc_token": 1. / 3, "acc_norm": 1. / 3, "acc_bytes": 2. / 3, "greedy": 1. / 3,
-		"bpb": (2./3 + 2./6 + 4./5) / 3 / math.Ln2}
+	// Brier of two choices is 2 (1-p)^2 with p of the gold: 1/(1+e^-1), 1/2 and 1/(1+e).
+	p := 1 / (1 + math.Exp(-1))
+	brierA, brierC := 2*(1-p)*(1-p), 2*p*p
+	want := map[string]float64{"acc": 1. / 3, "acc_token": 1. / 3, "acc_norm": 1. / 3, "acc_bytes": 2. / 3, "greedy": 1. / 3, "exact_match": 1. / 3,
+		"brier_score": (brierA + 0.5 + brierC) / 3,
+		"bpb":         (2./3 + 2./6 + 4./5) / 3 / math.Ln2}
 	if d := cmp.Diff(want, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
-	scores := map[string][]float64{"acc": {1, 0, 0}, "acc_token": {0, 0, 1}, "acc_norm": {0, 1, 0}, "acc_bytes": {0, 1, 1}, "greedy": {1, 0, 0},
-		"bpb": {2. / 3 / math.Ln2, 2. / 6 / math.Ln2, 4. / 5 / math.Ln2}}
+	scores := map[string][]float64{"acc": {1, 0, 0}, "acc_token": {0, 0, 1}, "acc_norm": {0, 1, 0}, "acc_bytes": {0, 1, 1}, "greedy": {1, 0, 0}, "exact_match": {1, 0, 0},
+		"brier_score": {brierA, 0.5, brierC},
+		"bpb":         {2. / 3 / math.Ln2, 2. / 6 / math.Ln2, 4. / 5 / math.Ln2}}
 	if d := cmp.Diff(scores, got.Scores, near); d != "" {
 		t.Error(d)
 	}
@@ -79,7 +84,7 @@ func TestEvaluateTargetAndText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(map[string]float64{"acc": 0.5, "greedy": 0.5, "bpb": 1.5 / math.Ln2}, got.Metrics, near); d != "" {
+	if d := cmp.Diff(map[string]float64{"acc": 0.5, "greedy": 0.5, "bpb": 1.5 / math.Ln2, "perplexity": math.Exp(5.5)}, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
 	task = load(t, "x.jsonl", `{"text":"abcd"}
@@ -89,10 +94,13 @@ func TestEvaluateTargetAndText(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 9 nats over 6 bytes. Residuals 8-6=2 and 1-3=-2: s = sqrt(8), over sqrt(2)*3.
-	if d := cmp.Diff(map[string]float64{"bpb": 1.5 / math.Ln2}, got.Metrics, near); d != "" {
+	want := map[string]float64{"bpb": 1.5 / math.Ln2, "bits_per_byte": 1.5 / math.Ln2, "byte_perplexity": math.Exp(1.5), "word_perplexity": math.Exp(4.5)}
+	if d := cmp.Diff(want, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(map[string]float64{"bpb": 2. / 3 / math.Ln2}, got.StdErr, near); d != "" {
+	// By words: 8-4.5 and 1-4.5, so s = sqrt(2) 3.5, over sqrt(2) is 3.5.
+	se := map[string]float64{"bpb": 2. / 3 / math.Ln2, "bits_per_byte": 2. / 3 / math.Ln2, "byte_perplexity": math.Exp(1.5) * 2 / 3, "word_perplexity": math.Exp(4.5) * 3.5}
+	if d := cmp.Diff(se, got.StdErr, near); d != "" {
 		t.Error(d)
 	}
 	one, err := task.Limit(1).Evaluate(t.Context(), table{{"", "abcd"}: {LogProb: -8, Tokens: 4}})
@@ -242,6 +250,68 @@ func TestObjective(t *testing.T) {
 	} {
 		if _, err := Objective(terms, results); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestSeveralRightAndAlone(t *testing.T) {
+	task := &Task{Kind: Choice, Items: []Item{{Gold: 0, Also: []int{2}}}}
+	m := table{}
+	for k, answer := range []string{"a", "b", "c"} {
+		task.Items[0].add(Request{"q", " " + answer}, answer)
+		task.Items[0].Alone = append(task.Items[0].Alone, Request{"", " " + answer})
+		m[Request{"q", " " + answer}] = Likelihood{LogProb: []float64{-3, -2, -1}[k], Tokens: 1, Greedy: k == 2}
+		m[Request{"", " " + answer}] = Likelihood{LogProb: []float64{-4, -4, -1.5}[k], Tokens: 1}
+	}
+	got, err := task.Evaluate(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Gains by the question: 1, 2 and 0.5, so the second, wrong, choice.
+	if got.Metrics["acc"] != 1 || got.Metrics["greedy"] != 1 || got.Metrics["acc_mutual_info"] != 0 {
+		t.Error(got.Metrics)
+	}
+	got.Keep("acc_mutual_info")
+	if _, ok := got.Metrics["brier_score"]; ok || got.Metrics["acc_mutual_info"] != 0 || len(got.Metrics) != len(Core)+1 {
+		t.Error(got.Metrics)
+	}
+}
+
+// TestPerplexityStdErr compares linearisation with the harness's bootstrap:
+// the standard deviation of 20,000 resampled perplexities, with its own error
+// of 0.5 % and the bias of n against n-1.
+func TestPerplexityStdErr(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	task, m, ll := &Task{Kind: Target}, table{}, make([]float64, 400)
+	for i := range ll {
+		ll[i] = -2 - rng.ExpFloat64()/2
+		q := Request{"", strings.Repeat("x", i+1)}
+		task.Items = append(task.Items, Item{Requests: []Request{q}})
+		m[q] = Likelihood{LogProb: ll[i], Tokens: 1}
+	}
+	got, err := task.Evaluate(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum, squares float64
+	const n = 20000
+	for range n {
+		mean := 0.0
+		for range ll {
+			mean -= ll[rng.IntN(len(ll))] / float64(len(ll))
+		}
+		sum, squares = sum+math.Exp(mean), squares+math.Exp(2*mean)
+	}
+	bootstrap := math.Sqrt((squares - sum*sum/n) / (n - 1))
+	if ratio := got.StdErr["perplexity"] / bootstrap; ratio < 0.98 || ratio > 1.02 {
+		t.Errorf("by linearisation %v, by bootstrap %v", got.StdErr["perplexity"], bootstrap)
+	}
+}
+
+func TestCountWords(t *testing.T) {
+	for text, want := range map[string]int{"a": 1, "": 1, "a b": 2, " a  b\n": 4, "\u00a0\x1ca": 2} {
+		if got := countWords(text); got != want {
+			t.Errorf("%q has %d words, want %d", text, got, want)
 		}
 	}
 }

@@ -33,7 +33,29 @@ const (
 // Other fields are ignored, id may be left out, and gzip and zstd are known by
 // their first bytes. Where contexts and choices are both given, contexts are
 // used. Anything doubtful is an error that names the file and the line.
-func LoadTask(path string) (*Task, error) {
+//
+// A file that ends in .yaml is a task of lm-evaluation-harness; docs/format.md
+// says what of it is known.
+func LoadTask(path string) (*Task, error) { return LoadTaskWith(path, LoadOptions{}) }
+
+// LoadOptions change how a task is read.
+type LoadOptions struct {
+	Fewshot *int // examples before each question of a YAML task; nil = as it says
+}
+
+// LoadTaskWith is LoadTask with options.
+func LoadTaskWith(path string, o LoadOptions) (*Task, error) {
+	if isYAML(path) {
+		name, _ := TaskName(path)
+		t := &Task{Name: name, Path: path}
+		if err := t.readYAML(o); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
+	if o.Fewshot != nil && *o.Fewshot > 0 {
+		return nil, fmt.Errorf("%s: examples before the questions are for YAML tasks; write them into the file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open task: %w", err)
@@ -91,31 +113,26 @@ func TaskName(path string) (name string, isText bool) {
 	if base, ok := strings.CutSuffix(name, ".txt"); ok {
 		return base, true
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(name, ".jsonl"), ".json"), false
+	for _, ext := range []string{".jsonl", ".json", ".yaml", ".yml"} {
+		if base, ok := strings.CutSuffix(name, ext); ok {
+			return base, false
+		}
+	}
+	return name, false
 }
 
 func (t *Task) readLines(r io.Reader) error {
-	scan := bufio.NewScanner(r)
-	scan.Buffer(make([]byte, 0, 64<<10), maxLine)
 	seen := map[string]bool{}
-	n := 1
-	for ; scan.Scan(); n++ {
-		line := scan.Bytes()
-		if n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff"))
-		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
+	return scanLines(t.Path, r, func(n int, line []byte) error {
 		kind, item, err := parseItem(line)
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", t.Path, n, err)
+			return err
 		}
 		if t.Kind == "" {
 			t.Kind = kind
 		}
 		if kind != t.Kind {
-			return fmt.Errorf("%s:%d: a %s item in a file that began with %s items; put them in two files", t.Path, n, kind, t.Kind)
+			return fmt.Errorf("a %s item in a file that began with %s items; put them in two files", kind, t.Kind)
 		}
 		if item.ID == "" {
 			item.ID = fmt.Sprintf("line %d", n)
@@ -125,12 +142,33 @@ func (t *Task) readLines(r io.Reader) error {
 		}
 		seen[item.ID] = true
 		t.Items = append(t.Items, item)
+		return nil
+	})
+}
+
+// scanLines calls do with every line that is not blank, and names the line in
+// its errors.
+func scanLines(path string, r io.Reader, do func(n int, line []byte) error) error {
+	scan := bufio.NewScanner(r)
+	scan.Buffer(make([]byte, 0, 64<<10), maxLine)
+	n := 1
+	for ; scan.Scan(); n++ {
+		line := scan.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if err := do(n, line); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, n, err)
+		}
 	}
 	if errors.Is(scan.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("%s:%d: line longer than %d MiB; write one JSON object a line", t.Path, n, maxLine>>20)
+		return fmt.Errorf("%s:%d: line longer than %d MiB; write one JSON object a line", path, n, maxLine>>20)
 	}
 	if scan.Err() != nil {
-		return fmt.Errorf("read task %s:%d: %w", t.Path, n, scan.Err())
+		return fmt.Errorf("read task %s:%d: %w", path, n, scan.Err())
 	}
 	return nil
 }

@@ -11,15 +11,26 @@ import (
 
 // A Term is one part of what a search maximises.
 type Term struct {
-	File   string  `json:"file" doc:"task file: JSONL with choices, targets or texts, or .txt; .gz and .zst too"`
-	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy" doc:"what is measured; bpb is the smoothest for small models"`
+	File   string  `json:"file" doc:"task file: JSONL with choices, targets or texts, .txt, .gz and .zst too, or a task of lm-evaluation-harness as .yaml"`
+	Task   string  `json:"task,omitempty" doc:"in place of a file: name of a task in the results of lm-evaluation-harness that proxy.command leaves"`
+	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy,exact_match,acc_mutual_info,brier_score,perplexity,word_perplexity,byte_perplexity,bits_per_byte" doc:"what is measured; bpb is the smoothest for small models"`
 	Weight float64 `json:"weight" default:"1" min:"0" doc:"share in the objective, relative to the other terms"`
 	Limit  int     `json:"limit" min:"0" doc:"use only so many items, spread evenly over the file; 0 = all"`
 }
 
+// Name is that of the term's task: what it names, or its file's name without
+// extensions.
+func (t Term) Name() string {
+	if t.Task != "" {
+		return t.Task
+	}
+	name, _ := TaskName(t.File)
+	return name
+}
+
 // Objective is the weighted mean of the terms' metrics, each oriented so that
-// higher is better: sum_i w_i s_i m_i / sum_i w_i, with s = -1 for bpb and +1
-// for the others. results[i] belongs to terms[i].
+// higher is better: sum_i w_i s_i m_i / sum_i w_i, with s = -1 where lower is
+// better (see Oriented) and +1 elsewhere. results[i] belongs to terms[i].
 func Objective(terms []Term, results []*TaskResult) (float64, error) {
 	if len(terms) == 0 || len(terms) != len(results) {
 		return 0, fmt.Errorf("objective: %d results for %d terms; give one for each, and at least one", len(results), len(terms))
@@ -33,7 +44,7 @@ func Objective(terms []Term, results []*TaskResult) (float64, error) {
 		value, ok := results[i].Metrics[term.Metric]
 		if !ok {
 			have := strings.Join(slices.Sorted(maps.Keys(results[i].Metrics)), ", ")
-			return 0, fmt.Errorf("objective[%d].metric: %s items of %s have no %s; choose one of %s", i, results[i].Kind, term.File, term.Metric, have)
+			return 0, fmt.Errorf("objective[%d].metric: %s items of %s have no %s; choose one of %s", i, results[i].Kind, term.Name(), term.Metric, have)
 		}
 		sum += term.Weight * Oriented(term.Metric, value)
 		weights += term.Weight

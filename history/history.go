@@ -41,10 +41,10 @@ type Objective struct {
 }
 
 // LowerIsBetter reports whether the name of a metric is that of a loss: it
-// holds loss, bpb, ppl, perplexity, bits or nll.
+// holds loss, bpb, ppl, perplexity, bits, nll or brier.
 func LowerIsBetter(metric string) bool {
 	metric = strings.ToLower(metric)
-	return slices.ContainsFunc([]string{"loss", "bpb", "ppl", "perplexity", "bits", "nll"}, func(part string) bool {
+	return slices.ContainsFunc([]string{"loss", "bpb", "ppl", "perplexity", "bits", "nll", "brier"}, func(part string) bool {
 		return strings.Contains(metric, part)
 	})
 }

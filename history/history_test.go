@@ -172,3 +172,39 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestJoinHarnessResults: scores are what lm_eval left for each run.
+func TestJoinHarnessResults(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.json":                          `{"results":{"arc":{"alias":"arc","acc,none":0.25,"acc_stderr,none":0.1},"wiki":{"word_perplexity,none":20,"word_perplexity_stderr,none":"N/A"}}}`,
+		"b/model/results_2026-01-01.json": `{"results":{"arc":{"acc,none":0.75}}}`, "notes.txt": "",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mixtures := write(t, "ratios.csv", "run,web,code\nb,0.5,0.5\na,0.2,0.8\n")
+	got, err := Read(mixtures, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Table{Domains: []string{"web", "code"}, Metrics: []string{"arc:acc", "wiki:word_perplexity"}, Runs: []Run{
+		{Name: "b", Mixture: mix.Mixture{0.5, 0.5}, Values: []float64{0.75, math.NaN()}}, {Name: "a", Mixture: mix.Mixture{0.2, 0.8}, Values: []float64{0.25, 20}}}}
+	if d := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-15)); d != "" {
+		t.Error(d)
+	}
+	if _, err := Read(mixtures, t.TempDir()); err == nil || !strings.Contains(err.Error(), "no results; give a folder with RUN.json") {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "c.json"), []byte("{}"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(mixtures, dir); err == nil || !strings.Contains(err.Error(), "c.json: no \"results\"") {
+		t.Error(err)
+	}
+}

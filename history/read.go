@@ -26,7 +26,9 @@ const (
 // Read reads a table: one file that holds mixtures and scores (ours, or
 // Curator's lm_harness_results.csv), or a file of mixtures and one of scores
 // (RegMix, olmix), joined by the run's id and never by position. A folder in
-// place of the mixtures is one of Curator's scripts n1.sh, n2.sh, ...
+// place of the mixtures is one of Curator's scripts n1.sh, n2.sh, ...; one in
+// place of the scores holds results of lm-evaluation-harness by run (see
+// readResults).
 //
 // Mixtures are normalised; a sum that is off by more than 5 % is an error, as
 // are two rows with one id, and runs in one of the files only. An empty cell or
@@ -199,7 +201,11 @@ func readPair(mixtures, scores string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := readSheet(scores)
+	read := readSheet
+	if info, err := os.Stat(scores); err == nil && info.IsDir() {
+		read = readResults
+	}
+	s, err := read(scores)
 	if err != nil {
 		return nil, err
 	}

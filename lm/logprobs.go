@@ -20,7 +20,7 @@ func (m *Model) LogProbs(ws *Workspace, tokens []uint32, lens []int, dst []float
 // the other elements of dst are 0. The output layer, a third of the work for
 // small models, runs only where it is needed. nil means from the start.
 func (m *Model) LogProbsFrom(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool) {
-	m.logProbs(ws, tokens, lens, from, dst, greedy, false)
+	m.logProbs(ws, tokens, lens, from, dst, greedy, false, 0)
 }
 
 // LogProbsShared is LogProbsFrom for rows of which many begin as the row above:
@@ -28,13 +28,25 @@ func (m *Model) LogProbsFrom(ws *Workspace, tokens []uint32, lens, from []int, d
 // question, those tokens go through the model once for all such rows together.
 // The figures are those of LogProbsFrom to a few units in the last place.
 func (m *Model) LogProbsShared(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool) {
-	m.logProbs(ws, tokens, lens, from, dst, greedy, from != nil)
+	m.logProbs(ws, tokens, lens, from, dst, greedy, from != nil, 0)
+}
+
+// LogProbsHead is LogProbsFrom for rows that all begin with the same head
+// tokens, such as the examples before every question: they go through the model
+// once a pass. It panics if head is above an element of from.
+func (m *Model) LogProbsHead(ws *Workspace, head int, tokens []uint32, lens, from []int, dst []float32, greedy []bool) {
+	for i, n := range from {
+		if head > n {
+			panic(fmt.Sprintf("lm: row %d is scored from token %d, within the head of %d", i, n, head))
+		}
+	}
+	m.logProbs(ws, tokens, lens, from, dst, greedy, false, head)
 }
 
 // leastShared is the length of the shortest context that is shared, in tokens.
 const leastShared = 8
 
-func (m *Model) logProbs(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool, share bool) {
+func (m *Model) logProbs(ws *Workspace, tokens []uint32, lens, from []int, dst []float32, greedy []bool, share bool, head int) {
 	t := checkRows(ws, tokens, lens, from, dst, greedy)
 	clear(dst)
 	clear(greedy)
@@ -62,6 +74,10 @@ func (m *Model) logProbs(ws *Workspace, tokens []uint32, lens, from []int, dst [
 			}
 			row, shared, rows := tokens[i*t:i*t+lens[i]-1], 0, lens[i]-1
 			switch {
+			case head > 0 && owner >= 0:
+				shared, rows = head, rows-head
+			case head > 0:
+				shared = head
 			case share && owner >= 0 && same(owner, i):
 				shared, rows = n, rows-n
 			case share && i+1 < len(lens) && same(i, i+1):

@@ -145,3 +145,31 @@ func TestLogProbUnderflow(t *testing.T) {
 		t.Errorf("log p = %v, want -300", got)
 	}
 }
+
+// TestLogProbsHead: rows after a head that goes through once have the scores
+// that they have alone, in one pass and in several.
+func TestLogProbsHead(t *testing.T) {
+	m := spread(t, tiny, 1)
+	const batch, width, head = 24, 70, 33
+	rng := rand.New(rand.NewPCG(4, 4))
+	tokens := randomTokens(batch*width, tiny.Vocab, 5)
+	lens, from := make([]int, batch), make([]int, batch)
+	for i := range lens {
+		copy(tokens[i*width:], tokens[:head])
+		from[i] = head + rng.IntN(20)
+		lens[i] = from[i] + 1 + rng.IntN(width-from[i])
+	}
+	from[3], lens[3] = head, head+1 // nothing but the head comes before it
+	want, wantGreedy := make([]float32, len(tokens)), make([]bool, len(tokens))
+	m.LogProbsFrom(NewWorkspace(m, batch, width), tokens, lens, from, want, wantGreedy)
+	for _, rows := range []int{2, 5, batch} {
+		ws := NewWorkspace(m, rows, width)
+		got, greedy := make([]float32, len(tokens)), make([]bool, len(tokens))
+		m.LogProbsHead(ws, head, tokens, lens, from, got, greedy)
+		for i := range want {
+			if math.Abs(float64(got[i]-want[i])) > 1e-5*math.Max(1, math.Abs(float64(want[i]))) || greedy[i] != wantGreedy[i] {
+				t.Fatalf("%d rows a pass, row %d, token %d: %v %v, alone %v %v", rows, i/width, i%width, got[i], greedy[i], want[i], wantGreedy[i])
+			}
+		}
+	}
+}

@@ -10,14 +10,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/climb-go/climb/eval"
 )
 
 // Command trains jobs with a program of the user's. In every argument {job}
 // is replaced by the path of a file that holds the Job as JSON, and {result}
 // by the path where the program must leave a Result as JSON; score and tokens
-// are the fields that it has to set.
+// are the fields that it has to set. It may leave a results file of
+// lm-evaluation-harness there in their place, or lm_eval's folder of them: the
+// score is then the Job's objective on it.
 type Command struct {
 	Args []string
 }
@@ -55,17 +60,23 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
 	}
-	r, err := readResult(result, len(j.Mixture))
+	r, err := readResult(result, &j)
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
 	}
 	return r, nil
 }
 
-func readResult(path string, domains int) (*Result, error) {
+func readResult(path string, j *Job) (*Result, error) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return harnessResult(path, j)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("left no result: %w", err)
+	}
+	if _, err := eval.ParseResults(data); err == nil {
+		return harnessResult(path, j)
 	}
 	r := &Result{Score: math.NaN()}
 	if err := json.Unmarshal(data, r); err != nil {
@@ -74,10 +85,46 @@ func readResult(path string, domains int) (*Result, error) {
 	if r.Failed == "" && (math.IsNaN(r.Score) || math.IsInf(r.Score, 0)) {
 		return nil, errors.New("its result has no score")
 	}
-	if len(r.Tokens) != 0 && len(r.Tokens) != domains {
-		return nil, fmt.Errorf("its result counts tokens of %d domains, not %d", len(r.Tokens), domains)
+	if len(r.Tokens) != 0 && len(r.Tokens) != len(j.Mixture) {
+		return nil, fmt.Errorf("its result counts tokens of %d domains, not %d", len(r.Tokens), len(j.Mixture))
 	}
 	return r, nil
+}
+
+// harnessResult scores the job by what lm-evaluation-harness measured. Test
+// tasks that it did not measure are left out.
+func harnessResult(path string, j *Job) (*Result, error) {
+	file, err := eval.ReadResults(path)
+	if err != nil {
+		return nil, fmt.Errorf("its result: %w", err)
+	}
+	r := &Result{}
+	if r.Validate, r.Score, err = pickResults(file, j.Target); err != nil {
+		return nil, fmt.Errorf("its result: %w", err)
+	}
+	measured := slices.DeleteFunc(slices.Clone(j.Test), func(t eval.Term) bool { _, err := file.Of(t); return err != nil })
+	if len(measured) > 0 {
+		r.Test, r.TestMean, err = pickResults(file, measured)
+	}
+	return r, err
+}
+
+// pickResults takes each term's task from a results file, and their weighted
+// mean.
+func pickResults(file *eval.Results, terms []eval.Term) (tasks []*eval.TaskResult, score float64, err error) {
+	byName, all := map[string]*eval.TaskResult{}, make([]*eval.TaskResult, len(terms))
+	for i, t := range terms {
+		if byName[t.Name()] == nil {
+			task, err := file.Of(t)
+			if err != nil {
+				return nil, 0, err
+			}
+			byName[t.Name()], tasks = task, append(tasks, task)
+		}
+		all[i] = byName[t.Name()]
+	}
+	score, err = eval.Objective(terms, all)
+	return tasks, score, err
 }
 
 // tail keeps the last max bytes written.

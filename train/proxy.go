@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/climb-go/climb/eval"
@@ -212,6 +213,9 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*ev
 	done, names := map[key]*eval.TaskResult{}, map[string]int{}
 	results := make([]*eval.TaskResult, len(terms))
 	for i, t := range terms {
+		if t.Task != "" {
+			return nil, 0, fmt.Errorf("train: %s has no file; its results come from proxy.command", t.Task)
+		}
 		k := key{t.File, t.Limit}
 		if done[k] == nil {
 			task, err := eval.LoadTask(t.File)
@@ -221,6 +225,7 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*ev
 			if done[k], err = task.Limit(t.Limit).Evaluate(ctx, m); err != nil {
 				return nil, 0, fmt.Errorf("evaluate %s: %w", filepath.Base(t.File), err)
 			}
+			done[k].Keep(named(terms, t.File, task.Listed)...)
 			if names[task.Name]++; names[task.Name] > 1 { // of a file in another folder
 				done[k].Task = fmt.Sprintf("%s#%d", task.Name, names[task.Name])
 			}
@@ -230,4 +235,15 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*ev
 	}
 	score, err = eval.Objective(terms, results)
 	return files, score, err
+}
+
+// named are the metrics that a file's result is to have beyond the common ones.
+func named(terms []eval.Term, file string, listed []string) []string {
+	out := slices.Clone(listed)
+	for _, t := range terms {
+		if t.File == file {
+			out = append(out, t.Metric)
+		}
+	}
+	return out
 }

@@ -56,13 +56,26 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 	if s.ws == nil {
 		s.ws = lm.NewWorkspace(s.Model, rowsPerBatch, s.Model.Config.Context)
 	}
-	T := s.Model.Config.Context + 1 // the last token is only predicted
-	tokens := make([]uint32, rowsPerBatch*T)
-	lens, from := make([]int, rowsPerBatch), make([]int, rowsPerBatch)
-	logp, greedy := make([]float32, rowsPerBatch*T), make([]bool, rowsPerBatch*T)
-	for batch := range slices.Chunk(rows, rowsPerBatch) {
-		if err := ctx.Err(); err != nil {
+	headed, rows := s.heads(rows)
+	for _, h := range headed {
+		if err := s.run(ctx, h.rows, h.head, rowsPerHead, out); err != nil {
 			return nil, err
+		}
+	}
+	return out, s.run(ctx, rows, 0, rowsPerBatch, out)
+}
+
+// run scores rows, so many together, and adds what they give to their
+// requests. All begin with the same head tokens.
+func (s *Scorer) run(ctx context.Context, rows []window, head, together int, out []eval.Likelihood) error {
+	T := s.Model.Config.Context + 1 // the last token is only predicted
+	n := min(together, len(rows))
+	tokens := make([]uint32, n*T)
+	lens, from := make([]int, n), make([]int, n)
+	logp, greedy := make([]float32, n*T), make([]bool, n*T)
+	for batch := range slices.Chunk(rows, together) {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		width := 0
 		for _, w := range batch {
@@ -77,7 +90,11 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 			s.ws.SetWorkers(s.Workers())
 		}
 		n := len(batch) * width
-		s.Model.LogProbsShared(s.ws, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])
+		if head > 0 {
+			s.Model.LogProbsHead(s.ws, head, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])
+		} else {
+			s.Model.LogProbsShared(s.ws, tokens[:n], lens[:len(batch)], from[:len(batch)], logp[:n], greedy[:n])
+		}
 		for b, w := range batch {
 			for t := len(w.tokens) - w.n; t < len(w.tokens); t++ {
 				out[w.request].LogProb += float64(logp[b*width+t])
@@ -85,7 +102,7 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // windows appends the rows that score ids[at:] given ids[:at].

@@ -285,6 +285,51 @@ func TestScorerAgainstSingleRows(t *testing.T) {
 	}
 }
 
+// TestScorerHeads: questions after the same examples share them, and score as
+// they do one by one; questions without a long head are left where they were.
+func TestScorerHeads(t *testing.T) {
+	_, _, tok := world(t, strings.Repeat("red green blue yellow red blue. ", 40))
+	m, err := lm.New(lm.Config{Vocab: tok.Vocab(), Layers: 2, Width: 16, Heads: 2, Context: 256}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Repeat("q 1 z: 7.\n", 12) // the tokenizer knows few of its words
+	var reqs []eval.Request
+	for i := range 40 {
+		question := strings.Repeat(string(rune('a'+i)), 1+i%5) + ":"
+		for _, answer := range []string{" red", " blue yellow", " x"} {
+			reqs = append(reqs, eval.Request{Context: examples + question, Continuation: answer})
+		}
+	}
+	reqs = append(reqs, eval.Request{Context: "red", Continuation: " green"}, eval.Request{Context: examples, Continuation: " q"})
+	s := &Scorer{Tokenizer: tok, Model: m}
+	got, err := s.LogLikelihood(t.Context(), reqs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []window
+	for i, r := range reqs {
+		ids := tok.Encode([]uint32{tok.EOD()}, r.Context)
+		at := len(ids)
+		rows = s.windows(rows, i, tok.Encode(ids, r.Continuation), at)
+		alone, err := s.LogLikelihood(t.Context(), reqs[i:i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got[i].LogProb-alone[0].LogProb) > 1e-5*math.Abs(alone[0].LogProb) || got[i].Greedy != alone[0].Greedy || got[i].Tokens != alone[0].Tokens {
+			t.Errorf("request %d: %+v, alone %+v", i, got[i], alone[0])
+		}
+	}
+	head := len(tok.Encode([]uint32{tok.EOD()}, examples)) - 1 // the last line end may join what follows
+	heads, rest := s.heads(rows)
+	if len(heads) != 1 || len(heads[0].rows) != 121 || heads[0].head < head || head < leastHead || len(rest) != 1 || rest[0].request != 120 {
+		t.Errorf("%d heads, the first of %d tokens; %d rows without", len(heads), heads[0].head, len(rest))
+	}
+	if heads, rest = s.heads(rest); len(heads) != 0 || len(rest) != 1 {
+		t.Errorf("%d heads among rows without", len(heads))
+	}
+}
+
 // reference scores each continuation token in a row of its own: the context
 // that the scorer's documentation promises, then the token.
 func reference(m *lm.Model, tok *token.Tokenizer, r eval.Request) (sum float64, n int) {
@@ -385,5 +430,35 @@ func TestCurve(t *testing.T) {
 		if want := float64(i+1) / 3 * float64(int64(j.Steps())*per); math.Abs(float64(p.Tokens)-want) > float64(per) {
 			t.Errorf("point %d is at %d tokens, want about %.0f", i, p.Tokens, want)
 		}
+	}
+}
+
+// TestCommandLeavesHarnessResults has the command leave what lm_eval writes, as
+// a file and as a folder.
+func TestCommandLeavesHarnessResults(t *testing.T) {
+	job := Job{Mixture: mix.Mixture{1}, Domains: []string{"a"}, Batch: 1, Tokens: 1,
+		Target: []eval.Term{{Task: "arc_easy", Metric: "acc_norm", Weight: 3}, {Task: "wikitext", Metric: "word_perplexity", Weight: 1}, {Task: "arc_easy", Metric: "acc", Weight: 1}},
+		Test:   []eval.Term{{File: "piqa.jsonl", Metric: "acc", Weight: 1}, {File: "sciq.jsonl", Metric: "acc", Weight: 1}}}
+	const results = `{"results":{"arc_easy":{"acc,none":0.5,"acc_norm,none":0.25},"wikitext":{"word_perplexity,none":2},"sciq":{"acc,none":0.75}}}`
+	for _, script := range []string{
+		`cat > "$0" <<'X'` + "\n" + results + "\nX",
+		`mkdir -p "$0/model" && cat > "$0/model/results_2026-11-26T20-00-00.000000.json" <<'X'` + "\n" + results + "\nX",
+	} {
+		r, err := Command{Args: []string{"sh", "-c", script, "{result}"}}.Train(t.Context(), job, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// (3*0.25 - 2 + 0.5) / 5; of the tests only sciq was measured.
+		if math.Abs(r.Score+0.15) > 1e-12 || r.TestMean != 0.75 || len(r.Validate) != 2 || len(r.Test) != 1 {
+			t.Errorf("%+v", r)
+		}
+	}
+	job.Target[0].Task = "hellaswag"
+	_, err := Command{Args: []string{"sh", "-c", "echo '" + results + "' > \"$0\"", "{result}"}}.Train(t.Context(), job, nil)
+	if err == nil || !strings.Contains(err.Error(), `no results of a task "hellaswag"; there are arc_easy, sciq, wikitext`) {
+		t.Error(err)
+	}
+	if _, _, err := evaluate(t.Context(), nil, job.Target); err == nil || !strings.Contains(err.Error(), "hellaswag has no file; its results come from proxy.command") {
+		t.Error(err)
 	}
 }

@@ -33,7 +33,8 @@ and what rank correlation to expect from more runs. No corpus is needed.
 
 Tables: ours (runs.csv with columns run, domain:NAME, metric:NAME), NeMo Curator's
 lm_harness_results.csv, RegMix's and olmix's pairs of mixtures and scores, or a
-folder of Curator's mixture scripts and a table of scores. Runs are joined by id.
+folder of Curator's mixture scripts and a table of scores; or mixtures and a folder
+of lm_eval's results by run. Runs are joined by id.
 Metrics called loss, bpb, perplexity or the like count as better when lower.`,
 		Example: `  climb fit runs.csv
   climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss

@@ -68,7 +68,7 @@ explain it in a report.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
 		&cobra.Group{ID: "tool", Title: "Tools:"})
 	root.AddCommand(newClusters(), newCorpus())
-	root.AddCommand(newDemo(), newInit(), newPlan(), newRun(), newStatus(), newReport(), newCompare(), newFit(), newMethods(), newTask(), newLM(), newSimulate(), newPropose())
+	root.AddCommand(newDemo(), newInit(), newPlan(), newRun(), newStatus(), newReport(), newCompare(), newFit(), newMethods(), newTask(), newLM(), newEval(), newSimulate(), newPropose())
 	root.AddCommand(newStages()...)
 	return root
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/token"
+)
+
+func TestEval(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tok, err := token.Train(func(yield func(string) bool) { yield("the river and the stone by the lake") }, token.TrainOptions{Vocab: 280})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := lm.New(lm.Config{Vocab: tok.Vocab(), Width: 16, Layers: 1, Heads: 2, Context: 64}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Save(filepath.Join(dir, "model")); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "tok.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tok.Save(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "q.jsonl"), []byte(`{"query":"the river","choices":["and","the stone"],"gold":1}`+"\n"+`{"query":"a","choices":["lake","sea"],"gold":0}`))
+
+	if code, _, errs := climbRun(t, dir, "eval", "model", "q.jsonl"); code != 2 || !strings.Contains(errs, "--tokenizer") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+	if code, _, errs := climbRun(t, dir, "eval", "model", "none.yaml", "--tokenizer", "tok.json"); code != 2 || !strings.Contains(errs, "none.yaml") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+	out := mustRun(t, dir, "eval", "model", "q.jsonl", "--tokenizer", "tok.json", "--output", "r.json")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 1+len(eval.Core)+1 || !strings.HasPrefix(lines[0], "TASK") || !strings.Contains(lines[5], "bpb") || !strings.Contains(lines[5], "lower") || !strings.Contains(lines[5], "± ") {
+		t.Errorf("printed\n%s", out)
+	}
+	written, err := eval.ReadResults(filepath.Join(dir, "r.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var printed eval.Results
+	if err := json.Unmarshal([]byte(mustRun(t, dir, "eval", "model", "q.jsonl", "--tokenizer", "tok.json", "--json", "--limit", "1")), &printed); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := written.Task("q"); err != nil || q.Items != 2 || printed.Samples["q"].Effective != 1 || printed.Results["q"]["acc_stderr,none"] != "N/A" {
+		t.Errorf("%+v, %v, %+v", q, err, printed)
+	}
+}

@@ -1,0 +1,227 @@
+package eval
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Results are figures in the layout of lm-evaluation-harness's results files
+// (lm_eval/evaluator.py): by task, "metric,filter" and "metric_stderr,filter".
+// Files of its versions before 0.4, without the filter, are read too.
+type Results struct {
+	Results  map[string]map[string]any  `json:"results"`
+	Subtasks map[string][]string        `json:"group_subtasks"`
+	Configs  map[string]map[string]any  `json:"configs"`
+	Versions map[string]any             `json:"versions"`
+	Shots    map[string]any             `json:"n-shot"`
+	Higher   map[string]map[string]bool `json:"higher_is_better"`
+	Samples  map[string]SampleCount     `json:"n-samples"`
+	Config   map[string]any             `json:"config"`
+
+	path string
+}
+
+// A SampleCount says how many items a task has and how many were scored.
+type SampleCount struct {
+	Original  int `json:"original"`
+	Effective int `json:"effective"`
+}
+
+// NewResults is empty. config describes the model and how it was run.
+func NewResults(config map[string]any) *Results {
+	return &Results{Results: map[string]map[string]any{}, Subtasks: map[string][]string{}, Configs: map[string]map[string]any{},
+		Versions: map[string]any{}, Shots: map[string]any{}, Higher: map[string]map[string]bool{}, Samples: map[string]SampleCount{}, Config: config}
+}
+
+// Label is the name of the task in results files: what a YAML task calls
+// itself, or the file's name.
+func (t *Task) Label() string {
+	if t.Alias != "" {
+		return t.Alias
+	}
+	return t.Name
+}
+
+// Add enters the figures of a task, of which scored may be a part (see Limit).
+// A standard error that does not exist is "N/A", as in the harness.
+func (r *Results) Add(t *Task, scored *TaskResult) error {
+	name := t.Label()
+	if r.Results[name] != nil {
+		return fmt.Errorf("two tasks are called %s; give their files, or the field task in them, different names", name)
+	}
+	row, higher := map[string]any{"alias": name}, map[string]bool{}
+	for metric, v := range scored.Metrics {
+		row[metric+",none"], row[metric+"_stderr,none"] = v, any("N/A")
+		if se, ok := scored.StdErr[metric]; ok {
+			row[metric+"_stderr,none"] = se
+		}
+		higher[metric] = Oriented(metric, 1) > 0
+	}
+	output := ""
+	for o, kind := range kindOf {
+		if kind == t.Kind {
+			output = o
+		}
+	}
+	r.Results[name], r.Higher[name], r.Subtasks[name] = row, higher, []string{}
+	r.Configs[name] = map[string]any{"task": name, "output_type": output, "num_fewshot": t.Shots, "file": t.Path}
+	r.Versions[name], r.Shots[name] = t.Version, t.Shots
+	if t.Version == "" {
+		r.Versions[name] = "N/A"
+	}
+	r.Samples[name] = SampleCount{len(t.Items), scored.Items}
+	return nil
+}
+
+// maxResults bounds a results file: those with samples in them are larger than
+// they need be.
+const maxResults = 256 << 20
+
+// ReadResults reads a results file of the harness, or the newest below a
+// folder, where it is named as the harness names it (results_DATE.json).
+func ReadResults(path string) (*Results, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	if st.IsDir() {
+		if path, err = newestResults(path); err != nil {
+			return nil, err
+		}
+		if st, err = os.Stat(path); err != nil {
+			return nil, fmt.Errorf("read results: %w", err)
+		}
+	}
+	if st.Size() > maxResults {
+		return nil, fmt.Errorf("read results %s: larger than %d MiB; leave the samples out of it", path, maxResults>>20)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	r, err := ParseResults(data)
+	if err != nil {
+		return nil, fmt.Errorf("read results %s: %w", path, err)
+	}
+	r.path = path
+	return r, nil
+}
+
+func newestResults(dir string) (string, error) {
+	var found []string // dates in their names are in the order of time
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasPrefix(d.Name(), "results") && strings.HasSuffix(d.Name(), ".json") {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read results: %w", err)
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("read results %s: no file is called results*.json; is this lm_eval's --output_path?", dir)
+	}
+	return slices.MaxFunc(found, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) }), nil
+}
+
+// ParseResults reads the JSON of a results file.
+func ParseResults(data []byte) (*Results, error) {
+	r := &Results{}
+	if err := json.Unmarshal(finite(data), r); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) && wrong.Field != "" {
+			return nil, fmt.Errorf("field %q holds a JSON %s; is this a results file of lm_eval?", wrong.Field, wrong.Value)
+		}
+		return nil, fmt.Errorf("not a results file of lm_eval: %w", err)
+	}
+	if len(r.Results) == 0 {
+		return nil, errors.New(`no "results"; give the file that lm_eval writes with --output_path`)
+	}
+	return r, nil
+}
+
+// finite puts null for the NaN and Infinity that Python writes.
+func finite(data []byte) []byte {
+	out := make([]byte, 0, len(data))
+	inside := false // of a string
+scan:
+	for i := 0; i < len(data); i++ {
+		c := data[i]
+		switch {
+		case inside && c == '\\' && i+1 < len(data):
+			out = append(out, c)
+			i++
+		case c == '"':
+			inside = !inside
+		case !inside:
+			for _, word := range []string{"NaN", "-Infinity", "Infinity"} {
+				if bytes.HasPrefix(data[i:], []byte(word)) {
+					out = append(out, "null"...)
+					i += len(word) - 1
+					continue scan
+				}
+			}
+		}
+		out = append(out, data[i])
+	}
+	return out
+}
+
+// Task returns the figures of a task by its name. Of a metric with several
+// filters the unfiltered one counts, or the first by name.
+func (r *Results) Task(name string) (*TaskResult, error) {
+	row := r.Results[name]
+	if row == nil {
+		return nil, fmt.Errorf("%s: no results of a task %q; there are %s", r.path, name, strings.Join(slices.Sorted(maps.Keys(r.Results)), ", "))
+	}
+	t := &TaskResult{Task: name, Items: r.Samples[name].Effective, Metrics: map[string]float64{}, StdErr: map[string]float64{}}
+	if output, ok := r.Configs[name]["output_type"].(string); ok {
+		t.Kind = kindOf[output]
+	}
+	for _, key := range slices.Sorted(maps.Keys(row)) {
+		value, ok := row[key].(float64)
+		if !ok {
+			continue
+		}
+		metric, filter, _ := strings.Cut(key, ",")
+		into := t.Metrics
+		if base, isErr := strings.CutSuffix(metric, "_stderr"); isErr {
+			into, metric = t.StdErr, base
+		}
+		if _, taken := into[metric]; !taken || filter == "none" {
+			into[metric] = value
+		}
+	}
+	return t, nil
+}
+
+// Of returns the figures for a term: of the task that it names, or of its
+// file's, which may go by the name in the file.
+func (r *Results) Of(t Term) (*TaskResult, error) {
+	name := t.Name()
+	if r.Results[name] == nil && isYAML(t.File) {
+		if c, err := readConfig(t.File); err == nil && r.Results[c.Task] != nil {
+			name = c.Task
+		}
+	}
+	out, err := r.Task(name)
+	if err != nil {
+		return nil, err
+	}
+	out.Task = t.Name()
+	if v, ok := out.Metrics["bits_per_byte"]; ok { // as we call it
+		out.Metrics["bpb"] = v
+		if se, ok := out.StdErr["bits_per_byte"]; ok {
+			out.StdErr["bpb"] = se
+		}
+	}
+	return out, nil
+}
