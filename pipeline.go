@@ -218,7 +218,11 @@ func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 		if err != nil {
 			return err
 		}
-		r.endStage(p, e, start, !ran)
+		plans, err := r.plans(s) // of all rounds
+		if err != nil {
+			return err
+		}
+		r.endStage(plans, e, start, !ran)
 		return nil
 	}
 	if s.amount != nil {
@@ -233,18 +237,23 @@ func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 			return err
 		}
 	}
-	if len(p.Tasks) > 0 { // a stage without tasks is not needed with these options
-		r.endStage(p, e, start, len(missing) == 0)
-	}
+	r.endStage([]*task.Plan{p}, e, start, len(missing) == 0)
 	if s.after != nil {
 		return s.after(r, p)
 	}
 	return nil
 }
 
-func (r *Run) endStage(p *task.Plan, e Event, start time.Time, cached bool) {
-	e.End, e.Cached, e.Fraction, e.Elapsed = true, cached, 1, time.Since(start)
-	e.Done, e.Total = len(p.Tasks), len(p.Tasks)
+// endStage tells that the tasks of a stage are done. A stage without any is not
+// needed with these options, and nothing is told.
+func (r *Run) endStage(plans []*task.Plan, e Event, start time.Time, cached bool) {
+	for _, p := range plans {
+		e.Total += len(p.Tasks)
+	}
+	if e.Total == 0 {
+		return
+	}
+	e.End, e.Cached, e.Done, e.Fraction, e.Elapsed = true, cached, e.Total, 1, time.Since(start)
 	r.emit(e)
 }
 

@@ -86,9 +86,12 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range status.Stages {
-		if !s.Planned || s.Done != s.Total {
+		if !s.Planned || !s.Complete || s.Done != s.Total {
 			t.Errorf("status of a finished run: %+v", s)
 		}
+	}
+	if out := mustRun(t, dir, "status"); strings.Count(out, "not needed") != 6 { // signatures, buckets, semantic, tags, holdout, base
+		t.Errorf("stages that are not needed:\n%s", out)
 	}
 	if out := mustRun(t, dir, "report"); !strings.Contains(out, "Verdict: ") || !strings.Contains(out, "index.html") {
 		t.Errorf("report printed\n%s", out)
