@@ -56,14 +56,18 @@ func TestConfigLayers(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"":                                      "corpus.inputs",
-		minimal + "clutser: {}\n":               "[2:1]",
-		minimal + "cluster: {kmeans: {k: x}}\n": "[2:23]",
-		minimal + "search: {rounds: [4, 0]}\n":  "search.rounds[1]",
-		minimal + "preset: big\n":               "laptop, recipe, paper",
+		"":                                                "corpus.inputs",
+		minimal + "clutser: {}\n":                         "[2:1]",
+		minimal + "cluster: {kmeans: {k: x}}\n":           "[2:23] text where a whole number belongs",
+		minimal + "seed: -1\n":                            "[2:7] -1 does not fit where a whole number from 0 on belongs",
+		minimal + "search: {rounds: [4, 0]}\n":            "search.rounds[1]",
+		minimal + "search: {rounds: []}\n":                "search.rounds: is empty",
+		minimal + "preset: big\n":                         "laptop, recipe, paper",
 		minimal + "proxy: {model: {width: 10, heads: 4}}": "proxy.model",
 		minimal + "target: {validation: [{metric: acc}]}": "no file",
-		minimal + "dataset: {epochs: .nan}":               "dataset.epochs",
+		minimal + "target: {validation: [{file: a}, {file: b, metric: bits}]}": "target.validation[1].metric",
+		minimal + "target: {test: [{file: a, weight: 0}]}":                     "a weight of 0",
+		minimal + "dataset: {epochs: .nan}":                                    "dataset.epochs",
 	} {
 		_, err := ParseConfig([]byte(yaml))
 		var ce *ConfigError

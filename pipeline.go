@@ -18,6 +18,7 @@ import (
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/task"
 )
 
@@ -119,6 +120,11 @@ func NewRun(ctx context.Context, c *Config) (*Run, error) {
 			inputs[i] = r.names[in]
 		}
 		r.names[s.name] = s.name + "-" + task.Hash(s.name, s.format, o, inputs...)
+	}
+	if len(c.Target.Validation) > 0 { // names in search.objective are checked before anything is spent
+		if err := r.objective(&search.Problem{}); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }

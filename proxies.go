@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/climb-go/climb/eval"
@@ -26,15 +27,19 @@ type targetFile struct {
 }
 
 // targetFiles hashes the files of the terms, and checks that each can be used.
-func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
+func targetFiles(terms []eval.Term) ([]targetFile, error) {
 	out := make([]targetFile, len(terms))
 	for i, t := range terms {
 		data, err := os.ReadFile(t.File)
 		if err != nil {
-			return nil, fmt.Errorf("target.%s: %w", field, err)
+			return nil, fmt.Errorf("target: %w", err)
 		}
-		if _, err := eval.LoadTask(t.File); err != nil {
-			return nil, fmt.Errorf("target.%s: %w", field, err)
+		items, err := eval.LoadTask(t.File)
+		if err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		if has := eval.MetricsOf(items.Kind); t.Metric != "" && !slices.Contains(has, t.Metric) {
+			return nil, &ConfigError{Text: fmt.Sprintf("target: %s items of %s have no %s; choose one of %s", items.Kind, t.File, t.Metric, strings.Join(has, ", "))}
 		}
 		sum := sha256.Sum256(data)
 		out[i] = targetFile{t, hex.EncodeToString(sum[:])}
@@ -52,11 +57,11 @@ type proxyOptions struct {
 func (r *Run) proxyOptions(test bool) (proxyOptions, error) {
 	o := proxyOptions{Proxy: r.Config.Proxy}
 	var err error
-	if o.Validation, err = targetFiles("validation", r.Config.Target.Validation); err != nil {
+	if o.Validation, err = targetFiles(r.Config.Target.Validation); err != nil {
 		return o, err
 	}
 	if test {
-		o.Test, err = targetFiles("test", r.Config.Target.Test)
+		o.Test, err = targetFiles(r.Config.Target.Test)
 	}
 	return o, err
 }

@@ -22,6 +22,17 @@ import (
 // Of equal choices the first wins, as in the harness.
 var Metrics = []string{"acc", "acc_token", "acc_norm", "acc_bytes", "bpb", "greedy"}
 
+// MetricsOf lists the metrics of a kind of task.
+func MetricsOf(kind string) []string {
+	switch kind {
+	case Choice:
+		return Metrics
+	case Target:
+		return []string{"acc", "bpb", "greedy"}
+	}
+	return []string{"bpb"}
+}
+
 // Oriented returns the value of a metric, negated where lower is better.
 func Oriented(metric string, value float64) float64 {
 	if metric == "bpb" {

@@ -3,8 +3,10 @@ package eval
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +63,7 @@ func TestEvaluateChoiceByHand(t *testing.T) {
 	if d := cmp.Diff(want, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
+	checkMetricsOf(t, got)
 	scores := map[string][]float64{"acc": {1, 0, 0}, "acc_token": {0, 0, 1}, "acc_norm": {0, 1, 0}, "acc_bytes": {0, 1, 1}, "greedy": {1, 0, 0},
 		"bpb": {2. / 3 / math.Ln2, 2. / 6 / math.Ln2, 4. / 5 / math.Ln2}}
 	if d := cmp.Diff(scores, got.Scores, near); d != "" {
@@ -69,6 +72,14 @@ func TestEvaluateChoiceByHand(t *testing.T) {
 	// Standard deviation of {1,0,0} with n-1 is sqrt(1/3); over sqrt(3) it is 1/3.
 	if d := cmp.Diff(1./3, got.StdErr["acc"], near); d != "" {
 		t.Error(d)
+	}
+}
+
+// The metrics of a result are those that MetricsOf promises for its kind.
+func checkMetricsOf(t *testing.T, r *TaskResult) {
+	t.Helper()
+	if d := cmp.Diff(slices.Sorted(slices.Values(MetricsOf(r.Kind))), slices.Sorted(maps.Keys(r.Metrics))); d != "" {
+		t.Errorf("metrics of %s items: %s", r.Kind, d)
 	}
 }
 
@@ -82,6 +93,7 @@ func TestEvaluateTargetAndText(t *testing.T) {
 	if d := cmp.Diff(map[string]float64{"acc": 0.5, "greedy": 0.5, "bpb": 1.5 / math.Ln2}, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
+	checkMetricsOf(t, got)
 	task = load(t, "x.jsonl", `{"text":"abcd"}
 {"text":"ab"}`)
 	got, err = task.Evaluate(t.Context(), table{{"", "abcd"}: {LogProb: -8, Tokens: 4}, {"", "ab"}: {LogProb: -1, Tokens: 2}})
@@ -92,6 +104,7 @@ func TestEvaluateTargetAndText(t *testing.T) {
 	if d := cmp.Diff(map[string]float64{"bpb": 1.5 / math.Ln2}, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
+	checkMetricsOf(t, got)
 	if d := cmp.Diff(map[string]float64{"bpb": 2. / 3 / math.Ln2}, got.StdErr, near); d != "" {
 		t.Error(d)
 	}

@@ -82,7 +82,11 @@ var badInputs = map[string]badInput{
 	"no target":    {make: func(t *testing.T, dir string) { remove(t, dir, "validation.jsonl") }, code: 1, err: []string{"validation.jsonl"}},
 	"empty target": {make: lineFile("validation.jsonl", ""), code: 1, err: []string{"validation.jsonl"}},
 	"all pruned":   {config: strings.Replace(small, "quality: 0.01", "quality: 0.9999", 1), code: 78, err: []string{"every cluster was pruned", "prune.clusters"}},
-	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), code: 78, err: []string{"at most", "dataset.epochs"}},
+	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), code: 78, err: []string{"search: ", "at most", "dataset.epochs"}},
+	"twice all":    {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 80000, ", 1)},
+	"no such task": {config: strings.Replace(small, "search: {", "search: {objective: {floors: {\"exam:acc\": 0.1}}, ", 1), code: 2, err: []string{"exam:acc", "validation:bpb"}},
+	"no choices":   {config: strings.Replace(small, "{file: test.jsonl}", "{file: test.jsonl, metric: acc}", 1), code: 2, err: []string{"test.jsonl", "acc", "bpb"}},
+	"no metric":    {config: strings.Replace(small, "{file: test.jsonl}", "{file: test.jsonl, metric: bits}", 1), code: 2, err: []string{"target.test[0].metric", "bits", "bpb"}},
 	"run is a file": {config: strings.Replace(small, "out: run", "out: climb.yaml/run", 1), code: 78,
 		err: []string{"climb.yaml/run", "choose another"}},
 
