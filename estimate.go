@@ -67,6 +67,9 @@ func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
 		return nil, err
 	}
 	r.addStages(e, rates)
+	if r.skipped != "" {
+		e.Warnings = append(e.Warnings, "files left out of the corpus: "+r.skipped)
+	}
 	for _, s := range e.Stages {
 		if !s.Done {
 			e.Seconds += s.Seconds

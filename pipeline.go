@@ -79,9 +79,10 @@ type Run struct {
 	Config *Config
 	Watch  func(Event) // told what happens; may be nil; calls do not overlap
 
-	inputs []corpus.FileInfo
-	shards []corpus.Shard
-	names  map[string]string // stage -> directory name
+	inputs  []corpus.FileInfo
+	skipped string // files of the input folders that are not read, in words
+	shards  []corpus.Shard
+	names   map[string]string // stage -> directory name
 }
 
 // An Event tells the progress of a run.
@@ -106,8 +107,12 @@ type Event struct {
 // NewRun prepares a run of the configuration.
 func NewRun(ctx context.Context, c *Config) (*Run, error) {
 	r := &Run{Config: c, names: map[string]string{}}
-	var err error
-	if r.shards, r.inputs, err = corpus.Split(ctx, c.Corpus); err != nil {
+	files, err := corpus.List(ctx, c.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	r.inputs, r.skipped = files.Files, files.SkippedText()
+	if r.shards, err = files.Shards(ctx, c.Corpus); err != nil {
 		return nil, err
 	}
 	for _, s := range stages {
@@ -297,6 +302,11 @@ func (r *Run) emit(e Event) {
 	if r.Watch != nil {
 		r.Watch(e)
 	}
+}
+
+// note sends a note that a person should know.
+func (r *Run) note(stage, format string, args ...any) {
+	r.emit(Event{Stage: stage, Note: fmt.Sprintf(format, args...)})
 }
 
 // warn sends a note that a person should act on.

@@ -21,6 +21,7 @@ type badInput struct {
 	code   int      // exit code
 	err    []string // parts of the error
 	skip   string   // reason under which exactly one line is counted
+	told   string   // what the run says of it while it goes on
 }
 
 func inputs(name string) string {
@@ -70,8 +71,8 @@ var badInputs = map[string]badInput{
 	"heads":             {config: strings.Replace(small, "heads: 2", "heads: 3", 1), code: 2, err: []string{"proxy.model.width", "2 x heads"}},
 
 	"missing input":  {config: inputs("nowhere"), code: 1, err: []string{"nowhere"}},
-	"empty folder":   {config: inputs("empty"), make: func(t *testing.T, dir string) { mkdir(t, dir, "empty") }, code: 1, err: []string{"empty"}},
-	"empty file":     {config: inputs("empty.jsonl"), make: lineFile("empty.jsonl", ""), code: 1, err: []string{"no file with content"}},
+	"empty folder":   {config: inputs("empty"), make: func(t *testing.T, dir string) { mkdir(t, dir, "empty") }, code: 1, err: []string{"no file with content", "/empty"}},
+	"empty file":     {config: inputs("empty.jsonl"), make: lineFile("empty.jsonl", ""), code: 1, err: []string{"no file with content", "left out: 1 empty"}},
 	"blank lines":    {config: inputs("blank.jsonl"), make: lineFile("blank.jsonl", "\n\n \n"), code: 78, err: []string{"no document"}},
 	"no text field":  {config: inputs("other.jsonl"), make: lineFile("other.jsonl", `{"body":"a"}`+"\n"), code: 78, err: []string{"missing_text", "other.jsonl"}},
 	"not JSON":       {config: inputs("prose.jsonl"), make: lineFile("prose.jsonl", "Once upon a time\nthere was a corpus\n"), code: 78, err: []string{"invalid_json", "prose.jsonl"}},
@@ -90,8 +91,12 @@ var badInputs = map[string]badInput{
 	"run is a file": {config: strings.Replace(small, "out: run", "out: climb.yaml/run", 1), code: 78,
 		err: []string{"climb.yaml/run", "choose another"}},
 
-	"invalid UTF-8": {make: appendLine(`{"id":"x","text":"caf` + "\xe9" + ` of the day, and of the night"}`)},
-	"one bad line":  {make: appendLine(`{"id":"x","text":`), skip: "invalid_json"},
+	"invalid UTF-8": {make: appendLine(`{"id":"x","text":"caf` + "\xe9" + ` of the day, and of the night"}`), told: "that are not UTF-8, U+FFFD put in their place: 1"},
+	"skipped UTF-8": {config: strings.Replace(small, "corpus: {", "corpus: {invalid_utf8: skip, ", 1), make: appendLine(`{"id":"x","text":"caf` + "\xe9" + `"}`), skip: "invalid_utf8"},
+	"one bad line":  {make: appendLine(`{"id":"x","text":`), skip: "invalid_json", told: "1 of 241 lines are skipped: 1 invalid_json"},
+	"other file":    {make: lineFile("text/notes.txt", "A text among files of documents.\n"), told: "files left out: 1 texts among files of documents"},
+	"cut and skipped": {config: strings.Replace(inputs("text, cut.jsonl.zst"), "corpus: {", "corpus: {truncated: skip, ", 1), make: cutFile("cut.jsonl.zst", zstded), skip: "truncated",
+		told: "1 truncated"},
 	"text missing":  {make: appendLine(`{"id":"x"}`), skip: "missing_text"},
 	"text a number": {make: appendLine(`{"id":"x","text":7}`), skip: "text_not_string"},
 	"text empty":    {make: appendLine(`{"id":"x","text":"  "}`), skip: "empty_text"},
@@ -194,6 +199,9 @@ func TestBadInput(t *testing.T) {
 			}
 			if strings.Contains(errs, "goroutine ") {
 				t.Errorf("a panic:\n%s", errs)
+			}
+			if !strings.Contains(out, c.told) {
+				t.Errorf("the run does not tell %q:\n%s", c.told, out)
 			}
 			if code == 0 {
 				checkOutcome(t, dir, c.skip)
