@@ -45,7 +45,7 @@ Needs nothing but Go. Run it again to resume.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, eventsJSON)
 	return c
 }
 

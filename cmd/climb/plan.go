@@ -37,7 +37,7 @@ corpus and a few steps of the proxy; nothing is written.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -43,7 +44,7 @@ far, and print the outcome. The run need not be finished.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	return c
 }
 
@@ -51,9 +52,20 @@ far, and print the outcome. The run need not be finished.`,
 func writeSummary(w io.Writer, d *report.Data, out string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w)
-	fmt.Fprintln(t, "natural\tmixture\ttokens\t  domain")
+	if len(d.Domains) == 0 {
+		fmt.Fprintln(w, "There are no domains yet; climb run goes on.")
+	} else {
+		fmt.Fprintln(t, "natural\tmixture\ttokens\t  domain")
+	}
 	for _, dom := range d.Domains {
-		fmt.Fprintf(t, "%.1f %%\t%.1f %%\t%s\t  %s\n", 100*dom.Natural, 100*dom.Chosen, countText(float64(dom.Tokens)), dom.Name)
+		mixture, tokens := "-", "-" // not known yet
+		if !math.IsNaN(dom.Chosen) {
+			mixture = fmt.Sprintf("%.1f %%", 100*dom.Chosen)
+		}
+		if dom.Tokens > 0 {
+			tokens = countText(float64(dom.Tokens))
+		}
+		fmt.Fprintf(t, "%.1f %%\t%s\t%s\t  %s\n", 100*dom.Natural, mixture, tokens, dom.Name)
 	}
 	t.Flush()
 	if len(d.Confirmed.Candidates) > 0 {

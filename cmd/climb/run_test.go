@@ -215,6 +215,16 @@ func readSummary(t *testing.T, run string) summary {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, strings.Replace(small, ", refine: 1", "", 1))
+	if out := mustRun(t, dir, "report"); !strings.Contains(out, "no domains yet") {
+		t.Errorf("report before the run:\n%s", out)
+	}
+	mustRun(t, dir, "domains")
+	if out := mustRun(t, dir, "report"); strings.Count(out, " %        -       -  ") != 4 {
+		t.Errorf("report with domains and no mixture:\n%s", out)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "run")); err != nil {
+		t.Fatal(err)
+	}
 	if out := mustRun(t, dir, "run"); strings.Contains(out, "done before") {
 		t.Errorf("a first run says that something was done before:\n%s", out)
 	}

@@ -43,7 +43,7 @@ now. Only the files of the run are read, so it may be asked at any time.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	return c
 }
 
