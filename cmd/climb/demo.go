@@ -40,7 +40,7 @@ Needs nothing but Go. Run it again to resume.`,
 			}
 			if !o.JSON {
 				fmt.Printf("Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
-					durationText(time.Since(start)), filepath.Join(o.Out, "climb.yaml"))
+					durationText(time.Since(start)), near(filepath.Join(o.Out, "climb.yaml")))
 			}
 			return nil
 		},
@@ -98,7 +98,7 @@ corpus:
 tokens: {bpe: {vocab: 2048}}
 proxy:
   model: {layers: 2, width: 96, heads: 3, context: 128}
-  tokens: 160000
+  tokens: 128000
 search:
   rounds: [12, 6, 3]
 confirm: {seeds: 4}

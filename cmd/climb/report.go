@@ -89,9 +89,13 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 		fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
 	}
 	if d.Dataset.Path != "" {
-		fmt.Fprintf(w, "Dataset: %s  (%d documents, %s tokens, %d shards)\n", d.Dataset.Path, d.Dataset.Documents, countText(float64(d.Dataset.Tokens)), d.Dataset.Shards)
+		shards := "shards"
+		if d.Dataset.Shards == 1 {
+			shards = "shard"
+		}
+		fmt.Fprintf(w, "Dataset: %s  (%d documents, %s tokens, %d %s)\n", near(d.Dataset.Path), d.Dataset.Documents, countText(float64(d.Dataset.Tokens)), d.Dataset.Shards, shards)
 	}
-	fmt.Fprintf(w, "Report:  %s\n", filepath.Join(out, "report", "index.html"))
+	fmt.Fprintf(w, "Report:  %s\n", near(filepath.Join(out, "report", "index.html")))
 }
 
 // printJSON writes v to standard output, indented.

@@ -117,7 +117,7 @@ func (o *runOptions) until(cmd *cobra.Command, cfg *climb.Config, target string)
 	show.close()
 	if target != "" {
 		stage := climb.Targets[target]
-		return show.result(map[string]string{"stage": stage, "dir": r.Dir(stage)}, "%s is in %s", target, r.Dir(stage))
+		return show.result(map[string]string{"stage": stage, "dir": r.Dir(stage)}, "%s is in %s", target, near(r.Dir(stage)))
 	}
 	d, err := r.Report()
 	if err != nil {

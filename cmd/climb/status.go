@@ -34,7 +34,7 @@ now. Only the files of the run are read, so it may be asked at any time.`,
 			t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "stage\ttasks\tdirectory")
 			for _, x := range s.Stages {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), x.Dir)
+				fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), near(x.Dir))
 			}
 			t.Flush()
 			if s.Holder != "" {
