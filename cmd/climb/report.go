@@ -71,7 +71,7 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 	if len(d.Confirmed.Candidates) > 0 {
 		fmt.Fprintln(w)
 		t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\tseeds\tgain over natural\n", 100*d.Confirmed.Level)
+		fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\truns\tgain over natural\n", 100*d.Confirmed.Level)
 		for _, c := range d.Confirmed.Candidates {
 			gain := ""
 			for _, diff := range c.Differences {
