@@ -98,7 +98,7 @@ corpus:
 tokens: {bpe: {vocab: 2048}}
 proxy:
   model: {layers: 2, width: 96, heads: 3, context: 128}
-  tokens: 128000
+  tokens: 160000
 search:
   rounds: [12, 6, 3]
 confirm: {seeds: 4}
