@@ -98,7 +98,7 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 
 // storePath is the file of a shared run.
 func (c *comparison) storePath(p *task.Plan, proxy ProxyConfig, spec trialSpec) (string, error) {
-	files, err := targetFiles("validation", c.terms(false))
+	files, err := validationFiles(c.terms(false))
 	if err != nil {
 		return "", err
 	}

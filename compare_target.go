@@ -73,8 +73,8 @@ func (c *comparison) groups() ([]*group, error) {
 	t := c.Target
 	o := targetOptions{Model: ProxyConfig{Model: t.Model, Tokens: t.Tokens, Batch: t.Batch, Optim: t.Optim}, Curve: c.Curve}
 	var err, err2 error
-	o.Validation, err = targetFiles("validation", c.terms(false))
-	o.Test, err2 = targetFiles("test", c.terms(true))
+	o.Validation, err = validationFiles(c.terms(false))
+	o.Test, err2 = targetFiles(c.terms(true))
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (g *group) measure(ctx context.Context) error {
 				return fmt.Errorf("train the target models: %w", err)
 			}
 		}
-		run.endStage(p, e, start, len(missing) == 0)
+		run.endStage([]*task.Plan{p}, e, start, len(missing) == 0)
 		if err := g.read(p); err != nil {
 			return err
 		}

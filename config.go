@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -225,9 +227,19 @@ func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, err
 	var head struct {
 		Preset string      `json:"preset"`
 		Label  LabelConfig `json:"label"`
+		Target struct {
+			Validation, Test []struct {
+				Weight *float64 `json:"weight"`
+			}
+		} `json:"target"`
 	}
 	if err := decode(&head); err != nil && !errors.Is(err, io.EOF) {
-		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+		return nil, &ConfigError{Text: yamlText(err)}
+	}
+	for _, t := range slices.Concat(head.Target.Validation, head.Target.Test) {
+		if t.Weight != nil && *t.Weight == 0 { // which would become the default
+			return nil, &ConfigError{Text: "target: a weight of 0 takes a file out of the score; leave the file out instead"}
+		}
 	}
 	if head.Preset == "" {
 		head.Preset = Presets()[0]
@@ -241,7 +253,7 @@ func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, err
 	option.Fill(c)
 	c.Preset = head.Preset
 	if err := yaml.UnmarshalWithOptions(preset, c, yaml.Strict()); err != nil {
-		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+		return nil, &ConfigError{Text: yamlText(err)}
 	}
 	c.Prune = head.Label.floors(c.Prune)
 	before := *c
@@ -249,9 +261,43 @@ func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, err
 	case errors.Is(err, io.EOF): // nothing but comments
 		*c = before
 	case err != nil:
-		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+		return nil, &ConfigError{Text: yamlText(err)}
 	}
 	return c, c.Resolve()
+}
+
+// yamlText says what is wrong, with line, column and the lines around them.
+func yamlText(err error) string {
+	var mismatch *yaml.TypeError
+	var overflow *yaml.OverflowError
+	switch {
+	case errors.As(err, &mismatch):
+		return yaml.FormatErrorWithToken(fmt.Sprintf("%s where %s belongs", inWords(mismatch.SrcType), inWords(mismatch.DstType)), mismatch.Token, false, true)
+	case errors.As(err, &overflow):
+		return yaml.FormatErrorWithToken(fmt.Sprintf("%s does not fit where %s belongs", overflow.SrcNum, inWords(overflow.DstType)), overflow.Token, false, true)
+	}
+	return yaml.FormatError(err, false, true)
+}
+
+// inWords names a type as the writer of a YAML file knows it.
+func inWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint64:
+		return "a whole number from 0 on"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "text"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a section"
+	}
+	return t.String()
 }
 
 // Resolve checks every value, and settles those that depend on others.
@@ -272,6 +318,9 @@ func (c *Config) Resolve() error {
 	}
 	if err := option.Check("", c); err != nil {
 		return &ConfigError{Text: err.Error()}
+	}
+	if len(c.Search.Rounds) == 0 {
+		return &ConfigError{Text: "search.rounds: is empty; give the proxy runs of each round, as in [16, 8, 4]"}
 	}
 	if c.Search.Strategy == "doremi" && len(c.Target.Validation) > 0 {
 		return &ConfigError{Text: "search.strategy: doremi looks at held-out text of every domain; leave target.validation empty and name your files in target.test"}

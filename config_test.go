@@ -3,6 +3,7 @@ package climb
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -39,6 +40,57 @@ func TestPrintedConfigIsTheConfig(t *testing.T) {
 	}
 }
 
+// The presets hold the values that the paper (arXiv 2504.13161, sections 3 and
+// 4) and the public recipe give.
+func TestPresetsHoldTheirSources(t *testing.T) {
+	paper, recipe := parse(t, "preset: paper\n"+minimal), parse(t, "preset: recipe\n"+minimal)
+	for _, c := range []*Config{paper, recipe} {
+		g := c.Search.Climb.Predict.GBDT
+		for what, x := range map[string][2]any{
+			"runs by round":       {fmt.Sprint(c.Search.Rounds), "[64 32 16]"},
+			"strategy":            {c.Search.Strategy, "climb"},
+			"predictor":           {c.Search.Climb.Predictor, "gbdt"},
+			"L1, L2":              {[2]float64{g.L1, g.L2}, [2]float64{1, 1}},
+			"depth, leaf minimum": {[2]int{g.MaxDepth, g.MinLeaf}, [2]int{4, 5}},
+			"trees, patience":     {[2]int{g.Trees, g.Patience}, [2]int{1000, 20}},
+			"learning rate":       {g.Rate, 0.01},
+			"clusters":            {c.Cluster.KMeans.K, 1000},
+			"candidates":          {c.Search.Climb.Candidates, 100_000},
+			"pool":                {c.Search.Climb.Pool, 0}, // the larger of 128 and n*n
+		} {
+			if x[0] != x[1] {
+				t.Errorf("%s: %s is %v, want %v", c.Preset, what, x[0], x[1])
+			}
+		}
+	}
+	r, k := recipe.Search.Climb.Recipe, recipe.Cluster.KMeans
+	for what, x := range map[string][2]any{
+		"recipe: sampler":              {recipe.Search.Climb.Sampler, "recipe"},
+		"recipe: exponent of prior":    {r.Temperature, 0.5},
+		"recipe: strengths":            {[3]float64{r.MinStrength, r.MaxStrength, float64(r.Strengths)}, [3]float64{0.1, 5, 15}},
+		"recipe: cap over the prior":   {r.MaxRatio, 15.0},
+		"recipe: least share":          {r.MinShare, 2e-4},
+		"recipe: oversampling":         {r.Oversample, 100},
+		"recipe: start of k-means":     {k.Init, "kmeans||"},
+		"recipe: k-means oversampling": {k.Oversample, 2.0},
+		"recipe: iterations":           {k.MaxIter, 300},
+		"recipe: tolerance":            {k.Tol, 1e-4},
+		"recipe: merging":              {recipe.Domains.Method, "ward"},
+		"recipe: Ward's distance":      {[2]any{recipe.Domains.Ward.Threshold, recipe.Domains.Ward.Weighted}, [2]any{1.5, false}},
+		"paper: sampler":               {paper.Search.Climb.Sampler, "paper"},
+		"paper: merging":               {paper.Domains.Method, "average"},
+		"paper: distance":              {paper.Domains.Average.Threshold, 1.5},
+		"paper: learning rate":         {[2]float64{paper.Proxy.Optim.LR, paper.Proxy.Optim.MinLR}, [2]float64{5e-5, 1e-5}},
+		"paper: continues a base":      {paper.Proxy.hasBase(), true},
+		"paper: millions of weights":   {(paper.Proxy.Model.NumParams() + 5e5) / 1e6, 350},
+		"recipe: millions of weights":  {(recipe.Proxy.Model.NumParams() + 5e5) / 1e6, 61},
+	} {
+		if x[0] != x[1] {
+			t.Errorf("%s is %v, want %v", what, x[0], x[1])
+		}
+	}
+}
+
 // What a user writes beats the preset, which beats the default; a zero that
 // was written stays.
 func TestConfigLayers(t *testing.T) {
@@ -56,14 +108,18 @@ func TestConfigLayers(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"":                                      "corpus.inputs",
-		minimal + "clutser: {}\n":               "[2:1]",
-		minimal + "cluster: {kmeans: {k: x}}\n": "[2:23]",
-		minimal + "search: {rounds: [4, 0]}\n":  "search.rounds[1]",
-		minimal + "preset: big\n":               "laptop, recipe, paper",
+		"":                                                "corpus.inputs",
+		minimal + "clutser: {}\n":                         "[2:1]",
+		minimal + "cluster: {kmeans: {k: x}}\n":           "[2:23] text where a whole number belongs",
+		minimal + "seed: -1\n":                            "[2:7] -1 does not fit where a whole number from 0 on belongs",
+		minimal + "search: {rounds: [4, 0]}\n":            "search.rounds[1]",
+		minimal + "search: {rounds: []}\n":                "search.rounds: is empty",
+		minimal + "preset: big\n":                         "laptop, recipe, paper",
 		minimal + "proxy: {model: {width: 10, heads: 4}}": "proxy.model",
 		minimal + "target: {validation: [{metric: acc}]}": "no file",
-		minimal + "dataset: {epochs: .nan}":               "dataset.epochs",
+		minimal + "target: {validation: [{file: a}, {file: b, metric: bits}]}": "target.validation[1].metric",
+		minimal + "target: {test: [{file: a, weight: 0}]}":                     "a weight of 0",
+		minimal + "dataset: {epochs: .nan}":                                    "dataset.epochs",
 	} {
 		_, err := ParseConfig([]byte(yaml))
 		var ce *ConfigError

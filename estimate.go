@@ -67,6 +67,9 @@ func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
 		return nil, err
 	}
 	r.addStages(e, rates)
+	if r.skipped != "" {
+		e.Warnings = append(e.Warnings, "files left out of the corpus: "+r.skipped)
+	}
 	for _, s := range e.Stages {
 		if !s.Done {
 			e.Seconds += s.Seconds
@@ -76,8 +79,11 @@ func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
 	if e.Free > 0 && e.Disk > e.Free {
 		e.Warnings = append(e.Warnings, "the disk is too small; choose another run directory with --out")
 	}
-	if need := int64(c.Search.Epochs * float64(e.Tokens)); c.Search.TargetTokens > need {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("search.target_tokens %d is more than search.epochs times the text (%d tokens)", c.Search.TargetTokens, need))
+	if most := int64(c.Search.Epochs * float64(e.Tokens)); c.Search.TargetTokens > most {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("search.target_tokens %d is more than search.epochs times the text (%d tokens)", c.Search.TargetTokens, most))
+	}
+	if most := int64(c.Dataset.Epochs * float64(e.Tokens)); c.Dataset.Tokens > most {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("dataset.tokens %d is more than dataset.epochs times the text (%d tokens)", c.Dataset.Tokens, most))
 	}
 	return e, nil
 }

@@ -126,11 +126,11 @@ func TestEvaluateErrors(t *testing.T) {
 // TestTargetYAML: a target that is YAML is hashed with its data, and a search
 // does not look at a test split.
 func TestTargetYAML(t *testing.T) {
-	_, err := targetFiles("validation", []eval.Term{{File: "eval/testdata/tasks/sciq.yaml"}})
+	_, err := validationFiles([]eval.Term{{File: "eval/testdata/tasks/sciq.yaml"}})
 	if err == nil || !strings.Contains(err.Error(), "sciq.yaml scores its test_split, which a search must not look at") {
 		t.Error(err)
 	}
-	if _, err := targetFiles("test", []eval.Term{{File: "eval/testdata/tasks/sciq.yaml"}}); err != nil {
+	if _, err := targetFiles([]eval.Term{{File: "eval/testdata/tasks/sciq.yaml"}}); err != nil {
 		t.Error(err)
 	}
 	dir := t.TempDir()
@@ -144,7 +144,7 @@ func TestTargetYAML(t *testing.T) {
 		}
 	}
 	term := []eval.Term{{File: filepath.Join(dir, "arc_easy.yaml")}, {Task: "piqa"}}
-	before, err := targetFiles("validation", term)
+	before, err := validationFiles(term)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestTargetYAML(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	after, err := targetFiles("validation", term)
+	after, err := validationFiles(term)
 	if err != nil || before[0].SHA256 == after[0].SHA256 || after[1].Task != "piqa" || after[1].SHA256 != "" {
 		t.Errorf("%+v, %+v, %v", before, after, err)
 	}

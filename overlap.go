@@ -40,7 +40,7 @@ func overlapWith(r *Run) (overlapOptions, error) {
 		}
 	}
 	var err error
-	o.Files, err = targetFiles("file", terms)
+	o.Files, err = targetFiles(terms)
 	if err != nil || len(terms) == 0 {
 		return overlapOptions{}, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/task"
 )
 
@@ -81,10 +82,11 @@ type Run struct {
 	Config *Config
 	Watch  func(Event) // told what happens; may be nil; calls do not overlap
 
-	inputs []corpus.FileInfo
-	shards []corpus.Shard
-	names  map[string]string // stage -> directory name
-	arm    *arm              // set if the run is part of a comparison
+	inputs  []corpus.FileInfo
+	skipped string // files of the input folders that are not read, in words
+	shards  []corpus.Shard
+	names   map[string]string // stage -> directory name
+	arm     *arm              // set if the run is part of a comparison
 }
 
 // An Event tells the progress of a run.
@@ -111,8 +113,12 @@ func NewRun(ctx context.Context, c *Config) (*Run, error) { return newRun(ctx, c
 
 func newRun(ctx context.Context, c *Config, a *arm) (*Run, error) {
 	r := &Run{Config: c, names: map[string]string{}, arm: a}
-	var err error
-	if r.shards, r.inputs, err = corpus.Split(ctx, c.Corpus); err != nil {
+	files, err := corpus.List(ctx, c.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	r.inputs, r.skipped = files.Files, files.SkippedText()
+	if r.shards, err = files.Shards(ctx, c.Corpus); err != nil {
 		return nil, err
 	}
 	for _, s := range stages {
@@ -125,6 +131,11 @@ func newRun(ctx context.Context, c *Config, a *arm) (*Run, error) {
 			inputs[i] = r.names[in]
 		}
 		r.names[s.name] = s.name + "-" + task.Hash(s.name, s.format, o, inputs...)
+	}
+	if len(c.Target.Validation) > 0 { // names in search.objective are checked before anything is spent
+		if err := r.objective(&search.Problem{}); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -224,7 +235,11 @@ func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 		if err != nil {
 			return err
 		}
-		r.endStage(p, e, start, !ran)
+		plans, err := r.plans(s) // of all rounds
+		if err != nil {
+			return err
+		}
+		r.endStage(plans, e, start, !ran)
 		return nil
 	}
 	if s.amount != nil {
@@ -239,18 +254,23 @@ func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 			return err
 		}
 	}
-	if len(p.Tasks) > 0 { // a stage without tasks is not needed with these options
-		r.endStage(p, e, start, len(missing) == 0)
-	}
+	r.endStage([]*task.Plan{p}, e, start, len(missing) == 0)
 	if s.after != nil {
 		return s.after(r, p)
 	}
 	return nil
 }
 
-func (r *Run) endStage(p *task.Plan, e Event, start time.Time, cached bool) {
-	e.End, e.Cached, e.Fraction, e.Elapsed = true, cached, 1, time.Since(start)
-	e.Done, e.Total = len(p.Tasks), len(p.Tasks)
+// endStage tells that the tasks of a stage are done. A stage without any is not
+// needed with these options, and nothing is told.
+func (r *Run) endStage(plans []*task.Plan, e Event, start time.Time, cached bool) {
+	for _, p := range plans {
+		e.Total += len(p.Tasks)
+	}
+	if e.Total == 0 {
+		return
+	}
+	e.End, e.Cached, e.Done, e.Fraction, e.Elapsed = true, cached, e.Total, 1, time.Since(start)
 	r.emit(e)
 }
 
@@ -288,6 +308,11 @@ func (r *Run) emit(e Event) {
 	if r.Watch != nil {
 		r.Watch(e)
 	}
+}
+
+// note sends a note that a person should know.
+func (r *Run) note(stage, format string, args ...any) {
+	r.emit(Event{Stage: stage, Note: fmt.Sprintf(format, args...)})
 }
 
 // warn sends a note that a person should act on.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,45 +28,71 @@ type targetFile struct {
 }
 
 // targetFiles hashes the files of the terms, and checks that each can be used.
-func targetFiles(field string, terms []eval.Term) ([]targetFile, error) {
+func targetFiles(terms []eval.Term) ([]targetFile, error) {
 	out := make([]targetFile, len(terms))
 	for i, t := range terms {
 		if out[i].Term = t; t.Task != "" { // measured elsewhere
 			continue
 		}
-		var err error
-		if out[i].SHA256, err = hashTarget(field, t.File); err != nil {
-			return nil, fmt.Errorf("target.%s: %w", field, err)
+		read, err := readTarget(t.File)
+		if err != nil {
+			return nil, fmt.Errorf("target: %w", err)
 		}
+		if t.Metric != "" && !slices.Contains(read.metrics, t.Metric) {
+			return nil, &ConfigError{Text: fmt.Sprintf("target: %s items of %s have no %s; choose one of %s", read.kind, t.File, t.Metric, strings.Join(read.metrics, ", "))}
+		}
+		out[i].SHA256 = read.sum
 	}
 	return out, nil
 }
 
-// hashTarget checks a target file and returns the SHA-256 of it and of what it
-// is read from if it is YAML. Files that have the sizes and times that they had
-// are not read again.
-func hashTarget(field, path string) (string, error) {
+// validationFiles is targetFiles of files that a search looks at.
+func validationFiles(terms []eval.Term) ([]targetFile, error) {
+	out, err := targetFiles(terms)
+	for _, t := range out {
+		if t.Task != "" {
+			continue
+		}
+		read, err := readTarget(t.File)
+		if err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		if read.split == "test" {
+			return nil, &ConfigError{Text: fmt.Sprintf("target.validation: %s scores its test_split, which a search must not look at; write validation_split in its place, or name it in target.test", t.File)}
+		}
+	}
+	return out, err
+}
+
+// targetRead is what is known of a target file.
+type targetRead struct {
+	sum         string // SHA-256 of it, and of what it is read from if it is YAML
+	kind, split string
+	metrics     []string
+}
+
+// readTarget checks a target file. Files that have the sizes and times that they
+// had are not read again.
+func readTarget(path string) (targetRead, error) {
 	files, err := eval.Files(path)
 	if err != nil {
-		return "", err
+		return targetRead{}, err
 	}
-	key := field
+	key := "target"
 	for _, name := range files {
 		stamp, err := task.Stamp(name)
 		if err != nil {
-			return "", err
+			return targetRead{}, err
 		}
 		key += fmt.Sprintf("\x00%v", stamp)
 	}
-	return cached(key, func(string) (string, error) {
-		loaded, err := eval.LoadTask(path)
+	return cached(key, func(string) (targetRead, error) {
+		t, err := eval.LoadTask(path)
 		if err != nil {
-			return "", err
+			return targetRead{}, err
 		}
-		if field == "validation" && loaded.Split == "test" {
-			return "", fmt.Errorf("%s scores its test_split, which a search must not look at; write validation_split in its place, or name it in target.test", path)
-		}
-		return fileSum(files)
+		sum, err := fileSum(files)
+		return targetRead{sum, t.Kind, t.Split, t.Metrics()}, err
 	})
 }
 
@@ -95,11 +122,11 @@ type proxyOptions struct {
 func (r *Run) proxyOptions(test bool) (proxyOptions, error) {
 	o := proxyOptions{Proxy: r.Config.Proxy}
 	var err error
-	if o.Validation, err = targetFiles("validation", r.Config.Target.Validation); err != nil {
+	if o.Validation, err = validationFiles(r.Config.Target.Validation); err != nil {
 		return o, err
 	}
 	if test {
-		o.Test, err = targetFiles("test", r.Config.Target.Test)
+		o.Test, err = targetFiles(r.Config.Target.Test)
 	}
 	return o, err
 }

@@ -22,6 +22,13 @@ type searchOptions struct {
 	Seed   uint64       `json:"seed"`
 	Search SearchConfig `json:"search"`
 	Past   []string     `json:"past,omitempty"` // SHA-256 of the earlier searches that are reused
+	Size   *datasetSize `json:"size,omitempty"` // nil: as large as the answer allows
+}
+
+// A datasetSize is what the dataset asks of the answer.
+type datasetSize struct {
+	Tokens int64   `json:"tokens"`
+	Epochs float64 `json:"epochs"`
 }
 
 // searchStage looks for the best mixture round by round. Each round is a plan
@@ -35,8 +42,12 @@ var searchStage = &stage{
 		if err != nil {
 			return nil, err
 		}
+		var size *datasetSize
+		if d := r.Config.Dataset; d.Tokens > 0 {
+			size = &datasetSize{d.Tokens, d.Epochs}
+		}
 		past, err := r.Config.Search.Reuse.pastFiles()
-		return searchOptions{o, r.searchSeed(), r.Config.Search, past}, err
+		return searchOptions{o, r.searchSeed(), r.Config.Search, past, size}, err
 	},
 	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
 	run:   runTrial,
@@ -91,7 +102,14 @@ func (r *Run) problem() (search.Problem, []int64, error) {
 		}
 	}
 	if p.Bounds, err = mix.BoundsFromSupply(tokens, budget, c.Search.Epochs); err != nil {
-		return p, nil, err
+		return p, nil, task.Permanent(fmt.Errorf("search.target_tokens, search.epochs: %w", err))
+	}
+	if d := c.Dataset; d.Tokens > 0 { // the dataset that is asked for can be written of every mixture
+		b, err := mix.BoundsFromSupply(tokens, d.Tokens, d.Epochs)
+		if err != nil {
+			return p, nil, task.Permanent(fmt.Errorf("dataset.tokens, dataset.epochs: %w", err))
+		}
+		p.Bounds = p.Bounds.Intersect(b, len(tokens))
 	}
 	if err := c.Search.Domains.apply(&p); err != nil {
 		return p, nil, err

@@ -16,20 +16,22 @@ type Status struct {
 	Holder string        `json:"holder,omitempty"` // who works in the run directory now
 }
 
-// StageStatus is one stage's part of a Status. Tasks of all rounds are summed.
+// StageStatus is one stage's part of a Status. Tasks of all rounds are summed;
+// a stage that is complete without any is not needed with these options.
 type StageStatus struct {
-	Stage   string `json:"stage"`
-	Dir     string `json:"dir"`
-	Planned bool   `json:"planned"`
-	Done    int    `json:"done"`
-	Total   int    `json:"total"`
+	Stage    string `json:"stage"`
+	Dir      string `json:"dir"`
+	Planned  bool   `json:"planned"`
+	Done     int    `json:"done"`     // tasks
+	Total    int    `json:"total"`    // tasks planned so far: rounds are planned one by one
+	Complete bool   `json:"complete"` // nothing is left to do
 }
 
 // Status reads the manifests of every stage.
 func (r *Run) Status() (*Status, error) {
 	s := &Status{}
 	for _, st := range stages {
-		x := StageStatus{Stage: st.name, Dir: r.Dir(st.name)}
+		x := StageStatus{Stage: st.name, Dir: r.Dir(st.name), Complete: r.done(st)}
 		plans, err := r.plans(st)
 		if err != nil {
 			return nil, err

@@ -63,7 +63,7 @@ func (r *Run) reportCorpus(d *report.Data) error {
 		return err
 	}
 	d.Corpus = report.Corpus{Files: int64(len(r.inputs)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates, Near: s.Near.Duplicates,
-		In: s.Bad.Lines, Kept: s.Documents}
+		Repaired: s.Bad.Repaired, IDReused: s.Counts.IDReused, Skipped: r.skipped, In: s.Bad.Lines, Kept: s.Documents}
 	for _, reason := range slices.Sorted(maps.Keys(s.Bad.Reasons)) {
 		d.Corpus.BadLines = append(d.Corpus.BadLines, report.Reason{Reason: reason, Count: s.Bad.Reasons[reason]})
 	}
@@ -78,6 +78,9 @@ func (r *Run) reportCorpus(d *report.Data) error {
 	}
 	for _, b := range s.Bad.Samples {
 		d.Corpus.BadSamples = append(d.Corpus.BadSamples, report.BadLine{Path: filepath.Base(b.Path), Line: b.Line, Reason: b.Reason, Excerpt: b.Excerpt})
+	}
+	if r.skipped != "" {
+		d.Notes = append(d.Notes, report.Note{Text: "Files left out of the corpus: " + r.skipped + "."})
 	}
 	if s.Bad.Repaired > 0 {
 		d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Documents with bytes that are not UTF-8: %d. U+FFFD stands in their place.", s.Bad.Repaired)})

@@ -28,7 +28,7 @@ var corpusStage = &stage{
 	options: func(r *Run) (any, error) {
 		return corpusOptions{scanOptions(r.Config), stamps(r.inputs)}, nil
 	},
-	after: checkBadLines,
+	after: tellSkipped,
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		p.Files = stamps(r.inputs)
 		tasks := make([]any, len(r.shards))
@@ -53,8 +53,9 @@ func scanOptions(c *Config) corpus.Options {
 	return o
 }
 
-// checkBadLines stops the run if too many lines could not be read.
-func checkBadLines(r *Run, p *task.Plan) error {
+// tellSkipped tells what of the inputs is not read, and stops the run if too
+// many lines could not be.
+func tellSkipped(r *Run, p *task.Plan) error {
 	var bad corpus.Bad
 	for i := range p.Tasks {
 		var scan corpus.ScanResult
@@ -65,6 +66,15 @@ func checkBadLines(r *Run, p *task.Plan) error {
 	}
 	if err := bad.Check(r.Config.Corpus.BadLineLimit); err != nil {
 		return task.Permanent(err)
+	}
+	if r.skipped != "" {
+		r.note("corpus", "files left out: %s", r.skipped)
+	}
+	if n := bad.Dropped(); n > 0 {
+		r.note("corpus", "%d of %d lines are skipped: %s; the report shows some", n, bad.Lines, bad.ReasonsText())
+	}
+	if bad.Repaired > 0 {
+		r.note("corpus", "documents with bytes that are not UTF-8, U+FFFD put in their place: %d", bad.Repaired)
 	}
 	return nil
 }

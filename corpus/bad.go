@@ -102,16 +102,21 @@ func (b *Bad) Check(limit float64) error {
 	if float64(n) <= limit*float64(b.Lines) {
 		return nil
 	}
-	var counts []string
-	for _, reason := range slices.Sorted(maps.Keys(b.Reasons)) {
-		counts = append(counts, fmt.Sprintf("%d %s", b.Reasons[reason], reason))
-	}
 	first := ""
 	if len(b.Samples) > 0 {
 		first = "; the first is " + b.Samples[0].String()
 	}
 	return fmt.Errorf("%d of %d lines are bad, more than bad_line_limit %g allows (%s)%s: mend the input, set text_field, or raise corpus.bad_line_limit",
-		n, b.Lines, limit, strings.Join(counts, ", "), first)
+		n, b.Lines, limit, b.ReasonsText(), first)
+}
+
+// ReasonsText counts the reasons in words, as in "2 invalid_json, 1 too_long".
+func (b *Bad) ReasonsText() string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(b.Reasons)) {
+		parts = append(parts, fmt.Sprintf("%d %s", b.Reasons[reason], reason))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // excerpt is the beginning of a line, for people to read.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,21 @@ type Listing struct {
 	Skipped map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files
 }
 
+// skippedWords tell what the reasons of Listing.Skipped mean.
+var skippedWords = map[string]string{
+	"attributes": "attributes of documents", "empty": "empty", "hidden": "hidden", "index": "indexes of Megatron files",
+	"other": "texts among files of documents (name them in corpus.inputs to read them)", "special": "no regular files",
+}
+
+// SkippedText counts in words what was left out; "" is nothing.
+func (l *Listing) SkippedText() string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(l.Skipped)) {
+		parts = append(parts, fmt.Sprintf("%d %s", l.Skipped[reason], skippedWords[reason]))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // List finds the input files. It opens each one to look at its first bytes.
 func List(ctx context.Context, o Options) (*Listing, error) {
 	option.Fill(&o)
@@ -49,7 +65,11 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 		}
 	}
 	if len(l.out.Files) == 0 {
-		return nil, fmt.Errorf("corpus.inputs name no file with content: %s (skipped: %v)", strings.Join(o.Inputs, ", "), l.out.Skipped)
+		text := strings.Join(o.Inputs, ", ")
+		if skipped := l.out.SkippedText(); skipped != "" {
+			text += "; left out: " + skipped
+		}
+		return nil, fmt.Errorf("corpus.inputs name no file with content: %s", text)
 	}
 	slices.SortFunc(l.out.Files, func(a, b FileInfo) int { return strings.Compare(a.Path, b.Path) })
 	return l.out, nil

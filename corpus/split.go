@@ -27,8 +27,14 @@ func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	shards, err := cut(ctx, l.Files, o.ShardBytes)
+	shards, err := l.Shards(ctx, o)
 	return shards, l.Files, err
+}
+
+// Shards cuts the files of the listing; see Split.
+func (l *Listing) Shards(ctx context.Context, o Options) ([]Shard, error) {
+	option.Fill(&o)
+	return cut(ctx, l.Files, o.ShardBytes)
 }
 
 func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {

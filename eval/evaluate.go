@@ -38,6 +38,21 @@ var Core = []string{"acc", "acc_token", "acc_norm", "acc_bytes", "bpb", "greedy"
 //	bits_per_byte    text: as bpb
 var Metrics = append(slices.Clone(Core), "exact_match", "acc_mutual_info", "brier_score", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte")
 
+// Metrics lists what Evaluate measures of the task.
+func (t *Task) Metrics() []string {
+	switch t.Kind {
+	case Choice:
+		m := append(slices.Clone(Core), "exact_match", "brier_score")
+		if t.Items[0].Alone != nil {
+			m = append(m, "acc_mutual_info")
+		}
+		return m
+	case Target:
+		return []string{"acc", "bpb", "greedy", "perplexity"}
+	}
+	return []string{"bpb", "bits_per_byte", "byte_perplexity", "word_perplexity"}
+}
+
 // Oriented returns the value of a metric, negated where lower is better.
 func Oriented(metric string, value float64) float64 {
 	switch metric {

@@ -3,8 +3,10 @@ package eval
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +67,7 @@ func TestEvaluateChoiceByHand(t *testing.T) {
 	if d := cmp.Diff(want, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
+	checkMetrics(t, task, got)
 	scores := map[string][]float64{"acc": {1, 0, 0}, "acc_token": {0, 0, 1}, "acc_norm": {0, 1, 0}, "acc_bytes": {0, 1, 1}, "greedy": {1, 0, 0}, "exact_match": {1, 0, 0},
 		"brier_score": {brierA, 0.5, brierC},
 		"bpb":         {2. / 3 / math.Ln2, 2. / 6 / math.Ln2, 4. / 5 / math.Ln2}}
@@ -74,6 +77,14 @@ func TestEvaluateChoiceByHand(t *testing.T) {
 	// Standard deviation of {1,0,0} with n-1 is sqrt(1/3); over sqrt(3) it is 1/3.
 	if d := cmp.Diff(1./3, got.StdErr["acc"], near); d != "" {
 		t.Error(d)
+	}
+}
+
+// The metrics of a result are those that the task promises.
+func checkMetrics(t *testing.T, task *Task, r *TaskResult) {
+	t.Helper()
+	if d := cmp.Diff(slices.Sorted(slices.Values(task.Metrics())), slices.Sorted(maps.Keys(r.Metrics))); d != "" {
+		t.Errorf("metrics of %s items: %s", r.Kind, d)
 	}
 }
 
@@ -87,6 +98,7 @@ func TestEvaluateTargetAndText(t *testing.T) {
 	if d := cmp.Diff(map[string]float64{"acc": 0.5, "greedy": 0.5, "bpb": 1.5 / math.Ln2, "perplexity": math.Exp(5.5)}, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
+	checkMetrics(t, task, got)
 	task = load(t, "x.jsonl", `{"text":"abcd"}
 {"text":"ab"}`)
 	got, err = task.Evaluate(t.Context(), table{{"", "abcd"}: {LogProb: -8, Tokens: 4}, {"", "ab"}: {LogProb: -1, Tokens: 2}})
@@ -98,6 +110,7 @@ func TestEvaluateTargetAndText(t *testing.T) {
 	if d := cmp.Diff(want, got.Metrics, near); d != "" {
 		t.Error(d)
 	}
+	checkMetrics(t, task, got)
 	// By words: 8-4.5 and 1-4.5, so s = sqrt(2) 3.5, over sqrt(2) is 3.5.
 	se := map[string]float64{"bpb": 2. / 3 / math.Ln2, "bits_per_byte": 2. / 3 / math.Ln2, "byte_perplexity": math.Exp(1.5) * 2 / 3, "word_perplexity": math.Exp(4.5) * 3.5}
 	if d := cmp.Diff(se, got.StdErr, near); d != "" {

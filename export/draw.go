@@ -14,7 +14,7 @@ import (
 
 // Options describe the mixed dataset.
 type Options struct {
-	Tokens     int64   `json:"tokens" min:"0" doc:"size in tokens of the proxies' tokenizer; 0 = as many as the epoch cap allows"`
+	Tokens     int64   `json:"tokens" min:"0" doc:"size in tokens of the proxies' tokenizer, which bounds the search; 0 = as many as the epoch cap allows"`
 	Epochs     float64 `json:"epochs" default:"4" min:"0.01" doc:"times a document may appear"`
 	ShardBytes int64   `json:"shard_bytes" default:"67108864" min:"1024" doc:"text bytes in one output shard, before compression"`
 	Format     string  `json:"format" default:"jsonl.zst" choices:"jsonl.zst,parquet" doc:"of the shards"`

@@ -145,6 +145,7 @@ func set(v reflect.Value, s string) error {
 
 // Check reports the first field of the struct (or pointer to one) that is
 // outside its `min`, `max` or `choices` tag, by its dotted name below prefix.
+// Sections and lists of them are looked into.
 func Check(prefix string, v any) error {
 	return check(prefix, reflect.Indirect(reflect.ValueOf(v)))
 }
@@ -181,10 +182,15 @@ func checkOne(path string, tag reflect.StructTag, v reflect.Value) error {
 	}
 	if v.Kind() == reflect.Slice {
 		for i := range v.Len() {
-			if e := v.Index(i); isNumber(e.Kind()) {
-				if err := checkRange(fmt.Sprintf("%s[%d]", path, i), tag, e); err != nil {
-					return err
-				}
+			var err error
+			switch e, at := v.Index(i), fmt.Sprintf("%s[%d]", path, i); {
+			case isNumber(e.Kind()):
+				err = checkRange(at, tag, e)
+			case e.Kind() == reflect.Struct:
+				err = check(at, e)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil

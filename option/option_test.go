@@ -18,6 +18,7 @@ type outer struct {
 	Seed   uint64  `json:"seed" default:"1"`
 	On     bool    `json:"on" default:"true"`
 	Part   inner   `json:"part"`
+	Parts  []inner `json:"parts"`
 	Free   string  `json:"free"`
 	hidden float64 //lint:ignore U1000 unexported fields must be skipped
 }
@@ -38,9 +39,10 @@ func TestCheckNamesTheField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, bad := range map[string]func(*outer){
-		"x.name":      func(o *outer) { o.Name = "c" },
-		"x.rounds[1]": func(o *outer) { o.Rounds = []int{4, 0} },
-		"x.part.rate": func(o *outer) { o.Part.Rate = math.NaN() },
+		"x.name":          func(o *outer) { o.Name = "c" },
+		"x.rounds[1]":     func(o *outer) { o.Rounds = []int{4, 0} },
+		"x.part.rate":     func(o *outer) { o.Part.Rate = math.NaN() },
+		"x.parts[1].rate": func(o *outer) { o.Parts = []inner{{Rate: 1}, {Rate: 2}} },
 	} {
 		o := base
 		bad(&o)
@@ -56,7 +58,7 @@ func TestFields(t *testing.T) {
 	for _, f := range Fields(outer{}) {
 		names = append(names, f.Name+":"+f.Type)
 	}
-	want := []string{"name:string", "rounds:list of int", "seed:int", "on:bool", "part:section", "free:string"}
+	want := []string{"name:string", "rounds:list of int", "seed:int", "on:bool", "part:section", "parts:list of section", "free:string"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// intervalChart draws the score of every confirmed candidate: a dot per seed, the mean and its interval.
+// intervalChart draws the score of every confirmed candidate: a dot for each run, the mean and its interval.
 func intervalChart(c Confirmation) template.HTML {
 	rows := slices.Clone(c.Candidates)
 	rows = slices.DeleteFunc(rows, func(r Candidate) bool { return !drawable(r.Mean) })
@@ -39,7 +39,7 @@ func candidateChart(rows []Candidate, chosen, label string) template.HTML {
 		if r.Name == chosen {
 			class = " on"
 		}
-		s.rect(0, y-rowH/2+1, width, rowH-2, 4, "row"+class, fmt.Sprintf("%s: mean %s, interval %s, %s", r.Name, score(r.Mean), interval(r.Interval), plural(len(r.Scores), "seed")))
+		s.rect(0, y-rowH/2+1, width, rowH-2, 4, "row"+class, fmt.Sprintf("%s: mean %s, interval %s, %s", r.Name, score(r.Mean), interval(r.Interval), plural(len(r.Scores), "run")))
 		s.text(left-14, y+4, "end"+strong(class), shorten(r.Name, 34))
 		if drawable(r.Interval[0]) && drawable(r.Interval[1]) {
 			s.rect(x.at(r.Interval[0]), y-5, x.at(r.Interval[1])-x.at(r.Interval[0]), 10, 5, "span"+class, "")

@@ -44,6 +44,9 @@ type Corpus struct {
 	Near       int64     `json:"near_duplicates"`
 	BadLines   []Reason  `json:"bad_lines"`
 	BadSamples []BadLine `json:"bad_samples"`
+	Repaired   int64     `json:"repaired"`  // documents with U+FFFD in place of bytes that are not UTF-8
+	IDReused   int64     `json:"id_reused"` // documents with the id of an earlier one and another text
+	Skipped    string    `json:"skipped"`   // files of the input folders that are not read, in words
 
 	// In = Kept + the sum of Dropped.
 	In      int64    `json:"in"`      // lines and files that were read

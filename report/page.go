@@ -86,6 +86,9 @@ func render(d *Data) ([]byte, error) {
 	for _, c := range v.Cards {
 		v.Scores = union(v.Scores, c.Scores)
 	}
+	for _, names := range [][]string{v.Quality, v.Pruning, v.Scores} {
+		overallFirst(names)
+	}
 	v.MixtureChart, v.SearchChart, v.PredictorChart = mixtureChart(d.Domains), searchChart(d.Trials), predictorChart(d.Predictor)
 	v.IntervalChart, v.GainChart, v.MapChart = intervalChart(d.Confirmed), gainChart(d.Confirmed), mapChart(d.Map, v.Hues)
 	var b bytes.Buffer
@@ -153,6 +156,16 @@ func tiles(d *Data) []tile {
 		out = append(out, tile{"Tokens written", short(d.Dataset.Tokens), plural(d.Dataset.Shards, "shard")})
 	}
 	return out
+}
+
+// overallFirst moves the last score, the overall one of our rules, to the front,
+// where a wide table shows it without being scrolled.
+func overallFirst(names []string) {
+	if n := len(names); n > 1 {
+		last := names[n-1]
+		copy(names[1:], names[:n-1])
+		names[0] = last
+	}
 }
 
 // last is the last score of a cluster, the overall one of our rules; NaN if it

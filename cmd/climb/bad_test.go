@@ -21,6 +21,7 @@ type badInput struct {
 	code   int      // exit code
 	err    []string // parts of the error
 	skip   string   // reason under which exactly one line is counted
+	told   string   // what the run says of it while it goes on
 }
 
 func inputs(name string) string {
@@ -70,8 +71,8 @@ var badInputs = map[string]badInput{
 	"heads":             {config: strings.Replace(small, "heads: 2", "heads: 3", 1), code: 2, err: []string{"proxy.model.width", "2 x heads"}},
 
 	"missing input":  {config: inputs("nowhere"), code: 1, err: []string{"nowhere"}},
-	"empty folder":   {config: inputs("empty"), make: func(t *testing.T, dir string) { mkdir(t, dir, "empty") }, code: 1, err: []string{"empty"}},
-	"empty file":     {config: inputs("empty.jsonl"), make: lineFile("empty.jsonl", ""), code: 1, err: []string{"no file with content"}},
+	"empty folder":   {config: inputs("empty"), make: func(t *testing.T, dir string) { mkdir(t, dir, "empty") }, code: 1, err: []string{"no file with content", "/empty"}},
+	"empty file":     {config: inputs("empty.jsonl"), make: lineFile("empty.jsonl", ""), code: 1, err: []string{"no file with content", "left out: 1 empty"}},
 	"blank lines":    {config: inputs("blank.jsonl"), make: lineFile("blank.jsonl", "\n\n \n"), code: 78, err: []string{"no document"}},
 	"no text field":  {config: inputs("other.jsonl"), make: lineFile("other.jsonl", `{"body":"a"}`+"\n"), code: 78, err: []string{"missing_text", "other.jsonl"}},
 	"not JSON":       {config: inputs("prose.jsonl"), make: lineFile("prose.jsonl", "Once upon a time\nthere was a corpus\n"), code: 78, err: []string{"invalid_json", "prose.jsonl"}},
@@ -82,17 +83,25 @@ var badInputs = map[string]badInput{
 	"no target":    {make: func(t *testing.T, dir string) { remove(t, dir, "validation.jsonl") }, code: 1, err: []string{"validation.jsonl"}},
 	"empty target": {make: lineFile("validation.jsonl", ""), code: 1, err: []string{"validation.jsonl"}},
 	"all pruned":   {config: strings.Replace(small, "quality: 0.01", "quality: 0.9999", 1), code: 78, err: []string{"every cluster was pruned", "prune.clusters"}},
-	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), code: 78, err: []string{"at most", "dataset.epochs"}},
+	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), code: 78, err: []string{"search: ", "at most", "dataset.epochs"}},
+	"twice all":    {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 80000, ", 1)},
+	"no such task": {config: strings.Replace(small, "search: {", "search: {objective: {floors: {\"exam:acc\": 0.1}}, ", 1), code: 2, err: []string{"exam:acc", "validation:bpb"}},
+	"no choices":   {config: strings.Replace(small, "{file: test.jsonl}", "{file: test.jsonl, metric: acc}", 1), code: 2, err: []string{"test.jsonl", "acc", "bpb"}},
+	"no metric":    {config: strings.Replace(small, "{file: test.jsonl}", "{file: test.jsonl, metric: bits}", 1), code: 2, err: []string{"target.test[0].metric", "bits", "bpb"}},
 	"run is a file": {config: strings.Replace(small, "out: run", "out: climb.yaml/run", 1), code: 78,
 		err: []string{"climb.yaml/run", "choose another"}},
 
-	"invalid UTF-8": {make: appendLine(`{"id":"x","text":"caf` + "\xe9" + ` of the day, and of the night"}`)},
-	"one bad line":  {make: appendLine(`{"id":"x","text":`), skip: "invalid_json"},
+	"invalid UTF-8": {make: appendLine(`{"id":"x","text":"caf` + "\xe9" + ` of the day, and of the night"}`), told: "that are not UTF-8, U+FFFD put in their place: 1"},
+	"skipped UTF-8": {config: strings.Replace(small, "corpus: {", "corpus: {invalid_utf8: skip, ", 1), make: appendLine(`{"id":"x","text":"caf` + "\xe9" + `"}`), skip: "invalid_utf8"},
+	"one bad line":  {make: appendLine(`{"id":"x","text":`), skip: "invalid_json", told: "1 of 241 lines are skipped: 1 invalid_json"},
+	"other file":    {make: lineFile("text/notes.txt", "A text among files of documents.\n"), told: "files left out: 1 texts among files of documents"},
+	"cut and skipped": {config: strings.Replace(inputs("text, cut.jsonl.zst"), "corpus: {", "corpus: {truncated: skip, ", 1), make: cutFile("cut.jsonl.zst", zstded), skip: "truncated",
+		told: "1 truncated"},
 	"text missing":  {make: appendLine(`{"id":"x"}`), skip: "missing_text"},
 	"text a number": {make: appendLine(`{"id":"x","text":7}`), skip: "text_not_string"},
 	"text empty":    {make: appendLine(`{"id":"x","text":"  "}`), skip: "empty_text"},
 	"an array":      {make: appendLine(`["a"]`), skip: "not_object"},
-	"100 MB line":   {make: appendLine(`{"id":"x","text":"` + strings.Repeat("long ", 20<<20) + `"}`), skip: "too_long"},
+	"100 MB line":   {config: strings.Replace(small, "shard_bytes: 20000", "shard_bytes: 4000000", 1), make: appendLine(`{"id":"x","text":"` + strings.Repeat("long ", 20<<20) + `"}`), skip: "too_long"},
 	"no newline":    {make: appendRaw(`{"id":"last","text":"the end of the file and of that"}`)},
 	"byte order":    {make: lineFile("text/bom.jsonl", "\xef\xbb\xbf"+`{"id":"bom","text":"the mark and the text of it"}`+"\r\n")},
 	"NUL in text":   {make: appendLine(`{"id":"x","text":"a\u0000b of the and that"}`)},
@@ -190,6 +199,9 @@ func TestBadInput(t *testing.T) {
 			}
 			if strings.Contains(errs, "goroutine ") {
 				t.Errorf("a panic:\n%s", errs)
+			}
+			if !strings.Contains(out, c.told) {
+				t.Errorf("the run does not tell %q:\n%s", c.told, out)
 			}
 			if code == 0 {
 				checkOutcome(t, dir, c.skip)

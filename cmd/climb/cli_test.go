@@ -14,12 +14,16 @@ import (
 	"github.com/climb-go/climb"
 )
 
-// Every command has a summary, and every one that runs has an example.
+// Every command has a summary and an example, and every one that prints figures
+// prints them as JSON too.
 func TestHelp(t *testing.T) {
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
-		if c.Short == "" || c.Runnable() && c.Example == "" {
+		if c.Short == "" || c.Example == "" {
 			t.Errorf("%s: summary %q, example %q", c.CommandPath(), c.Short, c.Example)
+		}
+		if c.Runnable() && c.Flags().Lookup("json") == nil && c.CommandPath() != "climb task publish" {
+			t.Errorf("%s has no --json", c.CommandPath())
 		}
 		for _, sub := range c.Commands() {
 			walk(sub)
@@ -86,9 +90,12 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range status.Stages {
-		if !s.Planned || s.Done != s.Total {
+		if !s.Planned || !s.Complete || s.Done != s.Total {
 			t.Errorf("status of a finished run: %+v", s)
 		}
+	}
+	if out := mustRun(t, dir, "status"); strings.Count(out, "not needed") != 6 { // signatures, buckets, semantic, tags, holdout, base
+		t.Errorf("stages that are not needed:\n%s", out)
 	}
 	if out := mustRun(t, dir, "report"); !strings.Contains(out, "Verdict: ") || !strings.Contains(out, "index.html") {
 		t.Errorf("report printed\n%s", out)

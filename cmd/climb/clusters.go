@@ -67,7 +67,7 @@ different seeds.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	c.Flags().BoolVar(&o.Quality, "quality", false, "measure the clusters on a sample")
 	c.Flags().IntVar(&o.Sample, "sample", 50_000, "with --quality: vectors in the sample")
 	c.Flags().IntVar(&o.Seeds, "seeds", 3, "with --quality: fits that are compared")
@@ -102,7 +102,7 @@ func newClustersShow() *cobra.Command {
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	c.Flags().IntVar(&o.Documents, "documents", 3, "central documents, and marginal ones, to show")
 	return c
 }

@@ -18,7 +18,10 @@ import (
 )
 
 func newCorpus() *cobra.Command {
-	c := &cobra.Command{Use: "corpus", GroupID: "tool", Short: "Look at a corpus without a run"}
+	c := &cobra.Command{
+		Use: "corpus", GroupID: "tool", Short: "Look at a corpus without a run",
+		Example: "  climb corpus stats ~/text",
+	}
 	c.AddCommand(newCorpusStats())
 	return c
 }

@@ -40,12 +40,12 @@ Needs nothing but Go. Run it again to resume.`,
 			}
 			if !o.JSON {
 				fmt.Printf("Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
-					durationText(time.Since(start)), filepath.Join(o.Out, "climb.yaml"))
+					durationText(time.Since(start)), near(filepath.Join(o.Out, "climb.yaml")))
 			}
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, eventsJSON)
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -194,6 +195,18 @@ func countText(n float64) string {
 		n /= 1000
 	}
 	return ""
+}
+
+// near writes a path as it is seen from the working directory if it is below it.
+func near(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
 }
 
 // result prints the end of a command: a line for people, v for programs.

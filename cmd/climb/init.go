@@ -17,10 +17,13 @@ import (
 
 func newInit() *cobra.Command {
 	var preset, file string
-	var force bool
+	var force, asJSON bool
 	c := &cobra.Command{
 		Use: "init DIR", GroupID: "main", Args: args(cobra.ExactArgs(1)),
 		Short: "Write a commented climb.yaml for a folder of text",
+		Long: `Write a commented climb.yaml for a folder of text: JSONL, JSONL.gz, JSONL.zst,
+Parquet, WARC or plain text. It has what a user has to look at; everything else
+comes from the preset, and climb run --print-config shows it.`,
 		Example: `  climb init ~/text
   climb init ~/text --preset paper --file paper.yaml`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -46,12 +49,16 @@ func newInit() *cobra.Command {
 			for _, f := range files {
 				size += f.Bytes
 			}
+			if asJSON {
+				return printJSON(map[string]any{"file": file, "files": len(files), "bytes": size, "shards": len(shards)})
+			}
 			fmt.Printf("%s: %d files, %s, %d shards. Next: climb plan %s\n", file, len(files), bytesText(float64(size)), len(shards), file)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&preset, "preset", climb.Presets()[0], "laptop, recipe or paper")
 	c.Flags().StringVar(&file, "file", "climb.yaml", "file to write")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&force, "force", false, "replace the file if it is there")
 	return c
 }

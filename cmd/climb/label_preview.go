@@ -48,7 +48,7 @@ names others. Runs the stages up to domains first if they are not done.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	c.Flags().StringSliceVar(&p.Scores, "score", nil, "scores to look at")
 	c.Flags().Float64SliceVar(&p.Thresholds, "threshold", nil, "thresholds, instead of the floors and deciles")
 	c.Flags().IntVar(&p.Examples, "examples", 2, "documents shown from each side of a border")

@@ -14,7 +14,8 @@ import (
 func newLM() *cobra.Command {
 	c := &cobra.Command{
 		Use: "lm", GroupID: "tool", Args: args(cobra.NoArgs),
-		Short: "About the proxy models",
+		Short:   "About the proxy models",
+		Example: "  climb lm sizes",
 	}
 	c.AddCommand(newLMSizes())
 	return c

@@ -14,6 +14,9 @@ func newMethods() *cobra.Command {
 	c := &cobra.Command{
 		Use: "methods [FAMILY]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "List every method with its options and paper",
+		Long: `List every method of the families (embedders, labelers, clusterers, predictors,
+strategies, optimizers and more) with its options, their defaults and its paper.
+A family's name shows that family alone.`,
 		Example: `  climb methods
   climb methods strategies
   climb methods --json`,

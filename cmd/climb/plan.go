@@ -37,7 +37,7 @@ corpus and a few steps of the proxy; nothing is written.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	return c
 }
 
@@ -56,7 +56,7 @@ func writeEstimate(p *climb.Estimate) {
 	}
 	t.Flush()
 	fmt.Printf("\nleft: about %s on %d cores, %s on disk (%s free in %s)\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores,
-		bytesText(float64(p.Disk)), bytesText(float64(p.Free)), p.Out)
+		bytesText(float64(p.Disk)), bytesText(float64(p.Free)), near(p.Out))
 	for _, w := range p.Warnings {
 		fmt.Println("! " + w)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -43,7 +44,7 @@ far, and print the outcome. The run need not be finished.`,
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	return c
 }
 
@@ -51,15 +52,26 @@ far, and print the outcome. The run need not be finished.`,
 func writeSummary(w io.Writer, d *report.Data, out string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w)
-	fmt.Fprintln(t, "natural\tmixture\ttokens\t  domain")
+	if len(d.Domains) == 0 {
+		fmt.Fprintln(w, "There are no domains yet; climb run goes on.")
+	} else {
+		fmt.Fprintln(t, "natural\tmixture\ttokens\t  domain")
+	}
 	for _, dom := range d.Domains {
-		fmt.Fprintf(t, "%.1f %%\t%.1f %%\t%s\t  %s\n", 100*dom.Natural, 100*dom.Chosen, countText(float64(dom.Tokens)), dom.Name)
+		mixture, tokens := "-", "-" // not known yet
+		if !math.IsNaN(dom.Chosen) {
+			mixture = fmt.Sprintf("%.1f %%", 100*dom.Chosen)
+		}
+		if dom.Tokens > 0 {
+			tokens = countText(float64(dom.Tokens))
+		}
+		fmt.Fprintf(t, "%.1f %%\t%s\t%s\t  %s\n", 100*dom.Natural, mixture, tokens, dom.Name)
 	}
 	t.Flush()
 	if len(d.Confirmed.Candidates) > 0 {
 		fmt.Fprintln(w)
 		t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\tseeds\tgain over natural\n", 100*d.Confirmed.Level)
+		fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\truns\tgain over natural\n", 100*d.Confirmed.Level)
 		for _, c := range d.Confirmed.Candidates {
 			gain := ""
 			for _, diff := range c.Differences {
@@ -77,9 +89,13 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 		fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
 	}
 	if d.Dataset.Path != "" {
-		fmt.Fprintf(w, "Dataset: %s  (%d documents, %s tokens, %d shards)\n", d.Dataset.Path, d.Dataset.Documents, countText(float64(d.Dataset.Tokens)), d.Dataset.Shards)
+		shards := "shards"
+		if d.Dataset.Shards == 1 {
+			shards = "shard"
+		}
+		fmt.Fprintf(w, "Dataset: %s  (%d documents, %s tokens, %d %s)\n", near(d.Dataset.Path), d.Dataset.Documents, countText(float64(d.Dataset.Tokens)), d.Dataset.Shards, shards)
 	}
-	fmt.Fprintf(w, "Report:  %s\n", filepath.Join(out, "report", "index.html"))
+	fmt.Fprintf(w, "Report:  %s\n", near(filepath.Join(out, "report", "index.html")))
 }
 
 // printJSON writes v to standard output, indented.

@@ -21,11 +21,15 @@ type runOptions struct {
 	PrintConfig bool
 }
 
-func (o *runOptions) register(c *cobra.Command) {
+// eventsJSON is what --json does where a command runs stages.
+const eventsJSON = "print one JSON object per event and, at the end, the summary"
+
+// register adds the flags to a command; json says what --json does.
+func (o *runOptions) register(c *cobra.Command, json string) {
 	f := c.Flags()
 	f.StringVar(&o.Out, "out", "", "run directory, instead of the one in the configuration")
 	f.IntVar(&o.Workers, "workers", 0, "cores to use, instead of the number in the configuration; 0 = all")
-	f.BoolVar(&o.JSON, "json", false, "print one JSON object per event and, at the end, the summary")
+	f.BoolVar(&o.JSON, "json", false, json)
 }
 
 // load reads the configuration named by the arguments, climb.yaml if none is.
@@ -92,7 +96,7 @@ the same command finishes, with the same result.`,
 			return o.until(cmd, cfg, "")
 		},
 	}
-	o.register(c)
+	o.register(c, eventsJSON)
 	c.Flags().BoolVar(&o.PrintConfig, "print-config", false, "print the configuration with every default and stop")
 	return c
 }
@@ -113,7 +117,7 @@ func (o *runOptions) until(cmd *cobra.Command, cfg *climb.Config, target string)
 	show.close()
 	if target != "" {
 		stage := climb.Targets[target]
-		return show.result(map[string]string{"stage": stage, "dir": r.Dir(stage)}, "%s is in %s", target, r.Dir(stage))
+		return show.result(map[string]string{"stage": stage, "dir": r.Dir(stage)}, "%s is in %s", target, near(r.Dir(stage)))
 	}
 	d, err := r.Report()
 	if err != nil {
@@ -155,25 +159,34 @@ each task of its plan.json and publish them with climb task publish.`, s.short, 
 		if s.name == "label" {
 			c.AddCommand(newLabelJudge(), newLabelPreview(), newLabelTrain())
 		}
-		o.register(c)
+		o.register(c, eventsJSON)
 		list = append(list, c)
 	}
 	return list
 }
 
 func newTask() *cobra.Command {
-	c := &cobra.Command{Use: "task", GroupID: "tool", Short: "Run or publish one task of a plan"}
+	c := &cobra.Command{
+		Use: "task", GroupID: "tool", Short: "Run or publish one task of a plan",
+		Example: `  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7
+  climb task publish --plan run/embed-3fa9c1d2e4b5/plan.json --task 0 part-00000.npy part-00000.ids`,
+	}
 	var plan string
 	var n int
+	var asJSON bool
 	run := &cobra.Command{
 		Use: "run", Short: "Run one task: what every launcher starts", Args: args(cobra.NoArgs),
 		Long: `Run one task of a plan. A task that is done is not done again; one that is killed
 leaves nothing behind. Exit code 75 asks to be run again, 78 says it is of no use.`,
-		Example: `  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7`,
+		Example: `  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7
+  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7 --json | jq .counters`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			m, err := climb.RunTask(cmd.Context(), plan, n)
 			if err != nil {
 				return err
+			}
+			if asJSON {
+				return printJSON(m)
 			}
 			fmt.Printf("task %d: %d outputs, %s, %.1f s on %s\n", n, len(m.Outputs), bytesText(float64(m.Bytes())), m.Seconds, m.Host)
 			return nil
@@ -192,6 +205,7 @@ their base names. The stages after it then read them.`,
 			return publishFiles(cmd.Context(), p, n, files)
 		},
 	}
+	run.Flags().BoolVar(&asJSON, "json", false, "print the task's manifest")
 	for _, sub := range []*cobra.Command{run, publish} {
 		sub.Flags().StringVar(&plan, "plan", "", "path of the plan")
 		sub.Flags().IntVar(&n, "task", 0, "number of the task, from 0")

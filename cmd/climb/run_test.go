@@ -214,8 +214,20 @@ func readSummary(t *testing.T, run string) summary {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, small)
-	mustRun(t, dir, "run")
+	dir := workspace(t, strings.Replace(small, ", refine: 1", "", 1))
+	if out := mustRun(t, dir, "report"); !strings.Contains(out, "no domains yet") {
+		t.Errorf("report before the run:\n%s", out)
+	}
+	mustRun(t, dir, "domains")
+	if out := mustRun(t, dir, "report"); strings.Count(out, " %        -       -  ") != 4 {
+		t.Errorf("report with domains and no mixture:\n%s", out)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "run")); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustRun(t, dir, "run"); strings.Contains(out, "done before") {
+		t.Errorf("a first run says that something was done before:\n%s", out)
+	}
 	run := filepath.Join(dir, "run")
 	s := readSummary(t, run)
 	sum := 0.0
@@ -260,7 +272,7 @@ func TestRun(t *testing.T) {
 	if digest(t, run) != before {
 		t.Error("run/climb.yaml made another dataset")
 	}
-	if out := mustRun(t, dir, "status"); !strings.Contains(out, "dataset-") || strings.Contains(out, "not planned") {
+	if out := mustRun(t, dir, "status"); !strings.Contains(out, "dataset-") || strings.Contains(out, "not planned") || strings.Contains(out, "more to come") {
 		t.Errorf("status of a finished run:\n%s", out)
 	}
 }
@@ -355,6 +367,9 @@ func TestKilledRunFinishes(t *testing.T) {
 	mustRun(t, dir, "run", "--out", "killed")
 	if got := digest(t, filepath.Join(dir, "killed")); got != want {
 		t.Error("the dataset of a run that was killed 20 times is another one")
+	}
+	if d := cmp.Diff(readSummary(t, filepath.Join(dir, "calm")).Mixture, readSummary(t, filepath.Join(dir, "killed")).Mixture); d != "" {
+		t.Errorf("the mixture of a run that was killed 20 times is another one:\n%s", d)
 	}
 	err := filepath.WalkDir(filepath.Join(dir, "killed"), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && strings.HasPrefix(e.Name(), ".attempt") {

@@ -6,6 +6,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb"
 )
 
 func newStatus() *cobra.Command {
@@ -13,6 +15,8 @@ func newStatus() *cobra.Command {
 	c := &cobra.Command{
 		Use: "status [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Show what of a run is done",
+		Long: `Show how many tasks of every stage are done, and who works in the run directory
+now. Only the files of the run are read, so it may be asked at any time.`,
 		Example: `  climb status climb.yaml
   climb status climb.yaml --json`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -30,11 +34,7 @@ func newStatus() *cobra.Command {
 			t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "stage\ttasks\tdirectory")
 			for _, x := range s.Stages {
-				tasks := "not planned"
-				if x.Planned {
-					tasks = fmt.Sprintf("%d of %d", x.Done, x.Total)
-				}
-				fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasks, x.Dir)
+				fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), near(x.Dir))
 			}
 			t.Flush()
 			if s.Holder != "" {
@@ -43,6 +43,19 @@ func newStatus() *cobra.Command {
 			return nil
 		},
 	}
-	o.register(c)
+	o.register(c, "print JSON")
 	return c
+}
+
+// tasksText says how far a stage is.
+func tasksText(s climb.StageStatus) string {
+	switch {
+	case !s.Planned:
+		return "not planned"
+	case s.Complete && s.Total == 0:
+		return "not needed"
+	case s.Complete || s.Done < s.Total:
+		return fmt.Sprintf("%d of %d", s.Done, s.Total)
+	}
+	return fmt.Sprintf("%d, more to come", s.Done) // between two rounds
 }
