@@ -29,15 +29,22 @@ func overlapWith(r *Run) (overlapOptions, error) {
 	if r.Config.Decontaminate.Action == "none" {
 		return overlapOptions{}, nil
 	}
-	var terms []eval.Term
-	for _, t := range slices.Concat(r.Config.Target.Validation, r.Config.Target.Test) {
-		if term := (eval.Term{File: t.File}); t.File != "" && !slices.Contains(terms, term) {
-			terms = append(terms, term)
+	var seen []string
+	add := func(field string, terms []eval.Term) error {
+		var news []eval.Term
+		for _, t := range terms {
+			if t.File != "" && !slices.Contains(seen, t.File) {
+				seen, news = append(seen, t.File), append(news, eval.Term{File: t.File})
+			}
 		}
+		files, err := targetFiles(field, news)
+		o.Files = append(o.Files, files...)
+		return err
 	}
-	var err error
-	o.Files, err = targetFiles("file", terms)
-	if err != nil || len(terms) == 0 {
+	if err := add("validation", r.Config.Target.Validation); err != nil {
+		return overlapOptions{}, err
+	}
+	if err := add("test", r.Config.Target.Test); err != nil || len(o.Files) == 0 {
 		return overlapOptions{}, err
 	}
 	return o, nil
