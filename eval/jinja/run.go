@@ -122,7 +122,11 @@ func (r *run) value(x expr) (any, error) {
 	case variable:
 		v, ok := r.scope.get(x.name)
 		if !ok {
-			return nil, missing{fmt.Sprintf("there is no %s; there are %s", x.name, strings.Join(r.scope.names(), ", "))}
+			have := r.scope.names()
+			if len(have) == 0 {
+				return nil, missing{fmt.Sprintf("there is no %s", x.name)}
+			}
+			return nil, missing{fmt.Sprintf("there is no %s; there are %s", x.name, strings.Join(have, ", "))}
 		}
 		return v, nil
 	case list:
