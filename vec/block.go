@@ -93,8 +93,8 @@ func (w *workspace) multiply(p product) {
 			a.placed = a.n / mr
 		}
 		w.a = a.room(w.a)
-		for q := range a.panels() {
-			a.pack(q)
+		for q := a.placed; q < a.panels(); {
+			q += a.pack(q)
 		}
 		for q := range b.panels() {
 			if i0 == 0 {

@@ -153,6 +153,73 @@ func (g *gen) transpose8() {
 	g.ret()
 }
 
+// turn6 writes the kernel that turns 6 rows of src into a packed panel of six, in
+// blocks of 8 columns. A column is stored with two elements more, which the next
+// one overwrites: the panel needs room for them at its end.
+func (g *gen) turn6() {
+	g.text("turn6", "dst, src *float32, stride, blocks int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ src+8(FP), AX")
+	g.in("MOVQ stride+16(FP), R8")
+	g.in("MOVQ blocks+24(FP), CX")
+	g.in("SHLQ $2, R8")
+	g.in("LEAQ (R8)(R8*2), R9")
+	g.in("LEAQ (R8)(R8*4), R10")
+	g.label("block")
+	for r, a := range []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)"} {
+		g.in("VMOVUPS %s, %s", a, g.reg(r))
+	}
+	for i := 0; i < 6; i += 2 { // pairs of rows
+		g.in("VUNPCKLPS Y%d, Y%d, Y%d", i+1, i, 8+i)
+		g.in("VUNPCKHPS Y%d, Y%d, Y%d", i+1, i, 9+i)
+	}
+	for j := range 2 { // four rows; the other two stay pairs: Y12 has columns 0, 1, 4, 5, Y13 the others
+		g.in("VSHUFPS $0x44, Y%d, Y%d, Y%d", 10+j, 8+j, 2*j)
+		g.in("VSHUFPS $0xee, Y%d, Y%d, Y%d", 10+j, 8+j, 2*j+1)
+	}
+	for j := range 2 {
+		g.in("VPERMILPD $5, Y%d, Y%d", 12+j, 14+j)
+	}
+	for half := range 2 {
+		for c, pair := range []string{"Y12", "Y14", "Y13", "Y15"} {
+			g.in("VPERM2F128 $%#x, %s, Y%d, Y8", 0x20+0x11*half, pair, c)
+			g.in("VMOVUPS Y8, %d(DI)", 24*(4*half+c))
+		}
+	}
+	g.in("ADDQ $32, AX")
+	g.in("ADDQ $192, DI")
+	g.in("DECQ CX")
+	g.in("JNZ block")
+	g.ret()
+}
+
+// copy6 writes the kernel that packs rows of 24 into four panels of six, room
+// elements apart. As in turn6 a row of a panel takes two elements more with it,
+// from src as well.
+func (g *gen) copy6() {
+	g.text("copy6", "dst *float32, room int, src *float32, stride, k int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ room+8(FP), R9")
+	g.in("MOVQ src+16(FP), AX")
+	g.in("MOVQ stride+24(FP), R8")
+	g.in("MOVQ k+32(FP), CX")
+	g.in("SHLQ $2, R8")
+	g.in("SHLQ $2, R9")
+	g.in("LEAQ (R9)(R9*2), R10")
+	g.label("row")
+	for i := range 4 {
+		g.in("VMOVUPS %d(AX), Y%d", 24*i, i)
+	}
+	g.in("ADDQ R8, AX")
+	for i, a := range []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)"} {
+		g.in("VMOVUPS Y%d, %s", i, a)
+	}
+	g.in("ADDQ $24, DI")
+	g.in("DECQ CX")
+	g.in("JNZ row")
+	g.ret()
+}
+
 func (g *gen) narrow(i int) string { return fmt.Sprintf("X%d", i) }
 
 // copyPanel writes the kernel that packs rows of one panel: for each of k rows of
