@@ -10,7 +10,8 @@ import "fmt"
 // 5 and 7 times the row stride, so any stride along the rows and along k will do:
 // a packed panel, A as it lies, and A transposed are the same to the kernel. It
 // goes down one panel of B with as many panels of A as it is told, each next
-// elements after the one before.
+// elements after the one before. Multiplying by an alpha of 1 is left out, which
+// does not change a bit.
 //
 // With pairs, an element of A or B is two of bfloat16, one after the other along
 // k, and both are packed.
@@ -36,7 +37,18 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 	g.in("LEAQ (R8)(R8*2), R9")
 	g.in("LEAQ (R8)(R8*4), R10")
 	g.in("LEAQ (R9)(R8*4), R11")
+	if g.isa == "AVX2" {
+		g.in("MOVQ k+16(FP), R15")
+		g.in("SHLQ $6, R15")
+		g.in("ADDQ b+48(FP), R15")
+	}
 	g.label("panel")
+	if g.isa == "AVX2" { // a part of the panel of B that comes next, if it is packed
+		for i := range 8 {
+			g.in("PREFETCHT1 %d(R15)", 64*i)
+		}
+		g.in("ADDQ $512, R15")
+	}
 	g.in("MOVQ k+16(FP), CX")
 	g.in("MOVQ a+24(FP), AX")
 	g.in("MOVQ b+48(FP), BX")
@@ -83,9 +95,16 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 
 	g.label("store")
 	alpha, beta := b0, b1
+	if g.isa == "AVX2" {
+		g.in("CMPL alpha+80(FP), $0x3f800000") // 1
+		g.in("JEQ scaled")
+	}
 	g.in("VBROADCASTSS alpha+80(FP), %s", alpha)
 	for i := range 2 * rows {
 		g.in("VMULPS %s, %s, %s", alpha, g.reg(i), g.reg(i))
+	}
+	if g.isa == "AVX2" {
+		g.label("scaled")
 	}
 	g.in("MOVL beta+84(FP), CX")
 	g.in("SHLL $1, CX")
