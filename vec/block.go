@@ -115,7 +115,7 @@ func (p *product) inPlace() bool {
 	case avx512:
 		return p.n < packA || p.aks == 1 && p.ars%aliased != 0
 	case avx2:
-		return p.n < packAAVX2 || p.aks == 1
+		return p.n < packAAVX2 || p.aks == 1 && (p.n < packA || p.ars%aliased != 0)
 	}
 	return false
 }
