@@ -92,7 +92,7 @@ func stepSpeed(s lm.Size, seconds float64, workers ...int) ([]float64, error) {
 	T := s.Config.Context
 	batch := max(1, 2048/T)
 	ws := lm.NewWorkspace(m, batch, T)
-	grad := make([]float32, m.NumParams())
+	grad := m.NewGrad()
 	opt := optim.AdamW{NoDecay: m.NoDecay()}
 	rng := rand.New(rand.NewPCG(1, 1))
 	tokens := make([]uint32, batch*(T+1))

@@ -12,7 +12,7 @@
 //
 //	m, err := lm.New(lm.Config{Vocab: 4096, Width: 128, Layers: 3, Heads: 4, Context: 256}, seed)
 //	ws := lm.NewWorkspace(m, batch, 256)
-//	grad := make([]float32, m.NumParams())
+//	grad := m.NewGrad()
 //	opt := optim.AdamW{NoDecay: m.NoDecay()}
 //	for step := range steps {
 //		clear(grad)

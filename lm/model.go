@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+
+	"github.com/climb-go/climb/vec"
 )
 
 // A Model is a decoder-only transformer. Its methods only read the parameters,
@@ -78,7 +80,7 @@ func blank(c Config) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Config: c.filled()}
-	m.params = make([]float32, m.Config.NumParams())
+	m.params = vec.Make(m.Config.NumParams())
 	m.w.view(m.Config, m.params)
 	return m, nil
 }
@@ -100,6 +102,9 @@ func (m *Model) NumParams() int { return len(m.params) }
 
 // Params is the arena of all parameters. Tensors names its parts.
 func (m *Model) Params() []float32 { return m.params }
+
+// NewGrad returns zeros in the layout of Params, for LossGrad.
+func (m *Model) NewGrad() []float32 { return vec.Make(len(m.params)) }
 
 // Clone returns a copy that shares nothing with m.
 func (m *Model) Clone() *Model {

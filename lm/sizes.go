@@ -35,12 +35,16 @@ func size(name string, vocab, width, layers, heads, context int) Size {
 	return Size{name, c, LearningRate(width), max(1, int(math.Round(BatchTokens(n, 20*n)/float64(context))))}
 }
 
-// BatchTokens is the batch, in tokens, for a run of that many tokens: 0.292 *
-// (6 * params * tokens)^0.3271, the fit of DeepSeek (Bi et al., 2024,
-// arXiv:2401.02954, eq. 1), who fitted it from 1e17 operations up; below that it
-// is an extrapolation.
+// BatchTokens is the batch, in tokens, for a run of that many tokens. With c = 6 *
+// params * tokens operations it is 0.292 * c^0.3271 from 1e17 on, the fit of
+// DeepSeek (Bi et al., 2024, arXiv:2401.02954, eq. 1). Below, where they have no
+// runs, it is the power law from there to what was measured here (docs/proxies.md):
+// 724 tokens, between the two best batches, at 3.1e11.
 func BatchTokens(params, tokens float64) float64 {
-	return 0.292 * math.Pow(6*params*tokens, 0.3271)
+	const joint = 1e17
+	c := 6 * params * tokens
+	b := 0.292 * math.Pow(max(c, joint), 0.3271)
+	return b * math.Pow(min(c, joint)/joint, 0.393)
 }
 
 // SizeByName returns the preset of that name.
@@ -60,5 +64,6 @@ func SizeByName(name string) (Size, bool) {
 //
 // Measured over 0.8M tokens in batches of 2048: validation loss at width 64 is
 // 5.05, 4.82, 4.79, 5.01 with 2e-3, 4e-3, 6e-3, 1e-2; at width 128, over 0.6M,
-// 4.90 and 5.22 with 2.5e-3 and 5e-3.
+// 4.90 and 5.22 with 2.5e-3 and 5e-3. docs/proxies.md has rates and batches
+// together.
 func LearningRate(width int) float64 { return 0.32 / float64(width) }

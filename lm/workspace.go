@@ -3,6 +3,8 @@ package lm
 import (
 	"fmt"
 	"math"
+
+	"github.com/climb-go/climb/vec"
 )
 
 const (
@@ -84,8 +86,27 @@ func NewWorkspaceParallel(m *Model, batch, seqlen, workers int) *Workspace {
 	n := min(batch, max(1, passTokens/seqlen)) * seqlen
 	ws := &Workspace{config: c, seqlen: seqlen, capacity: n}
 	ws.headRows, ws.headStride = min(n, headRows, max(32, headFloats/c.Vocab)), (c.Vocab+31)/16*16
-	f := func(n int) []float32 { return make([]float32, n) }
 	ws.layers = make([]activations, c.Layers)
+	size := 0
+	ws.place(func(n int) []float32 { size += (n + 15) / 16 * 16; return nil })
+	arena := vec.Make(size)
+	ws.place(func(n int) []float32 {
+		x := arena[:n:n]
+		arena = arena[(n+15)/16*16:] // whole lines of the cache
+		return x
+	})
+	ws.nats = make([]float64, ws.headRows)
+	ws.SetWorkers(workers)
+	ws.tokens, ws.targets = make([]uint32, n), make([]uint32, n)
+	ws.seqs, ws.picked = make([]span, 0, n), make([]pick, 0, n)
+	ws.grad.blocks = make([]block, c.Layers)
+	ws.rotary()
+	return ws
+}
+
+// place takes every array of the passes from f.
+func (ws *Workspace) place(f func(n int) []float32) {
+	c, n := ws.config, ws.capacity
 	for l := range ws.layers {
 		ws.layers[l] = activations{
 			x: f(n * c.Width), qkv: f(3 * n * c.Width), att: f(n * c.Width),
@@ -94,15 +115,8 @@ func NewWorkspaceParallel(m *Model, batch, seqlen, workers int) *Workspace {
 	}
 	ws.x, ws.rms, ws.h, ws.act = f(n*c.Width), f(n), f(n*c.Width), f(n*c.Hidden)
 	ws.logits = f(ws.headRows * ws.headStride)
-	ws.nats = make([]float64, ws.headRows)
-	ws.SetWorkers(workers)
-	ws.tokens, ws.targets = make([]uint32, n), make([]uint32, n)
-	ws.seqs, ws.picked = make([]span, 0, n), make([]pick, 0, n)
 	ws.dgain = f((n + partRows - 1) / partRows * c.Width)
-	ws.grad.blocks = make([]block, c.Layers)
 	ws.dx, ws.dh, ws.dqkv, ws.dact = f(n*c.Width), f(n*c.Width), f(3*n*c.Width), f(n*c.Hidden)
-	ws.rotary()
-	return ws
 }
 
 // rotary fills the tables of cos and sin of position x frequency, computed in

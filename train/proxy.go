@@ -105,7 +105,7 @@ func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch
 	steps, T := j.Steps(), j.Model.Context
 	ws := lm.NewWorkspace(m, j.Batch, T)
 	ws.SetBFloat16(j.Optim.Precision == "bfloat16")
-	grad := make([]float32, m.NumParams())
+	grad := m.NewGrad()
 	adam := j.Optim.AdamW
 	adam.NoDecay = m.NoDecay()
 	schedule := j.schedule()

@@ -93,8 +93,8 @@ func (w *workspace) multiply(p product) {
 			a.placed = a.n / mr
 		}
 		w.a = a.room(w.a)
-		for q := range a.panels() {
-			a.pack(q)
+		for q := a.placed; q < a.panels(); {
+			q += a.pack(q)
 		}
 		for q := range b.panels() {
 			if i0 == 0 {
@@ -115,7 +115,7 @@ func (p *product) inPlace() bool {
 	case avx512:
 		return p.n < packA || p.aks == 1 && p.ars%aliased != 0
 	case avx2:
-		return p.n < packAAVX2 || p.aks == 1
+		return p.n < packAAVX2 || p.aks == 1 && (p.n < packA || p.ars%aliased != 0)
 	}
 	return false
 }

@@ -85,6 +85,30 @@ func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (
 	return done
 }
 
+// turn6 is transpose8 for six rows and a packed panel of six, with room for two
+// elements more behind it.
+func turn6(dst, src []float32, stride, k int) (done int) {
+	if level != avx2 || k < 8 {
+		return 0
+	}
+	done = k &^ 7
+	_, _ = dst[6*done+1], src[5*stride+done-1]
+	turn6AVX2(&dst[0], &src[0], stride, done/8)
+	return done
+}
+
+// copy6 packs four panels of six, each with room for k rows: dst[(i/6*k+p)*6+i%6]
+// = src[p*stride+i] for i < 24 and p < done. It leaves out the last row, because
+// the kernel reads and writes two elements beyond every one.
+func copy6(dst, src []float32, stride, k int) (done int) {
+	if level != avx2 || k < 2 {
+		return 0
+	}
+	_, _ = dst[24*k-1], src[(k-1)*stride+23]
+	copy6AVX2(&dst[0], 6*k, &src[0], stride, k-1)
+	return k - 1
+}
+
 // screenTile is how many rows and columns one panel of screen does, and the
 // offset that makes its columns unsigned. Without VNNI pairs of products are
 // added in 16 bits, which leaves columns seven bits.

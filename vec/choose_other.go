@@ -19,8 +19,12 @@ func pairs(dst, src []float32, blocks int)                  {}
 // copyRows leaves all to the caller.
 func copyRows(dst, src []float32, stride, width, k int) (done bool) { return false }
 
-// transpose8 handles no columns: all are left to the caller.
+// transpose8 handles no columns, nor do turn6 and copy6: all are left to the caller.
 func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (done int) { return 0 }
+
+func turn6(dst, src []float32, stride, k int) (done int) { return 0 }
+
+func copy6(dst, src []float32, stride, k int) (done int) { return 0 }
 
 func screenTile() (mr, nr, offset int) { return 4, 16, 128 }
 

@@ -359,6 +359,12 @@ func copy8AVX2(dst, src *float32, stride, k int)
 func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride int, blocks int)
 
 //go:noescape
+func turn6AVX2(dst, src *float32, stride, blocks int)
+
+//go:noescape
+func copy6AVX2(dst *float32, room int, src *float32, stride, k int)
+
+//go:noescape
 func halfFromFloatAVX2(dst []uint16, src []float32)
 
 //go:noescape

@@ -34,7 +34,7 @@ func (s *side) room(buf []float32) []float32 {
 	if s.once {
 		packed = min(packed, 1)
 	}
-	if need := packed * s.width * s.depth(); cap(buf) < need {
+	if need := packed*s.width*s.depth() + 2; cap(buf) < need { // turn6 wants two more
 		buf = make([]float32, need)
 	}
 	s.buf = buf[:cap(buf)]
@@ -56,11 +56,12 @@ func (s *side) panel(q int) (x []float32, across, along int) {
 	return s.slot(q), 1, s.width
 }
 
-// pack packs panel q unless it is used where it lies. x has stride 1 across or
-// along: rows are copied or turned.
-func (s *side) pack(q int) {
+// pack packs panel q unless it is used where it lies, and with it those after it
+// that a kernel does at the same time; it returns how many it did. x has stride 1
+// across or along: rows are copied or turned.
+func (s *side) pack(q int) (done int) {
 	if q < s.placed {
-		return
+		return 1
 	}
 	width, dst, src := s.width, s.slot(q)[:s.width*s.depth()], s.x[q*s.width*s.across:]
 	n := min(width, s.n-q*width)
@@ -69,20 +70,17 @@ func (s *side) pack(q int) {
 	}
 	if s.bf16 {
 		s.packNarrow(dst, src, n)
-		return
+		return 1
 	}
 	if s.across == 1 {
-		if n == width && copyRows(dst, src, s.along, width, s.k) {
-			return
-		}
-		for p := range s.k {
-			copy(dst[p*width:][:n], src[p*s.along:])
-		}
-		return
+		return s.packRows(q, dst, src, n)
 	}
 	for i := 0; i < n; {
 		columns, from := min(8, n-i), 0
-		if columns == 8 {
+		switch {
+		case n == 6 && width == 6:
+			from = turn6(s.slot(q), src, s.across, s.k)
+		case columns == 8:
 			from = transpose8(dst[i:], width, src[i*s.across:], s.across, s.k)
 		}
 		for ; columns > 0; columns-- {
@@ -93,4 +91,23 @@ func (s *side) pack(q int) {
 			i++
 		}
 	}
+	return 1
+}
+
+// packRows packs rows of n elements of src.
+func (s *side) packRows(q int, dst, src []float32, n int) (done int) {
+	if n == s.width && copyRows(dst, src, s.along, s.width, s.k) {
+		return 1
+	}
+	done, from := 1, 0
+	if s.width == 6 && s.n-q*s.width >= 24 {
+		dst = s.slot(q)
+		done, from = 4, copy6(dst, src, s.along, s.k)
+	}
+	for i := range done {
+		for p := from; p < s.k; p++ {
+			copy(dst[(i*s.k+p)*s.width:][:n], src[p*s.along+i*s.width:])
+		}
+	}
+	return done
 }

@@ -33,7 +33,10 @@ type shape struct {
 	Steps  int    `json:"-"` // in one run, after one that warms up
 }
 
+// The first two are presets of lm.Sizes, what the cheapest searches train.
 var shapes = []shape{
+	{lm.Config{Vocab: 2048, Width: 32, Layers: 3, Heads: 1, Hidden: 96, Context: 128}, "100k", 16, 128, 60},
+	{lm.Config{Vocab: 2048, Width: 64, Layers: 3, Heads: 2, Hidden: 192, Context: 128}, "300k", 16, 128, 30},
 	{lm.Config{Vocab: 2048, Width: 128, Layers: 4, Heads: 4, Hidden: 352, Context: 256}, "1M", 8, 256, 12},
 	{lm.Config{Vocab: 8192, Width: 256, Layers: 4, Heads: 4, Hidden: 704, Context: 256}, "5M", 8, 256, 4},
 	{lm.Config{Vocab: 16384, Width: 512, Layers: 7, Heads: 8, Hidden: 1376, Context: 256}, "30M", 8, 256, 1},
@@ -46,9 +49,9 @@ type Report struct {
 	Command string  `json:"command"`
 	Peak    float64 `json:"peak_gflops"` // of one thread, registers only
 	Sizes   []Size  `json:"sizes"`
-	Gemm    Gemm    `json:"gemm"`
-	Memory  Memory  `json:"memory"`
-	Scaling Scaling `json:"scaling"`
+	Gemm    Gemm    `json:"gemm,omitzero"`
+	Memory  Memory  `json:"memory,omitzero"`
+	Scaling Scaling `json:"scaling,omitzero"`
 }
 
 // A Size is one model, here and in PyTorch. Rates are tokens per second: of
@@ -67,7 +70,7 @@ type Size struct {
 	Ratio2       float64 `json:"ratio_2"`
 	PeakFraction float64 `json:"peak_fraction"` // of one thread
 
-	BFloat16 BFloat16 `json:"bfloat16"`
+	BFloat16 BFloat16 `json:"bfloat16,omitzero"` // where the processor has AVX512_BF16
 }
 
 // BFloat16 is our step with the products in bfloat16, and its gain over our step
@@ -105,7 +108,8 @@ func main() {
 	log.SetFlags(0)
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 3, "runs of each kind, of which the median counts")
-	only := flag.String("sizes", "1M,5M,30M", "models to measure")
+	only := flag.String("sizes", "100k,300k,1M,5M,30M", "models to measure, in this order")
+	parts := flag.String("parts", "gemm,sizes,scaling", "what to measure")
 	work := flag.String("work", "", "do one run: train or gemm (used by this command on itself)")
 	threads := flag.Int("threads", 1, "with -work: goroutines of the run")
 	bf16 := flag.Bool("bf16", false, "with -work: products in bfloat16")
@@ -115,7 +119,7 @@ func main() {
 		return
 	}
 	b := bench{rounds: *rounds}
-	r := b.report(strings.Split(*only, ","))
+	r := b.report(strings.Split(*parts, ","), strings.Split(*only, ","))
 	if !*asJSON {
 		r.print()
 		return
@@ -127,18 +131,22 @@ func main() {
 	fmt.Printf("%s\n", out)
 }
 
-// report runs everything.
-func (b *bench) report(names []string) *Report {
+// report runs the named parts and models.
+func (b *bench) report(parts, names []string) *Report {
 	r := &Report{Machine: machine(), Date: time.Now().UTC().Format("2006-01-02"),
 		Command: "go run ./bench/lm " + strings.Join(os.Args[1:], " ")}
 	r.Peak = median(b.series(func() float64 { return b.ours("peak", 1, "").cpuRate() / 1e9 })[0])
-	r.Gemm = b.gemm(r.Peak)
+	if slices.Contains(parts, "gemm") {
+		r.Gemm = b.gemm(r.Peak)
+	}
 	for _, s := range shapes {
-		if slices.Contains(names, s.Name) {
+		if slices.Contains(parts, "sizes") && slices.Contains(names, s.Name) {
 			r.Sizes = append(r.Sizes, b.size(s, r.Peak, &r.Memory))
 		}
 	}
-	r.Scaling = b.scaling()
+	if slices.Contains(parts, "scaling") {
+		r.Scaling = b.scaling()
+	}
 	return r
 }
 
@@ -159,8 +167,11 @@ func (r *Report) print() {
 	fmt.Printf("%s, %s\npeak %.1f GFLOP/s\n", r.Machine, r.Date, r.Peak)
 	fmt.Printf("gemm %d: %.1f GFLOP/s, %.2f of the peak, %.2f of OpenBLAS\n", r.Gemm.N, r.Gemm.GFLOPS, r.Gemm.PeakFraction, r.Gemm.OpenBLASRatio)
 	for _, s := range r.Sizes {
-		fmt.Printf("%-4s %9d parameters: %6.0f tokens per CPU-second, PyTorch %6.0f, ratio %.2f; two threads %6.0f per second, PyTorch %6.0f, %6.0f with one, ratio %.2f; %.2f of the peak; in bfloat16 %.2f and %.2f times as fast\n",
-			s.Name, s.Params, s.Ours1, s.Torch1, s.Ratio1, s.Ours2, s.Torch2, s.TorchWall1, s.Ratio2, s.PeakFraction, s.BFloat16.Gain1, s.BFloat16.Gain2)
+		fmt.Printf("%-4s %9d parameters: %6.0f tokens per CPU-second, PyTorch %6.0f, ratio %.2f; two threads %6.0f per second, PyTorch %6.0f, %6.0f with one, ratio %.2f; %.2f of the peak\n",
+			s.Name, s.Params, s.Ours1, s.Torch1, s.Ratio1, s.Ours2, s.Torch2, s.TorchWall1, s.Ratio2, s.PeakFraction)
+		if s.BFloat16 != (BFloat16{}) {
+			fmt.Printf("%-4s in bfloat16 %.2f times as fast on one thread, %.2f on two\n", s.Name, s.BFloat16.Gain1, s.BFloat16.Gain2)
+		}
 	}
 	fmt.Printf("memory %.0f MiB, PyTorch %.0f, ratio %.2f\n", r.Memory.Ours, r.Memory.Torch, r.Memory.Ratio)
 	fmt.Printf("two side by side %.0f tokens per second, one %.0f, ratio %.2f\n", r.Scaling.Two, r.Scaling.One, r.Scaling.Ratio)

@@ -2,7 +2,12 @@
 
 package main
 
-import "golang.org/x/sys/cpu"
+import (
+	"bytes"
+	"os"
+
+	"golang.org/x/sys/cpu"
+)
 
 //go:noescape
 func fma512(n int)
@@ -29,11 +34,16 @@ func peak() float64 {
 // coreType is what OpenBLAS calls this processor's kernels. Debian's 0.3.21
 // does not know every model and then takes those of 2005.
 func coreType() string {
+	info, _ := os.ReadFile("/proc/cpuinfo") // without it: Intel's
 	switch {
 	case cpu.X86.HasAVX512F:
 		return "SKYLAKEX"
+	case cpu.X86.HasAVX2 && bytes.Contains(info, []byte("AuthenticAMD")):
+		return "ZEN"
 	case cpu.X86.HasAVX2:
 		return "HASWELL"
 	}
 	return ""
 }
+
+func hasBF16() bool { return cpu.X86.HasAVX512BF16 }

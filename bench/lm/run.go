@@ -112,7 +112,7 @@ func (b *bench) size(s shape, peak float64, mem *Memory) Size {
 	}
 	var wall []float64
 	*mem = Memory{}
-	x := b.series(
+	runs := []func() float64{
 		func() float64 {
 			o := b.ours("train", 1, s.Name)
 			mem.Ours = max(mem.Ours, o.MiB)
@@ -126,21 +126,27 @@ func (b *bench) size(s shape, peak float64, mem *Memory) Size {
 		},
 		func() float64 { return b.ours("train", 2, s.Name).wallRate() },
 		func() float64 { return torch(2).wallRate() },
-		func() float64 { return b.ours("train", 1, s.Name, "-bf16").cpuRate() },
-		func() float64 { return b.ours("train", 2, s.Name, "-bf16").wallRate() },
-	)
+	}
+	if hasBF16() {
+		runs = append(runs,
+			func() float64 { return b.ours("train", 1, s.Name, "-bf16").cpuRate() },
+			func() float64 { return b.ours("train", 2, s.Name, "-bf16").wallRate() })
+	}
+	x := b.series(runs...)
 	mem.Ratio = mem.Ours / mem.Torch
 	r := Size{Name: s.Name, Params: s.NumParams(), Ours1: median(x[0]), Torch1: median(x[1]),
 		Ours2: median(x[2]), Torch2: median(x[3]), TorchWall1: median(wall)}
 	r.Ratio1, r.Ratio2 = r.Ours1/r.Torch1, r.Ours2/max(r.Torch2, r.TorchWall1)
-	r.BFloat16 = BFloat16{median(x[4]), median(x[5]), median(x[4]) / r.Ours1, median(x[5]) / r.Ours2}
+	if hasBF16() {
+		r.BFloat16 = BFloat16{median(x[4]), median(x[5]), median(x[4]) / r.Ours1, median(x[5]) / r.Ours2}
+	}
 	r.PeakFraction = r.Ours1 * s.FlopsPerToken(s.Seqlen) / 1e9 / peak
 	return r
 }
 
-// scaling runs the middle model in two processes at once and in one.
+// scaling runs one model in two processes at once and in one.
 func (b *bench) scaling() Scaling {
-	name := shapes[1].Name
+	const name = "5M"
 	x := b.series(
 		func() float64 { return b.ours("train", 1, name).wallRate() },
 		func() float64 {

@@ -76,7 +76,7 @@ func train(s shape, threads int, bf16 bool) (o outcome) {
 	}
 	ws := lm.NewWorkspaceParallel(m, s.Batch, s.Seqlen, threads)
 	ws.SetBFloat16(bf16)
-	grad := make([]float32, m.NumParams())
+	grad := m.NewGrad()
 	opt := optim.AdamW{NoDecay: m.NoDecay(), Workers: threads}
 	rng := rand.New(rand.NewPCG(1, 2))
 	tokens := make([]uint32, s.Batch*(s.Seqlen+1))

@@ -33,7 +33,7 @@ type AdamW struct {
 func (o *AdamW) Step(params, grads []float32, lr float64) {
 	if o.m == nil {
 		option.Fill(o)
-		o.m, o.v = make([]float32, len(params)), make([]float32, len(params))
+		o.m, o.v = vec.Make(len(params)), vec.Make(len(params))
 	}
 	if len(params) != len(o.m) || len(grads) != len(o.m) {
 		panic(fmt.Sprintf("optim: %d parameters and %d gradients in an optimizer of %d", len(params), len(grads), len(o.m)))

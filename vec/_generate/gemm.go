@@ -10,7 +10,8 @@ import "fmt"
 // 5 and 7 times the row stride, so any stride along the rows and along k will do:
 // a packed panel, A as it lies, and A transposed are the same to the kernel. It
 // goes down one panel of B with as many panels of A as it is told, each next
-// elements after the one before.
+// elements after the one before. AVX2 leaves out multiplying by an alpha of 1,
+// which does not change a bit.
 //
 // With pairs, an element of A or B is two of bfloat16, one after the other along
 // k, and both are packed.
@@ -36,7 +37,18 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 	g.in("LEAQ (R8)(R8*2), R9")
 	g.in("LEAQ (R8)(R8*4), R10")
 	g.in("LEAQ (R9)(R8*4), R11")
+	if g.isa == "AVX2" {
+		g.in("MOVQ k+16(FP), R15")
+		g.in("SHLQ $6, R15")
+		g.in("ADDQ b+48(FP), R15")
+	}
 	g.label("panel")
+	if g.isa == "AVX2" { // a part of the panel of B that comes next, if it is packed
+		for i := range 8 {
+			g.in("PREFETCHT1 %d(R15)", 64*i)
+		}
+		g.in("ADDQ $512, R15")
+	}
 	g.in("MOVQ k+16(FP), CX")
 	g.in("MOVQ a+24(FP), AX")
 	g.in("MOVQ b+48(FP), BX")
@@ -83,9 +95,16 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 
 	g.label("store")
 	alpha, beta := b0, b1
+	if g.isa == "AVX2" {
+		g.in("CMPL alpha+80(FP), $0x3f800000") // 1
+		g.in("JEQ scaled")
+	}
 	g.in("VBROADCASTSS alpha+80(FP), %s", alpha)
 	for i := range 2 * rows {
 		g.in("VMULPS %s, %s, %s", alpha, g.reg(i), g.reg(i))
+	}
+	if g.isa == "AVX2" {
+		g.label("scaled")
 	}
 	g.in("MOVL beta+84(FP), CX")
 	g.in("SHLL $1, CX")
@@ -150,6 +169,73 @@ func (g *gen) transpose8() {
 	g.in("ADDQ $32, AX")
 	g.in("DECQ CX")
 	g.in("JNZ block")
+	g.ret()
+}
+
+// turn6 writes the kernel that turns 6 rows of src into a packed panel of six, in
+// blocks of 8 columns. A column is stored with two elements more, which the next
+// one overwrites: the panel needs room for them at its end.
+func (g *gen) turn6() {
+	g.text("turn6", "dst, src *float32, stride, blocks int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ src+8(FP), AX")
+	g.in("MOVQ stride+16(FP), R8")
+	g.in("MOVQ blocks+24(FP), CX")
+	g.in("SHLQ $2, R8")
+	g.in("LEAQ (R8)(R8*2), R9")
+	g.in("LEAQ (R8)(R8*4), R10")
+	g.label("block")
+	for r, a := range []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)"} {
+		g.in("VMOVUPS %s, %s", a, g.reg(r))
+	}
+	for i := 0; i < 6; i += 2 { // pairs of rows
+		g.in("VUNPCKLPS Y%d, Y%d, Y%d", i+1, i, 8+i)
+		g.in("VUNPCKHPS Y%d, Y%d, Y%d", i+1, i, 9+i)
+	}
+	for j := range 2 { // four rows; the other two stay pairs: Y12 has columns 0, 1, 4, 5, Y13 the others
+		g.in("VSHUFPS $0x44, Y%d, Y%d, Y%d", 10+j, 8+j, 2*j)
+		g.in("VSHUFPS $0xee, Y%d, Y%d, Y%d", 10+j, 8+j, 2*j+1)
+	}
+	for j := range 2 {
+		g.in("VPERMILPD $5, Y%d, Y%d", 12+j, 14+j)
+	}
+	for half := range 2 {
+		for c, pair := range []string{"Y12", "Y14", "Y13", "Y15"} {
+			g.in("VPERM2F128 $%#x, %s, Y%d, Y8", 0x20+0x11*half, pair, c)
+			g.in("VMOVUPS Y8, %d(DI)", 24*(4*half+c))
+		}
+	}
+	g.in("ADDQ $32, AX")
+	g.in("ADDQ $192, DI")
+	g.in("DECQ CX")
+	g.in("JNZ block")
+	g.ret()
+}
+
+// copy6 writes the kernel that packs rows of 24 into four panels of six, room
+// elements apart. As in turn6 a row of a panel takes two elements more with it,
+// from src as well.
+func (g *gen) copy6() {
+	g.text("copy6", "dst *float32, room int, src *float32, stride, k int)")
+	g.in("MOVQ dst+0(FP), DI")
+	g.in("MOVQ room+8(FP), R9")
+	g.in("MOVQ src+16(FP), AX")
+	g.in("MOVQ stride+24(FP), R8")
+	g.in("MOVQ k+32(FP), CX")
+	g.in("SHLQ $2, R8")
+	g.in("SHLQ $2, R9")
+	g.in("LEAQ (R9)(R9*2), R10")
+	g.label("row")
+	for i := range 4 {
+		g.in("VMOVUPS %d(AX), Y%d", 24*i, i)
+	}
+	g.in("ADDQ R8, AX")
+	for i, a := range []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)"} {
+		g.in("VMOVUPS Y%d, %s", i, a)
+	}
+	g.in("ADDQ $24, DI")
+	g.in("DECQ CX")
+	g.in("JNZ row")
 	g.ret()
 }
 

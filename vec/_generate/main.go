@@ -74,6 +74,8 @@ func main() {
 			g.tile("tile", 6, false)
 			g.copyPanel("copy8", 1)
 			g.transpose8()
+			g.turn6()
+			g.copy6()
 			g.halves()
 		}
 		g.copyPanel("copyPanel", 2)
