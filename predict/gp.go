@@ -146,17 +146,24 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	return nil
 }
 
-// spread returns n of the rows: every so many-th in the order of the targets.
+// spread returns n of the rows.
 func spread(z *mat.Dense, t []float64, n int) (*mat.Dense, []float64) {
-	order := ascending(t)
 	_, p := z.Dims()
 	some, targets := mat.NewDense(n, p, nil), make([]float64, n)
-	for i := range n {
-		row := order[(2*i+1)*len(t)/(2*n)]
+	for i, row := range evenly(t, n) {
 		some.SetRow(i, z.RawRowView(row))
 		targets[i] = t[row]
 	}
 	return some, targets
+}
+
+// evenly returns n of the rows: every so many-th in the order of the targets.
+func evenly(t []float64, n int) []int {
+	order, rows := ascending(t), make([]int, n)
+	for i := range rows {
+		rows[i] = order[(2*i+1)*len(t)/(2*n)]
+	}
+	return rows
 }
 
 // condition computes what predictions need from the targets.
