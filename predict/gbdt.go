@@ -61,6 +61,7 @@ type gbdtFit struct {
 	noise       float64 // variance that the spread of the folds does not explain
 	x           [][]float64
 	fold        []int // by row of x
+	conformal   func() conformal
 }
 
 // Chosen returns the number of trees of the last Fit.
@@ -96,6 +97,7 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 		spread += f.jackknife(row) / float64(len(x))
 	}
 	f.noise = max(0, cvError-spread)
+	f.conformal = calibrated(&GBDT{fit: f}, y)
 	g.fit = f
 	return nil
 }

@@ -42,6 +42,7 @@ type lawFit struct {
 	refit      func(x [][]float64, t []float64) *lawFit // from the start that led here
 	x          [][]float64
 	t          []float64 // standardised targets
+	conformal  func() conformal
 }
 
 var lambdas = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
@@ -102,6 +103,7 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
 	}
 	f.refit, f.x, f.t = begin(best), x, t
+	f.conformal = calibrated(f, y)
 	return *f, nil
 }
 
