@@ -66,8 +66,8 @@ type Outcome struct {
 	// that stand for them: a strategy that does not choose from the table is
 	// judged by other mixtures than its own, and where they are far apart its
 	// regret says nothing of it.
-	Apart float64 `json:"apart,omitempty"`
-	Regrets  []float64          `json:"-"`        // of every world, in the order of the worlds
+	Apart   float64   `json:"apart,omitempty"`
+	Regrets []float64 `json:"-"` // of every world, in the order of the worlds
 }
 
 // A scene is one world to search: what is asked, how it is measured, and what

@@ -47,7 +47,7 @@ type Score struct {
 	MeanRegret   float64 `json:"mean_regret"`
 	In80         float64 `json:"in80"` // per cent of unseen losses, of all 13, in the 80 % interval
 	In95         float64 `json:"in95"`
-	Seconds      float64 `json:"seconds,omitempty"` // of one fit on the clock
+	Seconds      float64 `json:"seconds,omitempty"` // of one fit on the clock, of XGBoost
 }
 
 // Speed is that of one fit on 500 runs of 100 domains, and of ranking a
