@@ -101,7 +101,7 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 		for r, v := range held {
 			held[r] = min(max(v, s.lo), s.hi)
 		}
-		s.rmse[i] = rootMeanSquare(held, y)
+		s.rmse[i] = RMSE(held, y)
 	}
 	s.weigh(x, y)
 	return nil
@@ -111,7 +111,7 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 func (s *stack) weigh(x [][]float64, y []float64) {
 	s.weights = stackWeights(s.held, y, s.trust, nil)
 	s.cross = s.crossBlend(x, y)
-	s.blended = rootMeanSquare(s.cross, y)
+	s.blended = RMSE(s.cross, y)
 	s.conformal = newConformal(s.cross, s.std, y)
 }
 
@@ -262,6 +262,8 @@ func (s *stack) describe() string {
 	return strings.Join(parts, ", ")
 }
 
-func rootMeanSquare(a, b []float64) float64 {
+// RMSE is the root of the mean squared difference of a and b, which have the
+// same length.
+func RMSE(a, b []float64) float64 {
 	return floats.Distance(a, b, 2) / math.Sqrt(float64(len(a)))
 }

@@ -136,6 +136,6 @@ func (t *Tasks) CrossValidate(x [][]float64, y [][]float64, folds int, seed uint
 		floats.AddScaled(out.Predicted, t.Weights[i], one.Predicted)
 		floats.AddScaled(sum, t.Weights[i], scores)
 	}
-	out.RMSE, out.Spearman = rootMeanSquare(out.Predicted, sum), Spearman(out.Predicted, sum)
+	out.RMSE, out.Spearman = RMSE(out.Predicted, sum), Spearman(out.Predicted, sum)
 	return out, nil
 }
