@@ -31,10 +31,11 @@ type Report struct {
 	Machine  string                        `json:"machine"`
 	Date     string                        `json:"date"`
 	Command  string                        `json:"command"`
-	Predict  map[string]map[string]*Score  `json:"predict"`               // by predictor and number of runs
-	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"`       // by predictor and model size; a fit per loss, then summed
-	MixEqual map[string]map[string]float64 `json:"mixing_laws_equal_mae"` // the same with equal weights
-	Speed    map[string]Speed              `json:"speed"`                 // by predictor
+	Predict  map[string]map[string]*Score  `json:"predict"`                          // by predictor and number of runs
+	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"`                  // by predictor and model size; a fit per loss, then summed
+	MixEqual map[string]map[string]float64 `json:"mixing_laws_equal_mae"`            // the same with equal weights
+	Transfer map[string]map[string]float64 `json:"mixing_laws_8_runs_mae,omitempty"` // of the weighted loss, from 8 runs, with and without those of the 70M model
+	Speed    map[string]Speed              `json:"speed"`                            // by predictor
 	GBDTPeer *Peer                         `json:"gbdt_against_xgboost,omitempty"`
 	PeerErr  string                        `json:"xgboost_error,omitempty"` // why there is no peer
 }
@@ -73,7 +74,7 @@ var (
 	sizes   = flag.String("n", "32,64,112,256,512", "numbers of training runs")
 	losses  = flag.Int("losses", 13, "losses to predict; Pile-CC is always among them")
 	peers   = flag.Int("peer", 1, "random subsets that XGBoost is given too")
-	parts   = flag.String("parts", "regmix,mixlaws,speed", "what to measure")
+	parts   = flag.String("parts", "regmix,mixlaws,transfer,speed", "what to measure")
 )
 
 func main() {
@@ -86,7 +87,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"regmix", r.regmix}, {"mixlaws", r.mixLaws}, {"speed", r.speed}} {
+	}{{"regmix", r.regmix}, {"mixlaws", r.mixLaws}, {"transfer", r.transfer}, {"speed", r.speed}} {
 		if !slices.Contains(strings.Split(*parts, ","), part.name) {
 			continue
 		}
@@ -197,6 +198,13 @@ func (r *Report) print() {
 		fmt.Printf("%-9s mixing laws, MAE of the weighted loss (equal weights):", name)
 		for _, size := range names(r.MixLaws[name]) {
 			fmt.Printf(" %s %.4f (%.4f)", size, r.MixLaws[name][size], r.MixEqual[name][size])
+		}
+		fmt.Println()
+	}
+	for _, name := range names(r.Transfer) {
+		fmt.Printf("%-12s from 8 runs:", name)
+		for _, size := range names(r.Transfer[name]) {
+			fmt.Printf(" %s %.4f", size, r.Transfer[name][size])
 		}
 		fmt.Println()
 	}

@@ -64,6 +64,74 @@ func (r *Report) mixLaws() error {
 	return nil
 }
 
+// transfer predicts the weighted loss of the larger models from fewRuns of
+// their 26 runs, the others unseen: by gp alone, and with what gp makes of the
+// 70M model's 26 runs. The mean absolute errors are over 10 random choices.
+func (r *Report) transfer() error {
+	const fewRuns, choices = 8, 10
+	sx, small, err := readMixLaws(filepath.Join(tables(), "5Mix_70M.csv.gz"))
+	if err != nil {
+		return err
+	}
+	low := map[string]predict.Predictor{}
+	for _, name := range names(small) {
+		low[name] = fresh("gp")
+		if err := low[name].Fit(sx, small[name]); err != nil {
+			return err
+		}
+	}
+	r.Transfer = map[string]map[string]float64{}
+	for _, size := range []string{"160M", "305M", "410M"} {
+		x, sets, err := readMixLaws(filepath.Join(tables(), "5Mix_"+size+".csv.gz"))
+		if err != nil {
+			return err
+		}
+		truth, _, err := combine(sets)
+		if err != nil {
+			return err
+		}
+		for k := range choices {
+			order := rand.New(rand.NewPCG(4, uint64(k))).Perm(len(x))
+			for how, of := range map[string]func(name string) predict.Predictor{
+				"gp": func(string) predict.Predictor { return fresh("gp") },
+				"gp with 70M": func(name string) predict.Predictor {
+					return &predict.Transfer{Low: low[name], Rest: func() predict.Predictor { return fresh("gp") }}
+				},
+			} {
+				said := map[string][]float64{}
+				for _, name := range names(sets) {
+					p := of(name)
+					if err := p.Fit(pick(x, order[:fewRuns]), pick(sets[name], order[:fewRuns])); err != nil {
+						return err
+					}
+					for _, row := range pick(x, order[fewRuns:]) {
+						said[name] = append(said[name], p.Predict(row))
+					}
+				}
+				weighted, _, err := combine(said)
+				if err != nil {
+					return err
+				}
+				one := map[string]map[string]float64{}
+				mae(one, how, size, weighted, pick(truth, order[fewRuns:]))
+				if r.Transfer[how] == nil {
+					r.Transfer[how] = map[string]float64{}
+				}
+				r.Transfer[how][size] += one[how][size] / choices
+			}
+		}
+	}
+	return nil
+}
+
+func pick[T any](v []T, rows []int) []T {
+	var out []T
+	for _, i := range rows {
+		out = append(out, v[i])
+	}
+	return out
+}
+
 // combine returns the weighted and the plain means of values by validation set.
 func combine(sets map[string][]float64) (weighted, equal []float64, err error) {
 	total := 0.0
