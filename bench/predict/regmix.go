@@ -75,8 +75,8 @@ func measure(jobs []job) error {
 		wg.Go(func() {
 			for i := len(jobs) - int(next.Add(1)); i >= 0; i = len(jobs) - int(next.Add(1)) {
 				errs[i] = jobs[i].do()
-				if left := i; left%max(1, len(jobs)/10) == 0 {
-					fmt.Fprintf(os.Stderr, "regmix: %d of %d fits to go\n", left, len(jobs))
+				if i%max(1, len(jobs)/10) == 0 {
+					fmt.Fprintf(os.Stderr, "regmix: %d of %d fits to go\n", i, len(jobs))
 				}
 			}
 		})
