@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,10 +58,11 @@ type Search struct {
 	Problem   search.Problem   `json:"problem"`
 	Supply    []int64          `json:"supply"` // tokens by domain
 	Trials    []search.Trial   `json:"trials"`
-	Predicted mix.Mixture      `json:"predicted"`        // the predictor's choice, which may be unmeasured
-	Measured  []search.Trial   `json:"measured"`         // best first
-	Pareto    []search.Trial   `json:"pareto,omitempty"` // no other one is as good on every task and better on one
-	CV        predict.CVResult `json:"cv"`               // out-of-fold quality of the predictor, in the order of CVTrials
+	Predicted mix.Mixture      `json:"predicted"`           // the predictor's choice, which may be unmeasured
+	Measured  []search.Trial   `json:"measured"`            // best first
+	Pareto    []search.Trial   `json:"pareto,omitempty"`    // no other one is as good on every task and better on one
+	Predictor string           `json:"predictor,omitempty"` // that of the strategy, if it has one
+	CV        predict.CVResult `json:"cv"`                  // its out-of-fold quality, in the order of CVTrials
 	CVTrials  []search.Trial   `json:"cv_trials"`
 }
 
@@ -147,14 +147,14 @@ func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	if out.Trials, err = search.Run(ctx, out.Problem, recorded{strategy, p}, measure, past, nil); err != nil {
 		return ran, err
 	}
-	if err := out.answer(strategy, r.Config.Search); err != nil {
+	if err := out.answer(strategy); err != nil {
 		return ran, err
 	}
 	return ran, writeAtomic(p.Path("search.json"), append(marshal(out), '\n'))
 }
 
 // answer settles what the search recommends.
-func (s *Search) answer(strategy search.Strategy, c SearchConfig) (err error) {
+func (s *Search) answer(strategy search.Strategy) (err error) {
 	if s.Predicted, err = strategy.Best(s.Problem, s.Trials); err != nil {
 		return err
 	}
@@ -163,30 +163,9 @@ func (s *Search) answer(strategy search.Strategy, c SearchConfig) (err error) {
 	if len(s.Problem.Tasks) > 1 {
 		s.Pareto = s.Problem.Pareto(own)
 	}
-	name, o := c.Climb.Predictor, c.Climb.Predict
-	if c.Strategy == "regmix" {
-		name, o = c.RegMix.Predictor, c.RegMix.Predict
-	}
-	s.CVTrials = search.Measured(own)
-	if len(s.CVTrials) < 5 || c.Strategy != "climb" && c.Strategy != "regmix" {
-		s.CVTrials = nil
-		return nil
-	}
-	var x [][]float64
-	var y []float64
-	for _, t := range s.CVTrials {
-		x, y = append(x, t.Mixture), append(y, t.Score)
-	}
-	// The options were checked with the configuration, so New cannot fail here.
-	s.CV, err = predict.CrossValidate(func() predict.Predictor {
-		p, err := predict.New(name, o)
-		if err != nil {
-			panic(err)
-		}
-		return p
-	}, x, y, 5, s.Problem.Seed)
-	if math.IsNaN(s.CV.Spearman) { // all predictions alike: no order is learned
-		s.CV.Spearman = 0
+	measured := search.Measured(own)
+	if s.Predictor, s.CV, err = search.CrossValidate(strategy, s.Problem, measured, 5); s.Predictor != "" {
+		s.CVTrials = measured
 	}
 	return err
 }

@@ -232,11 +232,7 @@ func (r *Run) reportSearch(d *report.Data) error {
 		d.Domains[i].Chosen = s.Predicted[i]
 	}
 	if len(s.CVTrials) > 0 {
-		c := r.Config.Search
-		d.Predictor = report.Predictor{Name: c.Climb.Predictor, Folds: 5, Spearman: s.CV.Spearman, RMSE: s.CV.RMSE, Predicted: s.CV.Predicted}
-		if c.Strategy == "regmix" {
-			d.Predictor.Name = c.RegMix.Predictor
-		}
+		d.Predictor = report.Predictor{Name: s.Predictor, Folds: 5, Spearman: s.CV.Spearman, RMSE: s.CV.RMSE, Predicted: s.CV.Predicted}
 		for _, t := range s.CVTrials {
 			d.Predictor.Measured = append(d.Predictor.Measured, t.Score)
 		}

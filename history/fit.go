@@ -1,7 +1,6 @@
 package history
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -19,6 +18,9 @@ type FitOptions struct {
 	Candidates int    // mixtures that predictions choose among
 	Next       int    // mixtures to propose
 	Seed       uint64
+	// Smaller, if it is not nil, holds runs of a smaller model on the same
+	// domains and metrics, which then inform the fit; see predict.Transfer.
+	Smaller *Table
 }
 
 // A Report is what a table of runs tells. Scores are the weighted mean of the
@@ -140,6 +142,13 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 		p, _ := predict.New(a.o.Predictor, predict.Options{}) // the name is known
 		return p
 	}}
+	if a.o.Smaller != nil {
+		low, err := a.o.Smaller.lift(r.Domains, r.Metrics, a.o, a.tasks.New)
+		if err != nil {
+			return fmt.Errorf("runs of the smaller model: %w", err)
+		}
+		a.tasks.Low = low
+	}
 	if err := a.tasks.Fit(a.x, scores); err != nil {
 		return err
 	}
@@ -155,6 +164,38 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 	r.RMSE, r.Spearman = math.Sqrt(r.RMSE), predict.Spearman(held, a.y)
 	a.process = &predict.GP{}
 	return a.process.Fit(a.x, a.y)
+}
+
+// lift returns a predictor of each metric that is fitted to the runs of t, whose
+// domains are put in the given order.
+func (t *Table) lift(domains, metrics []string, o FitOptions, fresh func() predict.Predictor) ([]predict.Predictor, error) {
+	at := make([]int, len(domains))
+	for j, name := range domains {
+		if at[j] = slices.Index(t.Domains, name); at[j] < 0 || len(t.Domains) != len(domains) {
+			return nil, fmt.Errorf("its domains are %v: the same as those of the larger model's runs are needed, %v", t.Domains, domains)
+		}
+	}
+	objective := o.Objective
+	objective.Metrics = metrics
+	trials, err := t.Trials(objective)
+	if err != nil {
+		return nil, err
+	}
+	var x [][]float64
+	scores := make([][]float64, len(metrics))
+	for _, run := range search.Measured(trials) {
+		row := make([]float64, len(domains))
+		for j, from := range at {
+			row[j] = run.Mixture[from]
+		}
+		x = append(x, row)
+		for i, name := range metrics {
+			scores[i] = append(scores[i], run.Scores[name])
+		}
+	}
+	low := &predict.Tasks{New: fresh, Weights: slices.Repeat([]float64{1}, len(metrics))}
+	err = low.Fit(x, scores)
+	return low.Models(), err
 }
 
 // noise pools the variance within mixtures that have several runs; without
@@ -336,8 +377,8 @@ func (a *analysis) plan(r *Report) error {
 		r.Plan = append(r.Plan, Planned{size, value, true})
 		logs, gaps = append(logs, math.Log(float64(size))), append(gaps, math.Log(max(ceiling-value, 1e-4)))
 	}
-	if len(logs) < 2 {
-		return errors.New("too few mixtures for a learning curve")
+	if len(logs) < 2 { // too few mixtures for a curve
+		return nil
 	}
 	level, slope := line(logs, gaps)
 	slope = min(slope, 0) // more runs do not harm

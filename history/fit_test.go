@@ -96,3 +96,40 @@ func TestFitCombines(t *testing.T) {
 		t.Error("5 mixtures: no error")
 	}
 }
+
+// Runs of a smaller model make up for few of the larger one's, also with the
+// domains in another order; other domains are refused.
+func TestFitWithSmaller(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 0))
+	draw := func(n int, scale float64) *Table {
+		out := &Table{Domains: []string{"a", "b", "c", "d"}, Metrics: []string{"loss"}}
+		for range n {
+			m := mix.Dirichlet(rng, []float64{1, 1, 1, 1})
+			v := math.Exp(-3*m[0]) + 0.5*math.Exp(-5*m[1]*m[2])
+			out.Runs = append(out.Runs, Run{Mixture: m, Values: []float64{2 + scale*v}})
+		}
+		return out
+	}
+	small, large := draw(60, 1), draw(9, 0.5)
+	for i, r := range small.Runs { // domains in another order
+		small.Runs[i].Mixture = mix.Mixture{r.Mixture[3], r.Mixture[0], r.Mixture[1], r.Mixture[2]}
+	}
+	small.Domains = []string{"d", "a", "b", "c"}
+	o := FitOptions{Predictor: "gp", Candidates: 100, Seed: 1}
+	alone, err := large.Fit(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Smaller = small
+	both, err := large.Fit(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if both.RMSE > alone.RMSE/3 || !strings.Contains(both.Why["loss"], "of the smaller model's prediction") {
+		t.Errorf("held-out error %v, %v without the smaller model's runs; %v", both.RMSE, alone.RMSE, both.Why)
+	}
+	small.Domains[0] = "e"
+	if _, err := large.Fit(o); err == nil || !strings.Contains(err.Error(), "domains") {
+		t.Errorf("other domains: %v", err)
+	}
+}

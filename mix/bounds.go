@@ -90,32 +90,32 @@ func (b Bounds) Project(m []float64) Mixture {
 	if err := b.Feasible(len(m)); err != nil {
 		panic("mix: project: " + err.Error())
 	}
-	type event struct {
-		at    float64 // the shift at which the domain meets the bound
-		slope float64 // +1: it leaves its upper bound and falls; -1: it has met its lower one
-	}
-	events, sum := make([]event, 0, 2*len(m)), 0.0
+	var space [128]float64 // the shifts at which domains leave their upper bounds, and meet their lower ones
+	leave, sum := space[:0:64], 0.0
+	meet := space[64:64]
 	for i, w := range m {
 		lo, hi := b.At(i)
-		events = append(events, event{w - hi, 1}, event{w - lo, -1})
+		leave, meet = append(leave, w-hi), append(meet, w-lo)
 		sum += hi // at t = -Inf every domain is at its upper bound
 	}
-	slices.SortStableFunc(events, func(a, b event) int {
-		switch {
-		case a.at < b.at:
-			return -1
-		case a.at > b.at:
-			return 1
+	slices.Sort(leave)
+	slices.Sort(meet)
+	t, falling := leave[0], 0.0
+	for i, j := 0, 0; j < len(meet); {
+		next, change := meet[j], -1.0
+		if i < len(leave) && leave[i] <= next {
+			next, change = leave[i], 1
 		}
-		return 0
-	})
-	t, falling := events[0].at, 0.0
-	for _, e := range events {
-		if falling > 0 && sum-falling*(e.at-t) <= 1 {
+		if falling > 0 && sum-falling*(next-t) <= 1 {
 			break
 		}
-		sum -= falling * (e.at - t)
-		t, falling = e.at, falling+e.slope
+		sum -= falling * (next - t)
+		t, falling = next, falling+change
+		if change > 0 {
+			i++
+		} else {
+			j++
+		}
 	}
 	if falling > 0 {
 		t += (sum - 1) / falling

@@ -61,7 +61,8 @@ func logGamma(rng *rand.Rand, a float64) float64 {
 			continue
 		}
 		v = v * v * v
-		if math.Log(1-rng.Float64()) < 0.5*x*x+d-d*v+d*math.Log(v) {
+		u := 1 - rng.Float64()
+		if u < 1-0.0331*x*x*x*x || math.Log(u) < 0.5*x*x+d-d*v+d*math.Log(v) {
 			return math.Log(d*v) - boost
 		}
 	}

@@ -3,6 +3,7 @@ package predict
 import (
 	"math"
 	"slices"
+	"sync"
 )
 
 // A conformal compares held-out errors with the deviations that were claimed
@@ -27,21 +28,49 @@ func newConformal(predicted, std, y []float64) conformal {
 }
 
 // times is how many deviations to either side hold a share level of runs: the
-// ceil(level (n+1))-th ratio of n, which is the finite-sample correction. With
-// too few rows for the level it is the largest.
+// level (n+1)-th ratio of n, between its neighbours where that is no whole
+// number; n+1 is the finite-sample correction. With too few rows for the level
+// it is the largest. The next whole number is the usual choice, which never
+// holds too few but with 32 runs 82 % for 80.
 func (c conformal) times(level float64) float64 {
 	n := len(c.ratio)
-	return c.ratio[min(max(int(math.Ceil(level*float64(n+1))), 1), n)-1]
+	at := min(max(level*float64(n+1), 1), float64(n))
+	k := int(at)
+	low, high := c.ratio[k-1], c.ratio[min(k, n-1)]
+	return low + (at-float64(k))*(high-low)
 }
 
-// HalfWidth implements Calibrated. The held-out predictions are made on the
-// first call after Fit.
+// calibrated returns what makes p's intervals, made when first asked for.
+func calibrated(p heldOut, y []float64) func() conformal {
+	y = slices.Clone(y)
+	return sync.OnceValue(func() conformal {
+		predicted, std := p.heldOut()
+		return newConformal(predicted, std, y)
+	})
+}
+
+// HalfWidth implements Calibrated, as of the predictors that follow. The
+// held-out predictions are made on the first call after Fit.
 func (g *GP) HalfWidth(x []float64, level float64) float64 {
 	return g.fit.conformal().times(level) * g.Std(x)
 }
 
-// calibrated returns what makes g's intervals.
-func (g *GP) calibrated() conformal {
-	predicted, std := g.heldOut()
-	return newConformal(predicted, std, g.fit.y)
+// HalfWidth implements Calibrated.
+func (r *Ridge) HalfWidth(x []float64, level float64) float64 {
+	return r.fit.conformal().times(level) * r.Std(x)
+}
+
+// HalfWidth implements Calibrated.
+func (g *GBDT) HalfWidth(x []float64, level float64) float64 {
+	return g.fit.conformal().times(level) * g.Std(x)
+}
+
+// HalfWidth implements Calibrated.
+func (l *ExpLaw) HalfWidth(x []float64, level float64) float64 {
+	return l.fit.conformal().times(level) * l.Std(x)
+}
+
+// HalfWidth implements Calibrated.
+func (l *PowerLaw) HalfWidth(x []float64, level float64) float64 {
+	return l.fit.conformal().times(level) * l.Std(x)
 }

@@ -27,6 +27,7 @@ type ExpLaw struct {
 
 type linearForm struct{}
 
+func (linearForm) values(theta []float64) []float64 { return theta }
 func (linearForm) exponent(theta, x, du []float64) float64 {
 	copy(du, x)
 	return floats.Dot(theta, x)

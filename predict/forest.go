@@ -2,6 +2,7 @@ package predict
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 )
@@ -28,10 +29,48 @@ type test struct {
 
 const blockTrees = 256
 
+// merged returns the trees, those that split alike as one with the sums of
+// their values: with a small rate a tree mostly repeats an earlier one's splits.
+func merged(trees []tree) []tree {
+	var out []tree
+	first := map[string]int{}
+	for _, t := range trees {
+		shape := string(t.shape(0, nil))
+		at, seen := first[shape]
+		if !seen {
+			first[shape] = len(out)
+			out = append(out, slices.Clone(t))
+			continue
+		}
+		out[at].add(0, t, 0)
+	}
+	return out
+}
+
+// shape appends the splits below node n to key, in order.
+func (t tree) shape(n int32, key []byte) []byte {
+	key = binary.AppendVarint(key, int64(t[n].feature))
+	if t[n].feature < 0 {
+		return key
+	}
+	key = binary.AppendVarint(key, int64(t[n].bin))
+	return t.shape(t[n].right, t.shape(t[n].left, key))
+}
+
+// add adds the values below node m of o, which splits alike, to those below n.
+func (t tree) add(n int32, o tree, m int32) {
+	if t[n].feature < 0 {
+		t[n].edge += o[m].edge
+		return
+	}
+	t.add(t[n].left, o, o[m].left)
+	t.add(t[n].right, o, o[m].right)
+}
+
 // compile returns the forest of trees on rows of features.
 func compile(trees []tree, features int) forest {
 	var out forest
-	for part := range slices.Chunk(trees, blockTrees) {
+	for part := range slices.Chunk(merged(trees), blockTrees) {
 		b := block{start: make([]int32, features+1)}
 		byFeature := make([][]test, features)
 		for i, t := range part {

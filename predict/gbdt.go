@@ -39,12 +39,17 @@ type GBDT struct {
 	L1        float64 `json:"l1" default:"1" min:"0" doc:"L1 penalty on leaf values"`
 	L2        float64 `json:"l2" default:"1" min:"0" doc:"L2 penalty on leaf values"`
 	Patience  int     `json:"patience" default:"20" min:"1" doc:"stop when the cross-validated error has not fallen for this many trees"`
-	Folds     int     `json:"folds" default:"5" min:"2" doc:"folds of the inner cross-validation that chooses the number of trees"`
+	Folds     int     `json:"folds" min:"0" doc:"folds of the inner cross-validation that chooses the number of trees; 0 takes 5, and 3 where there are more than 256 runs"`
 	Seed      uint64  `json:"seed" default:"1" doc:"seed of the folds"`
 	RawTarget bool    `json:"raw_target" doc:"fit the scores in their own unit, as LightGBM does, instead of standardised"`
 
 	fit gbdtFit
 }
+
+// manyRows is the number of runs beyond which three folds do as well as five:
+// fitted to 384 of RegMix's training runs, four losses, and judged on the other
+// 128, both have a rank correlation of 98.45 and an error of 0.182 deviations.
+const manyRows = 256
 
 // gbdtFit is what Fit learned. Trees predict standardised targets.
 type gbdtFit struct {
@@ -56,6 +61,7 @@ type gbdtFit struct {
 	noise       float64 // variance that the spread of the folds does not explain
 	x           [][]float64
 	fold        []int // by row of x
+	conformal   func() conformal
 }
 
 // Chosen returns the number of trees of the last Fit.
@@ -72,7 +78,12 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("gbdt: %w", err)
 	}
-	f := gbdtFit{x: x, fold: deal(x, min(o.Folds, len(x)), o.Seed)}
+	if o.Folds == 0 {
+		if o.Folds = 5; len(x) > manyRows {
+			o.Folds = 3
+		}
+	}
+	f := gbdtFit{x: x, fold: deal(x, max(2, min(o.Folds, len(x))), o.Seed)}
 	var target []float64
 	target, f.mean, f.scale = standard(y)
 	if o.RawTarget {
@@ -86,6 +97,7 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 		spread += f.jackknife(row) / float64(len(x))
 	}
 	f.noise = max(0, cvError-spread)
+	f.conformal = calibrated(&GBDT{fit: f}, y)
 	g.fit = f
 	return nil
 }

@@ -163,6 +163,7 @@ func TestForestIsItsTrees(t *testing.T) {
 		x, y := world(130, 7, 0.1, 1)
 		g := grown(&o, x, y, 600)
 		f, v := compile(g.trees, 7), clone(x)
+		few := merged(g.trees)
 		more, _ := world(200, 7, 0, 2)
 		v = append(v, more...)
 		v = append(v, make([]float64, 7), []float64{2, 2, 2, 2, 2, 2, 2})
@@ -174,10 +175,14 @@ func TestForestIsItsTrees(t *testing.T) {
 			}
 		}
 		for _, row := range v {
-			if got, want := f.at(row), walk(g.trees, row); got != want {
-				t.Fatalf("%+v: forest %v, trees %v", o, got, want)
+			got, want := f.at(row), walk(g.trees, row)
+			if got != walk(few, row) || math.Abs(got-want) > 1e-12 {
+				t.Fatalf("%+v: forest %v, merged trees %v, trees %v", o, got, walk(few, row), want)
 			}
 		}
+	}
+	if few := merged(slices.Repeat([]tree{{{edge: 1, feature: -1}}}, 3)); len(few) != 1 || few[0][0].edge != 3 {
+		t.Errorf("three equal trees are %v", few)
 	}
 	if got := compile(nil, 3).at([]float64{1, 0, 0}); got != 0 {
 		t.Errorf("an empty forest is %v", got)

@@ -54,6 +54,7 @@ type gpFit struct {
 	level      float64   // of the linear part of the mean
 	slope      []float64 // 2d: of the linear part of the mean
 	scaled     []float64 // n x d: logarithms by 1/l
+	linear     []float64 // n x 2d: shares by a, logarithms by b
 	chol       mat.Cholesky
 	white      []float64 // n x n: L^-1, where the covariance is L L'
 	x          [][]float64
@@ -123,7 +124,7 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("gp: %w", err)
 	}
-	f := gpFit{x: x, y: y, options: &o, gpKernel: gpKernel{expansion: expansion{features: "both", epsilon: o.Epsilon}}}
+	f := gpFit{x: x, y: slices.Clone(y), options: &o, gpKernel: gpKernel{expansion: expansion{features: "both", epsilon: o.Epsilon}}}
 	z, err := f.standardise(x)
 	if err != nil {
 		return fmt.Errorf("gp: %w", err)
@@ -140,23 +141,29 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	if err := f.condition(); err != nil {
 		return fmt.Errorf("gp: %w", err)
 	}
-	fitted := GP{fit: f}
-	f.conformal = sync.OnceValue(fitted.calibrated)
+	f.conformal = calibrated(&GP{fit: f}, y)
 	g.fit = f
 	return nil
 }
 
-// spread returns n of the rows: every so many-th in the order of the targets.
+// spread returns n of the rows.
 func spread(z *mat.Dense, t []float64, n int) (*mat.Dense, []float64) {
-	order := ascending(t)
 	_, p := z.Dims()
 	some, targets := mat.NewDense(n, p, nil), make([]float64, n)
-	for i := range n {
-		row := order[(2*i+1)*len(t)/(2*n)]
+	for i, row := range evenly(t, n) {
 		some.SetRow(i, z.RawRowView(row))
 		targets[i] = t[row]
 	}
 	return some, targets
+}
+
+// evenly returns n of the rows: every so many-th in the order of the targets.
+func evenly(t []float64, n int) []int {
+	order, rows := ascending(t), make([]int, n)
+	for i := range rows {
+		rows[i] = order[(2*i+1)*len(t)/(2*n)]
+	}
+	return rows
 }
 
 // condition computes what predictions need from the targets.
@@ -180,13 +187,16 @@ func (f *gpFit) condition() error {
 		return err
 	}
 	d := len(f.inverse)
-	f.level, f.slope, f.scaled = floats.Sum(f.alpha), make([]float64, 2*d), nil
+	f.level, f.slope, f.scaled, f.linear = floats.Sum(f.alpha), make([]float64, 2*d), nil, nil
 	for i, v := range f.alpha {
 		row := f.z.RawRowView(i)
 		floats.AddScaled(f.slope[:d], v*f.a, row[:d])
 		floats.AddScaled(f.slope[d:], v*f.b, row[d:])
 		for j, inverse := range f.inverse {
 			f.scaled = append(f.scaled, row[d+j]*inverse)
+		}
+		for j, v := range row {
+			f.linear = append(f.linear, v*[2]float64{f.a, f.b}[j/d])
 		}
 	}
 	return nil
@@ -246,9 +256,20 @@ func (g *GP) Std(x []float64) float64 {
 func (g *GP) MeanStd(x []float64) (mean, std float64) {
 	f := &g.fit
 	n, z := len(f.alpha), f.row(x)
-	k := make([]float64, n)
-	f.covariances(k, z)
+	k, d := make([]float64, n), len(x)
 	variance := f.covariance(z, z)
+	scaled := make([]float64, d)
+	for j, inverse := range f.inverse {
+		scaled[j] = z[d+j] * inverse
+	}
+	for i := range k {
+		r2 := 0.0
+		for j, v := range f.scaled[i*d:][:len(scaled)] {
+			r2 += (v - scaled[j]) * (v - scaled[j])
+		}
+		m, _ := matern(r2)
+		k[i] = 1 + floats.Dot(f.linear[i*2*d:][:2*d], z) + f.s*m
+	}
 	for i := range n {
 		v := floats.Dot(f.white[i*n:][:i+1], k[:i+1])
 		variance -= v * v

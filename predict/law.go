@@ -12,14 +12,18 @@ import (
 
 // A lawForm is what the exponent of a law is.
 type lawForm interface {
-	// exponent returns u at shares x and sets du to its derivatives.
-	exponent(theta, x, du []float64) float64
+	// values returns what exponent needs of the parameters: computed once for
+	// all rows.
+	values(theta []float64) []float64
+	// exponent returns u at shares x and sets du to its derivatives by the
+	// parameters.
+	exponent(values, x, du []float64) float64
 	// start returns the parameters that come nearest to u = slope.x.
 	start(slope []float64) []float64
 	// shared is how many parameters come before the d of the domains.
 	shared() int
 	// byShare sets dst to the gradient of u by the shares.
-	byShare(theta, x, dst []float64)
+	byShare(values, x, dst []float64)
 }
 
 // lawFit is what Fit learned: f(x) = mean + unit (c + sign exp(u(x))).
@@ -28,6 +32,7 @@ type lawFit struct {
 	mean, unit float64
 	sign       float64
 	theta      []float64 // c, then those of the form
+	values     []float64 // of the form, at theta
 	lambda     float64
 	h          mat.Cholesky // of J'J + penalty
 	noise      float64
@@ -37,9 +42,14 @@ type lawFit struct {
 	refit      func(x [][]float64, t []float64) *lawFit // from the start that led here
 	x          [][]float64
 	t          []float64 // standardised targets
+	conformal  func() conformal
 }
 
 var lambdas = []float64{1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
+
+// startRows is how many rows, spread over the order of the targets, decide which
+// start is the best.
+const startRows = 128
 
 // fitLaw fits a form to rows x and targets y.
 func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float64, steps int) (lawFit, error) {
@@ -59,18 +69,24 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 	if lambda > 0 {
 		grid = []float64{lambda}
 	}
+	begin := func(i int) func(x [][]float64, t []float64) *lawFit {
+		return func(x [][]float64, t []float64) *lawFit {
+			f := &lawFit{form: form, mean: centre, unit: unit, sign: []float64{1, -1}[i/2]}
+			f.path(x, t, []float64{0.3, 3}[i%2], grid, steps)
+			return f
+		}
+	}
+	some, targets := x, t
+	if len(x) > startRows {
+		some, targets = nil, nil
+		for _, row := range evenly(t, startRows) {
+			some, targets = append(some, x[row]), append(targets, t[row])
+		}
+	}
 	starts := make([]*lawFit, 4)
 	var wg sync.WaitGroup
 	for i := range starts {
-		wg.Go(func() {
-			refit := func(x [][]float64, t []float64) *lawFit {
-				f := &lawFit{form: form, mean: centre, unit: unit, sign: []float64{1, -1}[i/2]}
-				f.path(x, t, []float64{0.3, 3}[i%2], grid, steps)
-				return f
-			}
-			starts[i] = refit(x, t)
-			starts[i].refit, starts[i].x, starts[i].t = refit, x, t
-		})
+		wg.Go(func() { starts[i] = begin(i)(some, targets) })
 	}
 	wg.Wait()
 	best := 0
@@ -79,10 +95,16 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 			best = i
 		}
 	}
-	if !(starts[best].loo < math.Inf(1)) || !starts[best].judge(x, t) {
+	f := starts[best]
+	if len(x) > startRows {
+		f = begin(best)(x, t)
+	}
+	if !(f.loo < math.Inf(1)) || !f.judge(x, t) {
 		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
 	}
-	return *starts[best], nil
+	f.refit, f.x, f.t = begin(best), x, t
+	f.conformal = calibrated(f, y)
+	return *f, nil
 }
 
 // path fits under one penalty after the other, each from where the last one
@@ -97,6 +119,7 @@ func (f *lawFit) path(x [][]float64, t []float64, beyond float64, grid []float64
 		if f.judge(x, t) && f.loo < least*(1-1e-9) {
 			best = *f
 			best.theta = append([]float64(nil), f.theta...)
+			best.values = f.form.values(best.theta[1:])
 		}
 	}
 	*f = best
@@ -138,7 +161,7 @@ func (f *lawFit) at(x, slope []float64) float64 {
 	if slope == nil {
 		slope = make([]float64, len(f.theta))
 	}
-	e := math.Exp(f.form.exponent(f.theta[1:], x, slope[1:]))
+	e := math.Exp(f.form.exponent(f.values, x, slope[1:]))
 	slope[0] = 1
 	floats.Scale(f.sign*e, slope[1:])
 	return f.theta[0] + f.sign*e
@@ -153,6 +176,7 @@ func (f *lawFit) penalty() float64 {
 
 // loss is the mean squared error and the penalty.
 func (f *lawFit) loss(x [][]float64, t []float64) float64 {
+	f.values = f.form.values(f.theta[1:])
 	sum, slope := 0.0, make([]float64, len(f.theta))
 	for i, row := range x {
 		e := f.at(row, slope) - t[i]
@@ -162,21 +186,19 @@ func (f *lawFit) loss(x [][]float64, t []float64) float64 {
 }
 
 // normal returns the matrix and the gradient of the Gauss-Newton step, of half
-// the loss times the number of rows.
-func (f *lawFit) normal(x [][]float64, t []float64) (*mat.SymDense, []float64) {
+// the loss times the number of rows, the slopes of the rows and the errors.
+func (f *lawFit) normal(x [][]float64, t []float64) (h *mat.SymDense, gradient []float64, slopes *mat.Dense, errors []float64) {
 	p, first := len(f.theta), 1+f.form.shared()
-	h, gradient, slope := mat.NewSymDense(p, nil), make([]float64, p), make([]float64, p)
-	raw := h.RawSymmetric().Data
+	f.values = f.form.values(f.theta[1:])
+	h, gradient = mat.NewSymDense(p, nil), make([]float64, p)
+	slopes, errors = mat.NewDense(len(x), p, nil), make([]float64, len(x))
 	for i, row := range x {
-		e := f.at(row, slope) - t[i]
-		floats.AddScaled(gradient, e, slope)
-		for j, s := range slope {
-			if s != 0 {
-				floats.AddScaled(raw[j*p+j:(j+1)*p], s, slope[j:])
-			}
-		}
+		slope := slopes.RawRowView(i)
+		errors[i] = f.at(row, slope) - t[i]
+		floats.AddScaled(gradient, errors[i], slope)
 	}
-	weight, centre := f.lambda*float64(len(x)), mean(f.theta[first:])
+	h.SymOuterK(1, slopes.T())
+	weight, centre, raw := f.lambda*float64(len(x)), mean(f.theta[first:]), h.RawSymmetric().Data
 	for j := first; j < p; j++ {
 		gradient[j] += weight * (f.theta[j] - centre)
 		for k := j; k < p; k++ {
@@ -187,14 +209,14 @@ func (f *lawFit) normal(x [][]float64, t []float64) (*mat.SymDense, []float64) {
 	for j := range p { // what no row tells apart stays where it is
 		raw[j*p+j] += 1e-6 * float64(len(x))
 	}
-	return h, gradient
+	return h, gradient, slopes, errors
 }
 
 // descend lowers the loss in up to steps steps of Levenberg-Marquardt.
 func (f *lawFit) descend(x [][]float64, t []float64, steps int) {
 	value, damp := f.loss(x, t), 1e-3
 	for range steps {
-		h, gradient := f.normal(x, t)
+		h, gradient, _, _ := f.normal(x, t)
 		old, before := append([]float64(nil), f.theta...), value
 		for range 12 {
 			damped := mat.NewSymDense(len(old), nil)
@@ -222,19 +244,22 @@ func (f *lawFit) descend(x [][]float64, t []float64, steps int) {
 
 // judge computes the leave-one-out error, the noise and h at the parameters.
 func (f *lawFit) judge(x [][]float64, t []float64) bool {
-	h, _ := f.normal(x, t)
+	h, _, slopes, errors := f.normal(x, t)
 	if !f.h.Factorize(h) {
 		return false
 	}
 	n := len(x)
+	var solution mat.Dense
+	if solved(f.h.SolveTo(&solution, slopes.T())) != nil {
+		return false
+	}
 	f.held, f.leverage = make([]float64, n), make([]float64, n)
 	sum, squares, freedom := 0.0, 0.0, float64(n)
-	slope := make([]float64, len(f.theta))
-	for i, row := range x {
-		e := t[i] - f.at(row, slope)
-		f.leverage[i] = min(f.spread(slope), 0.99)
-		f.held[i] = t[i] - e/(1-f.leverage[i])
-		sum += (t[i] - f.held[i]) * (t[i] - f.held[i])
+	for i, e := range errors {
+		f.leverage[i] = min(mat.Dot(slopes.RowView(i), solution.ColView(i)), 0.99)
+		left := e / (1 - f.leverage[i])
+		f.held[i] = t[i] + left
+		sum += left * left
 		squares += e * e
 		freedom -= f.leverage[i]
 	}
@@ -262,7 +287,7 @@ func (f *lawFit) std(x []float64) float64 {
 }
 
 func (f *lawFit) gradient(dst, x []float64) {
-	f.form.byShare(f.theta[1:], x, dst)
+	f.form.byShare(f.values, x, dst)
 	floats.Scale(f.unit*(f.at(x, nil)-f.theta[0]), dst)
 }
 

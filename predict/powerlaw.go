@@ -23,13 +23,22 @@ type PowerLaw struct {
 	fit lawFit
 }
 
-// effectiveForm has the parameters log alpha, b.
+// effectiveForm has the parameters log alpha, b, and their exponentials as
+// values.
 type effectiveForm struct{}
 
-func (effectiveForm) exponent(theta, x, du []float64) float64 {
-	alpha, sum := math.Exp(theta[0]), 1e-300
+func (effectiveForm) values(theta []float64) []float64 {
+	out := make([]float64, len(theta))
+	for i, v := range theta {
+		out[i] = math.Exp(v)
+	}
+	return out
+}
+
+func (effectiveForm) exponent(values, x, du []float64) float64 {
+	alpha, sum := values[0], 1e-300
 	for j, w := range x {
-		du[1+j] = w * math.Exp(theta[1+j])
+		du[1+j] = w * values[1+j]
 		sum += du[1+j]
 	}
 	for j := range x {
@@ -49,10 +58,10 @@ func (effectiveForm) start(slope []float64) []float64 {
 
 func (effectiveForm) shared() int { return 1 }
 
-func (effectiveForm) byShare(theta, x, dst []float64) {
-	alpha, sum := math.Exp(theta[0]), 1e-300
+func (effectiveForm) byShare(values, x, dst []float64) {
+	alpha, sum := values[0], 1e-300
 	for j, w := range x {
-		dst[j] = math.Exp(theta[1+j])
+		dst[j] = values[1+j]
 		sum += w * dst[j]
 	}
 	floats.Scale(-alpha/sum, dst)

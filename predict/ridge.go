@@ -46,6 +46,7 @@ type ridgeFit struct {
 	n         float64    // rows
 	sing      []float64  // r singular values of the standardised features
 	v         *mat.Dense // p x r
+	conformal func() conformal
 }
 
 // Chosen returns the penalty that the last Fit used.
@@ -86,6 +87,7 @@ func (r *Ridge) Fit(x [][]float64, y []float64) error {
 	svd.VTo(f.v)
 	f.sing = svd.Values(nil)
 	f.solve(&u, centred)
+	f.conformal = calibrated(&Ridge{fit: f}, y)
 	r.fit = f
 	return nil
 }

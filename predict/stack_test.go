@@ -21,7 +21,7 @@ func TestStackWeights(t *testing.T) {
 	}
 	least := math.Inf(1)
 	for _, h := range held {
-		least = min(least, math.Pow(rootMeanSquare(h, y), 2))
+		least = min(least, math.Pow(RMSE(h, y), 2))
 	}
 	loss := func(w []float64, trust float64) float64 {
 		sum := 0.0

@@ -16,22 +16,33 @@ import (
 type Tasks struct {
 	New     func() Predictor
 	Weights []float64 // one per task; negative where less is better
+	// Low, if it is not empty, has a predictor for each task that was fitted to
+	// the runs of a smaller model; see Transfer.
+	Low []Predictor
 
 	models  []Predictor
 	held    []float64     // weighted sum of the held-out predictions
 	related *mat.SymDense // correlations of held-out errors between tasks
 }
 
+// fresh returns an unfitted predictor of task i.
+func (t *Tasks) fresh(i int) Predictor {
+	if len(t.Low) > 0 {
+		return &Transfer{Low: t.Low[i], Rest: t.New}
+	}
+	return t.New()
+}
+
 // Fit fits one predictor per task to rows x and y[task][row].
 func (t *Tasks) Fit(x [][]float64, y [][]float64) error {
-	if len(y) != len(t.Weights) || len(y) == 0 {
-		return fmt.Errorf("scores of %d tasks for %d weights", len(y), len(t.Weights))
+	if len(y) != len(t.Weights) || len(y) == 0 || len(t.Low) > 0 && len(t.Low) != len(y) {
+		return fmt.Errorf("scores of %d tasks for %d weights and %d predictors of a smaller model", len(y), len(t.Weights), len(t.Low))
 	}
 	models, errs := make([]Predictor, len(y)), make([]error, len(y))
 	var wg sync.WaitGroup
 	for i := range y {
 		wg.Go(func() {
-			models[i] = t.New()
+			models[i] = t.fresh(i)
 			errs[i] = models[i].Fit(x, y[i])
 		})
 	}
@@ -129,13 +140,13 @@ func (t *Tasks) CrossValidate(x [][]float64, y [][]float64, folds int, seed uint
 	out := CVResult{Predicted: make([]float64, len(x))}
 	sum := make([]float64, len(x))
 	for i, scores := range y {
-		one, err := CrossValidate(t.New, x, scores, folds, seed)
+		one, err := CrossValidate(func() Predictor { return t.fresh(i) }, x, scores, folds, seed)
 		if err != nil {
 			return CVResult{}, fmt.Errorf("task %d: %w", i, err)
 		}
 		floats.AddScaled(out.Predicted, t.Weights[i], one.Predicted)
 		floats.AddScaled(sum, t.Weights[i], scores)
 	}
-	out.RMSE, out.Spearman = rootMeanSquare(out.Predicted, sum), Spearman(out.Predicted, sum)
+	out.RMSE, out.Spearman = RMSE(out.Predicted, sum), Spearman(out.Predicted, sum)
 	return out, nil
 }

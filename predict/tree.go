@@ -16,21 +16,19 @@ type node struct {
 	bin         int32 // the last bin that goes left
 }
 
-// A grower adds trees to a model, one after the other. Instead of building a
-// histogram per leaf it keeps the rows of each leaf sorted by bin, feature by
-// feature: the same splits, and with a few hundred rows, where most bins of a
-// leaf are empty, several times faster.
+// A grower adds trees to a model, one after the other. Trees are LightGBM's,
+// found without its histograms: see region.
 type grower struct {
 	o         *GBDT
 	b         *binned
 	target    []float64 // by row of b, as the next two
 	predicted []float64
 	gradient  []float64 // predicted - target
-	train     []int32   // rows, in the order of the last tree's leaves
 	held      []int32   // rows that are only predicted
-	sorted    []uint32  // features x len(train): bin<<24 | row, ascending
-	order     []uint32  // the same within the leaves of the tree that grows
-	scratch   []uint32
+	all       *region   // the training rows
+	orders    slab      // of its parts
+	stored    int       // bounds and gradients of its parts
+	spare     []uint32
 	goesRight []uint8   // by row
 	inverse   []float64 // 1/(n+L2), by n
 	above     []float64 // inverse from the last to 1
@@ -39,27 +37,25 @@ type grower struct {
 	heldError []float64 // summed squared error on held, by number of trees from 0
 }
 
-const rowMask = 1<<24 - 1
-
 // A leaf that may still be split.
 type leaf struct {
 	node, depth int
-	lo, hi      int // rows train[lo:hi]; the same range of each feature's order
-	sum         float64
+	rows        *region
+	sum, parent float64 // of the gradients, and the score of no split
 	best        split
 }
 
 type split struct {
-	gain         float64 // 0: none
-	feature, bin int
-	sum          float64 // of the left side
+	border
+	gain, score float64 // gain 0: none
+	sum         float64 // of the left side
 }
 
 func newGrower(o *GBDT, b *binned, target []float64, train, held []int32) *grower {
 	n := len(train)
-	g := &grower{o: o, b: b, target: target, train: train, held: held,
+	g := &grower{o: o, b: b, target: target, held: held, all: newRegion(train, b.features),
 		predicted: make([]float64, b.rows), gradient: make([]float64, b.rows), goesRight: make([]uint8, b.rows),
-		sorted: make([]uint32, b.features*n), order: make([]uint32, b.features*n), scratch: make([]uint32, n),
+		spare:   make([]uint32, 2*n),
 		inverse: make([]float64, n+1), above: make([]float64, n)}
 	for i := range n {
 		g.start += target[train[i]] / float64(n)
@@ -70,11 +66,12 @@ func newGrower(o *GBDT, b *binned, target []float64, train, held []int32) *growe
 		g.predicted[i] = g.start
 	}
 	for j := range b.features {
-		column := g.sorted[j*n:][:n]
+		column := make([]uint32, n)
 		for i, row := range train {
 			column[i] = uint32(b.code[j*b.rows+int(row)])<<24 | uint32(row)
 		}
 		slices.Sort(column)
+		g.all.order = append(g.all.order, column)
 	}
 	g.record()
 	return g
@@ -93,7 +90,7 @@ func (g *grower) record() {
 // always grows by n.
 func (g *grower) grow(n int) {
 	for range n {
-		for _, i := range g.train {
+		for _, i := range g.all.rows {
 			g.gradient[i] = g.predicted[i] - g.target[i]
 		}
 		if t := g.one(); len(t) > 1 {
@@ -105,15 +102,13 @@ func (g *grower) grow(n int) {
 
 // one grows a tree, best leaf first, and adds it to the predictions.
 func (g *grower) one() tree {
-	copy(g.order, g.sorted)
-	slices.Sort(g.train) // so that the sum does not depend on earlier trees
-	root := leaf{hi: len(g.train)}
-	for _, i := range g.train {
-		root.sum += g.gradient[i]
+	g.forget()
+	sum := 0.0
+	for _, i := range g.all.rows {
+		sum += g.gradient[i]
 	}
-	if g.splittable(&root) {
-		g.search(&root)
-	}
+	root := g.leaf(g.all, 0, 0, sum)
+	g.search(&root)
 	t, leaves := tree{{feature: -1}}, []leaf{root}
 	for len(leaves) < g.o.Leaves {
 		best := 0
@@ -131,9 +126,9 @@ func (g *grower) one() tree {
 		leaves = append(leaves, right)
 	}
 	for _, l := range leaves {
-		value := -g.o.Rate * soft(l.sum, g.o.L1) * g.inverse[l.hi-l.lo]
+		value := -g.o.Rate * soft(l.sum, g.o.L1) * g.inverse[len(l.rows.rows)]
 		t[l.node] = node{edge: value, feature: -1}
-		for _, i := range g.train[l.lo:l.hi] {
+		for _, i := range l.rows.rows {
 			g.predicted[i] += value
 		}
 	}
@@ -156,87 +151,44 @@ func (t tree) coded(b *binned, row int) float64 {
 	return n.edge
 }
 
+// leaf returns that of a region.
+func (g *grower) leaf(r *region, node, depth int, sum float64) leaf {
+	parent := square(sum, g.o.L1) * g.inverse[len(r.rows)]
+	return leaf{node: node, depth: depth, rows: r, sum: sum, parent: parent, best: split{score: parent}}
+}
+
 func (g *grower) splittable(l *leaf) bool {
-	return l.hi-l.lo >= 2*g.o.MinLeaf && l.depth < g.o.MaxDepth
+	return len(l.rows.rows) >= 2*g.o.MinLeaf && l.depth < g.o.MaxDepth
 }
 
 // split carries out the best split of l.
 func (g *grower) split(t tree, l *leaf) (_ tree, left, right leaf) {
-	s := l.best
-	code := g.b.code[s.feature*g.b.rows:][:g.b.rows]
-	at, over := l.lo, 0
-	for _, i := range g.train[l.lo:l.hi] {
-		if int(code[i]) <= s.bin {
-			g.goesRight[i] = 0
-			g.train[at] = i
-			at++
-		} else {
-			g.goesRight[i] = 1
-			g.scratch[over] = uint32(i)
-			over++
-		}
+	s, depth := l.best, l.depth+1
+	parts, known := l.rows.parts[s.border]
+	if !known {
+		parts = g.newParts(l.rows, s.border)
 	}
-	for i, row := range g.scratch[:over] {
-		g.train[at+i] = int32(row)
-	}
-	left = leaf{node: len(t), depth: l.depth + 1, lo: l.lo, hi: at, sum: s.sum}
-	right = leaf{node: len(t) + 1, depth: l.depth + 1, lo: at, hi: l.hi, sum: l.sum - s.sum}
+	left, right = g.leaf(parts[0], len(t), depth, s.sum), g.leaf(parts[1], len(t)+1, depth, l.sum-s.sum)
 	t[l.node] = node{edge: g.b.upper[s.feature][s.bin], feature: int32(s.feature), bin: int32(s.bin),
 		left: int32(left.node), right: int32(right.node)}
 	t = append(t, node{feature: -1}, node{feature: -1})
-
-	if g.splittable(&left) || g.splittable(&right) {
-		for j := range g.b.features {
-			g.partition(g.order[j*len(g.train):][l.lo:l.hi])
-		}
-	}
-	if g.splittable(&left) {
+	if known {
 		g.search(&left)
-	}
-	if g.splittable(&right) {
 		g.search(&right)
+	} else if g.splittable(&left) || g.splittable(&right) {
+		g.divide(l.rows, [2]*leaf{&left, &right}, depth+1 < g.o.MaxDepth)
 	}
 	return t, left, right
 }
 
-// partition moves the rows that go right behind the others, keeping order.
-func (g *grower) partition(order []uint32) {
-	right := g.scratch[:len(order)]
-	at, over := 0, 0
-	for _, v := range order {
-		side := int(g.goesRight[v&rowMask])
-		order[at], right[over] = v, v
-		at += 1 - side
-		over += side
+// forget drops the regions when there are too many.
+func (g *grower) forget() {
+	if len(g.orders.whole) == 0 {
+		g.orders.whole = make([]uint32, min(32*g.b.features*len(g.all.rows), storedNumbers))
+		g.orders.free = g.orders.whole
 	}
-	copy(order[at:], right[:over])
-}
-
-// search finds the best split of l. Like LightGBM it walks each feature from
-// its highest bin and takes a split only if it beats those before it, so ties
-// go to the first feature and to its highest edge. The score without the
-// penalty L1 is a bound of the score with it that costs no branch: hardly any
-// row gets past it, whether or not it begins a bin.
-func (g *grower) search(l *leaf) {
-	n, least, l1 := l.hi-l.lo, g.o.MinLeaf, g.o.L1
-	parent := square(l.sum, l1) * g.inverse[n]
-	best, total, gradient := parent, l.sum, g.gradient
-	below, above := g.inverse[:n], g.above[len(g.above)-n:] // of k rows, and of n-k
-	for j := range g.b.features {
-		order := g.order[j*len(g.train):][l.lo:l.hi]
-		second := (order[0]>>24 + 1) << 24 // rows from here on are in a higher bin than the lowest
-		right := 0.0
-		for k := n - 1; k >= least && order[k] >= second; k-- {
-			right += gradient[order[k]&rowMask]
-			left := total - right
-			if left*left*below[k]+right*right*above[k] <= best || order[k-1]>>24 == order[k]>>24 || n-k < least {
-				continue
-			}
-			if score := square(left, l1)*below[k] + square(right, l1)*above[k]; score > best {
-				best = score
-				l.best = split{gain: score - parent, feature: j, bin: int(order[k]>>24) - 1, sum: left}
-			}
-		}
+	if 4*len(g.orders.free) < len(g.orders.whole) || g.stored > storedNumbers {
+		g.all.parts, g.orders.free, g.stored = nil, g.orders.whole, 0
 	}
 }
 

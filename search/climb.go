@@ -157,14 +157,14 @@ func rank(ctx context.Context, p Problem, f predict.Predictor, all []mix.Mixture
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
+	slices.SortFunc(order, func(i, j int) int {
 		switch {
 		case score[i] > score[j]:
 			return -1
 		case score[i] < score[j]:
 			return 1
 		}
-		return 0
+		return i - j
 	})
 	out := make([]mix.Mixture, len(all))
 	for i, from := range order {

@@ -73,14 +73,26 @@ func (o Olmix) Best(p Problem, history []Trial) (mix.Mixture, error) {
 			return nil, err
 		}
 	}
-	c := p.combiner(rows)
+	return p.optimum(laws, p.combiner(rows))
+}
+
+// optimum is the best mixture by the laws: of the pool, if there is one.
+func (p Problem) optimum(laws []law, c combiner) (best mix.Mixture, err error) {
+	expected := func(w mix.Mixture, grad []float64) float64 { return p.combined(laws, &c, w, grad) }
+	if len(p.Pool) > 0 {
+		most := math.Inf(-1)
+		for _, m := range p.Pool {
+			if v := expected(m, make([]float64, len(m))); v > most {
+				best, most = m, v
+			}
+		}
+		return best, nil
+	}
 	start, err := NaturalMixture(p)
 	if err != nil {
 		return nil, err
 	}
-	best, _, _ := mix.Ascend(p.limits(), start, func(w mix.Mixture, grad []float64) float64 {
-		return p.combined(laws, &c, w, grad)
-	}, 2000, 1e-7)
+	best, _, _ = mix.Ascend(p.limits(), start, expected, 2000, 1e-7)
 	return best, nil
 }
 

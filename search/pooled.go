@@ -36,7 +36,13 @@ func (s Pooled) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Pool[nearest(p.Pool, m, func(mix.Mixture) bool { return true })], nil
+	return p.InPool(m), nil
+}
+
+// InPool is the mixture of the pool, which is not empty, that is nearest to m.
+// How near says whether it can stand for m.
+func (p Problem) InPool(m mix.Mixture) mix.Mixture {
+	return p.Pool[nearest(p.Pool, m, func(mix.Mixture) bool { return true })]
 }
 
 // nearest is the number of the mixture of the pool that is nearest to m among

@@ -12,7 +12,8 @@ import (
 // to their scores, and the answer is the mean of the Top best among many
 // simulated draws of Dirichlet(prior). The number of trees comes from
 // cross-validation inside the training runs; the published notebook stops on
-// its test set. Bounds are kept by projection.
+// its test set. Bounds are kept by projection. From a pool the best one is taken:
+// a mean of its mixtures is not in it.
 type RegMix struct {
 	Recipe     Recipe          `json:"recipe" doc:"sampler of the training mixtures"`
 	Candidates int             `json:"candidates" default:"100000" min:"1" doc:"simulated mixtures"`
@@ -61,6 +62,9 @@ func (r RegMix) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	all, err = rank(ctx, p, f, all)
 	if err != nil {
 		return nil, err
+	}
+	if len(p.Pool) > 0 {
+		return all[0], nil
 	}
 	top := all[:min(r.Top, len(all))]
 	mean := make([]float64, len(p.Domains))

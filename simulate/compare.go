@@ -62,7 +62,12 @@ type Outcome struct {
 	Runs     float64            `json:"runs"`
 	Worlds   int                `json:"worlds"`
 	ByWorld  map[string]float64 `json:"by_world"` // kind/domains -> mean regret
-	Regrets  []float64          `json:"-"`        // of every world, in the order of the worlds
+	// Apart is the mean L1 distance of the answers from the runs of a table
+	// that stand for them: a strategy that does not choose from the table is
+	// judged by other mixtures than its own, and where they are far apart its
+	// regret says nothing of it.
+	Apart   float64   `json:"apart,omitempty"`
+	Regrets []float64 `json:"-"` // of every world, in the order of the worlds
 }
 
 // A scene is one world to search: what is asked, how it is measured, and what
@@ -86,22 +91,21 @@ func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcom
 		return nil, err
 	}
 	cells := len(p.Strategies) * len(p.Budgets)
-	regrets, runs := make([]float64, cells*len(scenes)), make([]float64, cells*len(scenes))
-	errs := make([]error, len(regrets))
+	results, errs := make([]result, cells*len(scenes)), make([]error, cells*len(scenes))
 	var next, done atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(regrets) || ctx.Err() != nil {
+				if i >= len(results) || ctx.Err() != nil {
 					return
 				}
 				cell := i % cells
 				strategy, budget := p.Strategies[cell/len(p.Budgets)], p.Budgets[cell%len(p.Budgets)]
-				regrets[i], runs[i], errs[i] = p.search(ctx, scenes[i/cells], strategy, budget)
+				results[i], errs[i] = p.search(ctx, scenes[i/cells], strategy, budget)
 				if n := int(done.Add(1)); watch != nil {
-					watch(n, len(regrets))
+					watch(n, len(results))
 				}
 			}
 		})
@@ -115,8 +119,11 @@ func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcom
 			return nil, fmt.Errorf("%s on %s: %w", p.Strategies[i%cells/len(p.Budgets)], scenes[i/cells].name, err)
 		}
 	}
-	return p.outcomes(scenes, regrets, runs), nil
+	return p.outcomes(scenes, results), nil
 }
+
+// A result is what one search came to.
+type result struct{ regret, runs, apart float64 }
 
 // scenes lists the worlds: kinds, then numbers of domains, then seeds.
 func (p Plan) scenes() (out []scene, err error) {
@@ -155,36 +162,44 @@ func Split(budget int) []int {
 	return []int{budget}
 }
 
-func (p Plan) search(ctx context.Context, s scene, name string, budget int) (regret, runs float64, err error) {
+func (p Plan) search(ctx context.Context, s scene, name string, budget int) (r result, err error) {
 	strategy, err := search.New(name, p.Options)
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
 	s.problem.Rounds = Split(budget)
+	pooled := strategy
 	if len(s.problem.Pool) > 0 {
-		strategy = search.Pooled{Strategy: strategy}
+		pooled = search.Pooled{Strategy: strategy}
 	}
-	history, err := search.Run(ctx, s.problem, strategy, s.evaluate, nil, nil)
+	history, err := search.Run(ctx, s.problem, pooled, s.evaluate, nil, nil)
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
-	best, err := strategy.Best(s.problem, history)
+	answer, err := strategy.Best(s.problem, history)
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
-	return s.regret(best), float64(len(history)), nil
+	if len(s.problem.Pool) > 0 {
+		own := answer
+		answer = s.problem.InPool(own)
+		r.apart = mix.L1(own, answer)
+	}
+	r.regret, r.runs = s.regret(answer), float64(len(history))
+	return r, nil
 }
 
-func (p Plan) outcomes(scenes []scene, regrets, runs []float64) (out []Outcome) {
+func (p Plan) outcomes(scenes []scene, results []result) (out []Outcome) {
 	cells := len(p.Strategies) * len(p.Budgets)
 	for cell := range cells {
 		o := Outcome{Strategy: p.Strategies[cell/len(p.Budgets)], Budget: p.Budgets[cell%len(p.Budgets)], Worlds: len(scenes), ByWorld: map[string]float64{}}
 		count := map[string]float64{}
 		for i, s := range scenes {
-			r := regrets[i*cells+cell]
-			o.Regrets = append(o.Regrets, r)
-			o.Runs += runs[i*cells+cell] / float64(len(scenes))
-			o.ByWorld[s.name] += r
+			r := results[i*cells+cell]
+			o.Regrets = append(o.Regrets, r.regret)
+			o.Runs += r.runs / float64(len(scenes))
+			o.Apart += r.apart / float64(len(scenes))
+			o.ByWorld[s.name] += r.regret
 			count[s.name]++
 		}
 		for name := range o.ByWorld {

@@ -31,10 +31,11 @@ type Report struct {
 	Machine  string                        `json:"machine"`
 	Date     string                        `json:"date"`
 	Command  string                        `json:"command"`
-	Predict  map[string]map[string]*Score  `json:"predict"`               // by predictor and number of runs
-	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"`       // by predictor and model size; a fit per loss, then summed
-	MixEqual map[string]map[string]float64 `json:"mixing_laws_equal_mae"` // the same with equal weights
-	Speed    map[string]Speed              `json:"speed"`                 // by predictor
+	Predict  map[string]map[string]*Score  `json:"predict"`                          // by predictor and number of runs
+	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"`                  // by predictor and model size; a fit per loss, then summed
+	MixEqual map[string]map[string]float64 `json:"mixing_laws_equal_mae"`            // the same with equal weights
+	Transfer map[string]map[string]float64 `json:"mixing_laws_8_runs_mae,omitempty"` // of the weighted loss, from 8 runs, with and without those of the 70M model
+	Speed    map[string]Speed              `json:"speed"`                            // by predictor
 	GBDTPeer *Peer                         `json:"gbdt_against_xgboost,omitempty"`
 	PeerErr  string                        `json:"xgboost_error,omitempty"` // why there is no peer
 }
@@ -47,14 +48,17 @@ type Score struct {
 	MeanRegret   float64 `json:"mean_regret"`
 	In80         float64 `json:"in80"` // per cent of unseen losses, of all 13, in the 80 % interval
 	In95         float64 `json:"in95"`
-	Seconds      float64 `json:"seconds,omitempty"` // of one fit on the clock
+	Seconds      float64 `json:"seconds,omitempty"` // of one fit on the clock, of XGBoost
 }
 
 // Speed is that of one fit on 500 runs of 100 domains, and of ranking a
-// million candidates after a fit to 112 runs of 17 domains; on the clock.
+// million candidates after a fit to 112 runs of 17 domains; on the clock, and
+// of all cores together.
 type Speed struct {
-	Fit  float64 `json:"fit_500x100_seconds"`
-	Rank float64 `json:"rank_million_seconds"`
+	Fit     float64 `json:"fit_500x100_seconds"`
+	FitCPU  float64 `json:"fit_500x100_cpu_seconds"`
+	Rank    float64 `json:"rank_million_seconds"`
+	RankCPU float64 `json:"rank_million_cpu_seconds"`
 }
 
 // Peer compares gbdt with XGBoost at 512 runs.
@@ -73,7 +77,7 @@ var (
 	sizes   = flag.String("n", "32,64,112,256,512", "numbers of training runs")
 	losses  = flag.Int("losses", 13, "losses to predict; Pile-CC is always among them")
 	peers   = flag.Int("peer", 1, "random subsets that XGBoost is given too")
-	parts   = flag.String("parts", "regmix,mixlaws,speed", "what to measure")
+	parts   = flag.String("parts", "regmix,mixlaws,transfer,speed", "what to measure")
 )
 
 func main() {
@@ -86,7 +90,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"regmix", r.regmix}, {"mixlaws", r.mixLaws}, {"speed", r.speed}} {
+	}{{"regmix", r.regmix}, {"mixlaws", r.mixLaws}, {"transfer", r.transfer}, {"speed", r.speed}} {
 		if !slices.Contains(strings.Split(*parts, ","), part.name) {
 			continue
 		}
@@ -200,8 +204,16 @@ func (r *Report) print() {
 		}
 		fmt.Println()
 	}
+	for _, name := range names(r.Transfer) {
+		fmt.Printf("%-12s from 8 runs:", name)
+		for _, size := range names(r.Transfer[name]) {
+			fmt.Printf(" %s %.4f", size, r.Transfer[name][size])
+		}
+		fmt.Println()
+	}
 	for _, name := range names(r.Speed) {
-		fmt.Printf("%-9s 500 x 100 in %.2f s, a million ranked in %.2f s\n", name, r.Speed[name].Fit, r.Speed[name].Rank)
+		v := r.Speed[name]
+		fmt.Printf("%-9s 500 x 100 in %.2f s (%.2f of all cores), a million ranked in %.2f s (%.2f)\n", name, v.Fit, v.FitCPU, v.Rank, v.RankCPU)
 	}
 	if r.PeerErr != "" {
 		fmt.Println("xgboost did not run:", r.PeerErr)

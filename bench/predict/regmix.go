@@ -3,21 +3,28 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/climb-go/climb/predict"
 )
 
-// regmix measures everything on RegMix's table.
+// regmix measures everything on RegMix's table, a fit on each core at a time.
 func (r *Report) regmix() error {
 	tasks, err := readTasks()
 	if err != nil {
 		return err
 	}
+	var jobs []job
 	for _, n := range numbers() {
 		rounds := *subsets
 		if n == len(tasks[0].x) {
@@ -26,41 +33,89 @@ func (r *Report) regmix() error {
 		for k := range rounds {
 			rows := rand.New(rand.NewPCG(1, uint64(k))).Perm(len(tasks[0].x))[:n]
 			for _, t := range tasks {
-				if err := r.one(t, rows, n, 1/float64(rounds), len(tasks)); err != nil {
-					return err
-				}
+				jobs = append(jobs, job{task: t, rows: rows, subset: k, weight: 1 / float64(rounds), tasks: len(tasks)})
 			}
-			if given := min(*peers, rounds); k < given && r.PeerErr == "" {
-				if err := r.xgboost(tasks, rows, n, 1/float64(given)); err != nil {
-					r.PeerErr = err.Error()
-				}
+		}
+	}
+	if err := measure(jobs); err != nil {
+		return err
+	}
+	for _, j := range jobs { // in their order: sums must not depend on the cores
+		for _, name := range names(j.scores) {
+			r.score(name, len(j.rows)).sum(j.scores[name])
+		}
+	}
+	for _, j := range jobs {
+		if given := min(*peers, int(math.Round(1/j.weight))); j.name == tasks[0].name && j.subset < given && r.PeerErr == "" {
+			if err := r.xgboost(tasks, j.rows, len(j.rows), 1/float64(given)); err != nil {
+				r.PeerErr = err.Error()
 			}
 		}
 	}
 	return nil
 }
 
-// one fits auto, and with it its members, to some rows of a task.
-func (r *Report) one(t task, rows []int, n int, weight float64, tasks int) error {
+// A job is to fit auto, and with it its members, to some rows of a task, and
+// gbdt alone, which in a blend may have other settings.
+type job struct {
+	task
+	rows   []int
+	subset int
+	weight float64
+	tasks  int
+	scores map[string]*Score // by predictor; what comes of it
+}
+
+// measure does the jobs, the largest first.
+func measure(jobs []job) error {
+	errs := make([]error, len(jobs))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := len(jobs) - int(next.Add(1)); i >= 0; i = len(jobs) - int(next.Add(1)) {
+				errs[i] = jobs[i].do()
+				if i%max(1, len(jobs)/10) == 0 {
+					fmt.Fprintf(os.Stderr, "regmix: %d of %d fits to go\n", i, len(jobs))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (j *job) do() error {
 	var x [][]float64
 	var y []float64
-	for _, i := range rows {
-		x, y = append(x, t.x[i]), append(y, t.y[i])
+	for _, i := range j.rows {
+		x, y = append(x, j.x[i]), append(y, j.y[i])
 	}
-	auto := &predict.Auto{}
-	start := time.Now()
-	if err := auto.Fit(x, y); err != nil {
+	auto, trees := &predict.Auto{}, &predict.GBDT{}
+	if err := errors.Join(auto.Fit(x, y), trees.Fit(x, y)); err != nil {
 		return err
 	}
-	seconds := time.Since(start).Seconds()
+	models := map[string]predict.Predictor{"auto": auto, "blend": auto.Blend()}
 	for _, m := range auto.Members() {
-		r.score(m.Name, n).judge(m.Model, t, weight, tasks)
+		models[m.Name] = m.Model
 	}
-	r.score("blend", n).judge(auto.Blend(), t, weight, tasks)
-	s := r.score("auto", n)
-	s.judge(auto, t, weight, tasks)
-	s.Seconds += seconds * weight / float64(tasks)
+	models["gbdt"] = trees
+	j.scores = map[string]*Score{}
+	for name, m := range models {
+		j.scores[name] = &Score{}
+		j.scores[name].judge(m, j.task, j.weight, j.tasks)
+	}
 	return nil
+}
+
+// sum adds what another score has.
+func (s *Score) sum(o *Score) {
+	s.Spearman += o.Spearman
+	s.Regret += o.Regret
+	s.MeanSpearman += o.MeanSpearman
+	s.MeanRegret += o.MeanRegret
+	s.In80 += o.In80
+	s.In95 += o.In95
 }
 
 func (r *Report) score(name string, n int) *Score {

@@ -7,6 +7,9 @@
 // optimum, 1 no better than the corpus as it is. The constants of our
 // own search are set by judgement and were tried on worlds of 24 domains with
 // seeds from 1000 on; these have seeds from 1 on.
+//
+// The searches run on all cores, whose number changes nothing but the time. A
+// part of the worlds is -first 11 -seeds 10; a part of the report is -parts.
 package main
 
 import (
@@ -15,11 +18,13 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/climb-go/climb/search"
@@ -34,16 +39,20 @@ type Report struct {
 	Seconds float64 `json:"seconds"`
 	Worlds  int     `json:"worlds"`
 	// Search and Replay: strategy -> budget -> figure. Replay is of RegMix's
-	// 512 runs, whose regret is to the best run of the table.
-	Search map[string]map[string]Figure `json:"search"`
+	// 512 runs, whose regret is to the best run of the table; what a strategy
+	// answers that does not choose from the table is apart from it, see
+	// simulate.Outcome, and its regret is that of another mixture.
+	Search map[string]map[string]Figure `json:"search,omitempty"`
 	Replay map[string]map[string]Figure `json:"replay,omitempty"`
 	// RunsToMatch is the number of runs with which climb-auto has the mean
 	// regret that climb has with 28, 56 and 112; 14 is the least that is tried.
-	RunsToMatch map[string]float64 `json:"runs_to_match_climb"`
+	RunsToMatch map[string]float64 `json:"runs_to_match_climb,omitempty"`
 	// Against is the mean over all worlds and budgets of another strategy's
 	// regret less that of climb-auto on the same world, with its interval.
-	Against  map[string]Figure `json:"climb_auto_against"`
-	Proposal Proposal          `json:"proposal"`
+	Against map[string]Figure `json:"climb_auto_against,omitempty"`
+	// Proposal is the time of a batch of 64 from a million candidates after 112
+	// runs on 16 domains, and of the answer.
+	Proposal map[string]Proposal `json:"proposal,omitempty"`
 }
 
 // A Figure is a mean regret with its 95 % interval over the worlds.
@@ -51,15 +60,16 @@ type Figure struct {
 	Regret   float64    `json:"regret"`
 	Interval [2]float64 `json:"interval"`
 	Runs     float64    `json:"runs,omitempty"`
+	Apart    float64    `json:"apart,omitempty"`
 }
 
-// Proposal is the time of one batch.
+// Proposal is the time of one batch and of one answer, in seconds on the clock
+// and of all cores together.
 type Proposal struct {
-	Batch      int     `json:"batch"`
-	Candidates int     `json:"candidates"`
-	Domains    int     `json:"domains"`
-	Runs       int     `json:"runs"`
-	Seconds    float64 `json:"seconds"`
+	Batch     float64 `json:"batch_seconds"`
+	BatchCPU  float64 `json:"batch_cpu_seconds"`
+	Answer    float64 `json:"answer_seconds"`
+	AnswerCPU float64 `json:"answer_cpu_seconds"`
 }
 
 var budgets = []int{28, 56, 112}
@@ -73,6 +83,7 @@ func main() {
 	only := flag.String("strategies", "", "strategies to compare; all if empty")
 	tables := flag.String("tables", filepath.Join("..", "shared", "data", "tables"), "folder of RegMix's tables")
 	candidates := flag.Int("candidates", 30000, "mixtures that climb and regmix rank; their default of 100000 takes three times as long")
+	parts := flag.String("parts", "worlds,proposal,replay", "what to measure")
 	flag.Parse()
 	p := simulate.Plan{Budgets: budgets, Kinds: simulate.Kinds, Seeds: *seeds, FirstSeed: *first}
 	p.Options.Climb.Candidates, p.Options.RegMix.Candidates = *candidates, *candidates
@@ -90,8 +101,16 @@ func main() {
 	}
 	start := time.Now()
 	r := &Report{Date: start.UTC().Format("2006-01-02"), Command: "go run ./bench/search " + strings.Join(os.Args[1:], " "), Cores: runtime.GOMAXPROCS(0)}
-	if err := r.measure(p, *tables); err != nil {
-		log.Fatal(err)
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{{"worlds", func() error { return r.worlds(p) }}, {"proposal", r.propose}, {"replay", func() error { return r.replay(p, *tables) }}} {
+		if !strings.Contains(","+*parts+",", ","+part.name+",") {
+			continue
+		}
+		if err := part.run(); err != nil {
+			log.Fatalf("%s: %v", part.name, err)
+		}
 	}
 	r.Seconds = time.Since(start).Seconds()
 	if !*asJSON {
@@ -105,13 +124,14 @@ func main() {
 	fmt.Printf("%s\n", out)
 }
 
-func (r *Report) measure(p simulate.Plan, tables string) error {
+// worlds compares the strategies on simulated worlds.
+func (r *Report) worlds(p simulate.Plan) error {
 	ctx := context.Background()
 	worlds, err := simulate.Compare(ctx, p, progress("worlds"))
 	if err != nil {
 		return err
 	}
-	r.Search, r.Worlds = figures(worlds), worlds[0].Worlds
+	r.Search, r.Worlds, r.Against = figures(worlds), worlds[0].Worlds, against(worlds)
 	small := p
 	small.Strategies, small.Budgets = []string{"climb-auto"}, []int{14}
 	few, err := simulate.Compare(ctx, small, nil)
@@ -124,10 +144,11 @@ func (r *Report) measure(p simulate.Plan, tables string) error {
 			r.RunsToMatch[strconv.Itoa(o.Budget)] = simulate.RunsToMatch(append(few, worlds...), "climb-auto", o.Regret)
 		}
 	}
-	r.Against = against(worlds)
-	if r.Proposal, err = propose(ctx, p); err != nil {
-		return err
-	}
+	return nil
+}
+
+// replay compares them on RegMix's table.
+func (r *Report) replay(p simulate.Plan, tables string) error {
 	table, err := simulate.RegMixTable(tables, "train")
 	if os.IsNotExist(err) {
 		fmt.Fprintln(os.Stderr, "no tables in "+tables+": nothing is replayed")
@@ -137,7 +158,7 @@ func (r *Report) measure(p simulate.Plan, tables string) error {
 		return err
 	}
 	p.Kinds, p.Tables = nil, []*simulate.Table{table}
-	replayed, err := simulate.Compare(ctx, p, progress("table"))
+	replayed, err := simulate.Compare(context.Background(), p, progress("table"))
 	r.Replay = figures(replayed)
 	return err
 }
@@ -157,7 +178,7 @@ func figures(outcomes []simulate.Outcome) map[string]map[string]Figure {
 		if out[o.Strategy] == nil {
 			out[o.Strategy] = map[string]Figure{}
 		}
-		out[o.Strategy][strconv.Itoa(o.Budget)] = Figure{o.Regret, o.Interval, o.Runs}
+		out[o.Strategy][strconv.Itoa(o.Budget)] = Figure{o.Regret, o.Interval, o.Runs, o.Apart}
 	}
 	return out
 }
@@ -191,28 +212,54 @@ func against(outcomes []simulate.Outcome) map[string]Figure {
 	return out
 }
 
-// propose times climb-auto's choice of 64 mixtures from a million after 112 runs.
-func propose(ctx context.Context, p simulate.Plan) (Proposal, error) {
-	o := Proposal{Batch: 64, Candidates: 1_000_000, Domains: p.Domains[0], Runs: 112}
-	w, err := simulate.New(p.Kinds[0], o.Domains, p.FirstSeed)
+// propose times the strategies that rank candidates.
+func (r *Report) propose() error {
+	const million, batch = 1_000_000, 64
+	ctx := context.Background()
+	w, err := simulate.New(simulate.Kinds[0], 16, 1)
 	if err != nil {
-		return o, err
+		return err
 	}
-	first, err := search.Auto{}.Propose(ctx, w.Problem, nil, o.Runs)
+	first, err := search.Auto{}.Propose(ctx, w.Problem, nil, 112)
 	if err != nil {
-		return o, err
+		return err
 	}
 	history, err := w.Evaluate(ctx, first, 0)
 	if err != nil {
-		return o, err
+		return err
 	}
-	start := time.Now()
-	got, err := search.Auto{Candidates: o.Candidates}.Propose(ctx, w.Problem, history, o.Batch)
-	if err == nil && len(got) != o.Batch {
-		err = fmt.Errorf("%d mixtures proposed, not %d", len(got), o.Batch)
+	r.Proposal = map[string]Proposal{}
+	o := search.Options{Climb: search.Climb{Candidates: million}, ClimbAuto: search.Auto{Candidates: million}, RegMix: search.RegMix{Candidates: million},
+		Bayes: search.Bayes{Candidates: million}}
+	for _, name := range []string{"climb", "climb-auto", "regmix", "bayes", "olmix"} {
+		s, err := search.New(name, o)
+		if err != nil {
+			return err
+		}
+		start, work := time.Now(), cpu()
+		got, err := s.Propose(ctx, w.Problem, history, batch)
+		if err == nil && len(got) != batch {
+			err = fmt.Errorf("%s proposes %d mixtures, not %d", name, len(got), batch)
+		}
+		if err != nil {
+			return err
+		}
+		half, halfWork := time.Now(), cpu()
+		if _, err := s.Best(w.Problem, history); err != nil {
+			return err
+		}
+		r.Proposal[name] = Proposal{half.Sub(start).Seconds(), halfWork - work, time.Since(half).Seconds(), cpu() - halfWork}
 	}
-	o.Seconds = time.Since(start).Seconds()
-	return o, err
+	return nil
+}
+
+// cpu is the processor time of this process so far, in seconds.
+func cpu() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return math.NaN()
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 func (r *Report) print(strategies []string) {
@@ -227,5 +274,9 @@ func (r *Report) print(strategies []string) {
 		fmt.Println()
 	}
 	fmt.Printf("runs of climb-auto that match climb's: %v\n", r.RunsToMatch)
-	fmt.Printf("%d of %d candidates in %.2f s\n", r.Proposal.Batch, r.Proposal.Candidates, r.Proposal.Seconds)
+	for _, s := range strategies {
+		if p, ok := r.Proposal[s]; ok {
+			fmt.Printf("%-10s 64 of a million in %.2f s (%.2f of all cores), the answer in %.2f s\n", s, p.Batch, p.BatchCPU, p.Answer)
+		}
+	}
 }

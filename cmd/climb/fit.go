@@ -17,6 +17,7 @@ import (
 // fitOptions are the flags of climb fit.
 type fitOptions struct {
 	history.FitOptions
+	Smaller     []string
 	Write, Form string
 	JSON        bool
 }
@@ -35,7 +36,11 @@ Tables: ours (runs.csv with columns run, domain:NAME, metric:NAME), NeMo Curator
 lm_harness_results.csv, RegMix's and olmix's pairs of mixtures and scores, or a
 folder of Curator's mixture scripts and a table of scores; or mixtures and a folder
 of lm_eval's results by run. Runs are joined by id.
-Metrics called loss, bpb, perplexity or the like count as better when lower.`,
+Metrics called loss, bpb, perplexity or the like count as better when lower.
+
+With --smaller, runs of a smaller model on the same domains and metrics inform the
+fit, so that it needs fewer of the larger model's; those at hand need not be of the
+same mixtures.`,
 		Example: `  climb fit runs.csv
   climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss
   climb fit ratios.csv metrics.csv --next 16 --write next/ --form olmix
@@ -47,6 +52,11 @@ Metrics called loss, bpb, perplexity or the like count as better when lower.`,
 			table, err := history.Read(args...)
 			if err != nil {
 				return err
+			}
+			if len(o.Smaller) > 0 {
+				if o.FitOptions.Smaller, err = history.Read(o.Smaller...); err != nil {
+					return err
+				}
 			}
 			r, err := table.Fit(o.FitOptions)
 			if err != nil {
@@ -74,6 +84,7 @@ Metrics called loss, bpb, perplexity or the like count as better when lower.`,
 	f.IntVar(&o.Candidates, "candidates", 20000, "mixtures that predictions choose among")
 	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is random")
+	f.StringSliceVar(&o.Smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
 	f.StringVar(&o.Write, "write", "", "folder to write the proposed mixtures to")
 	f.StringVar(&o.Form, "form", "climb", "form of what is written: "+strings.Join(history.Forms, ", "))
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
