@@ -86,8 +86,8 @@ func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (
 }
 
 // screenTile is how many rows and columns one panel of screen does, and the
-// offset that makes its columns unsigned. Without VNNI pairs of products are
-// added in 16 bits, which leaves columns seven bits.
+// offset that makes its columns unsigned. Without VNNI products are added in 16
+// bits, which leaves columns seven bits, and rows what groupLimit tells.
 func screenTile() (mr, nr, offset int) {
 	switch {
 	case level == avx512 && hasVNNI:
@@ -96,6 +96,18 @@ func screenTile() (mr, nr, offset int) {
 		return 4, 16, 128
 	}
 	return 4, 16, 64
+}
+
+// peaks returns the largest absolute value of x, and the largest sum of absolute
+// values that a group of bytes comes from: of each 16 numbers, over those at 0, 1, 4, 5, 8,
+// 9, 12, 13, and over the others. len(x) is a multiple of 32.
+func peaks(x []float32) (high, group float32) {
+	if level == portable {
+		return peaksGo(x)
+	}
+	_ = x[31]
+	high = peaksAVX2(x, &group)
+	return high, group
 }
 
 func screen(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {

@@ -24,6 +24,8 @@ func transpose8(dst []float32, dstStride int, src []float32, srcStride, k int) (
 
 func screenTile() (mr, nr, offset int) { return 4, 16, 128 }
 
+func peaks(x []float32) (high, group float32) { return peaksGo(x) }
+
 func screen(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {
 	screenGo(low, ld, panels, quads, rows, stride, cols, columns, row, least)
 }

@@ -365,6 +365,9 @@ func halfFromFloatAVX2(dst []uint16, src []float32)
 func floatFromHalfAVX2(dst []float32, src []uint16)
 
 //go:noescape
+func peaksAVX2(x []float32, group *float32) float32
+
+//go:noescape
 func copyPanelAVX2(dst, src *float32, stride, k int)
 
 //go:noescape

@@ -75,6 +75,7 @@ func main() {
 			g.copyPanel("copy8", 1)
 			g.transpose8()
 			g.halves()
+			g.peaks()
 		}
 		g.copyPanel("copyPanel", 2)
 		g.screen()
