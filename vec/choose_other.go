@@ -41,3 +41,5 @@ func floatFromHalf(dst []float32, src []uint16) { floatFromHalfGo(dst, src) }
 
 // minHash leaves all to the caller.
 func minHash(dst, a, b, x []uint32) (done int) { return 0 }
+
+func sumRows(dst, x []float32, rows []int32, weights []float32) { sumRowsGo(dst, x, rows, weights) }

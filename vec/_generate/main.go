@@ -82,6 +82,7 @@ func main() {
 		g.below()
 		g.quantize()
 		g.minHash()
+		g.sumRows()
 		for _, k := range kernels {
 			k.write(g.loop(k.name, k.signature))
 		}
