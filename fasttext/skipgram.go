@@ -107,6 +107,8 @@ type wordTrainer struct {
 
 	mean, grad []float32 // of the word that is learned from, and by it from one pair
 	sum        []float32 // of grad over a window
+	drawn      []int32   // the words of a pair: the near one, then those that are not
+	step       []float32 // of their output rows, as multiples of mean
 	rng        *rand.PCG
 }
 
@@ -193,9 +195,7 @@ func (t *wordTrainer) learn(words []int32, i int, lr float32) {
 	rows := t.rows[t.first[w]:t.first[w+1]]
 	clear(t.mean)
 	clear(t.sum)
-	for _, row := range rows {
-		vec.Add(t.mean, t.mean, t.input.row(int(row)))
-	}
+	vec.SumRows(t.mean, t.input.data, rows, nil)
 	vec.Scale(1/float32(len(rows)), t.mean)
 	window := 1 + int(t.rng.Uint64()%uint64(t.Window))
 	for j := i - 1; j >= max(0, i-window) && words[j] >= 0; j-- {
@@ -211,27 +211,27 @@ func (t *wordTrainer) learn(words []int32, i int, lr float32) {
 }
 
 // pair learns that near stands by the word of this mean, and that words drawn at
-// random do not.
+// random do not: each of their output rows moves so that its sigmoid comes nearer
+// to 1 or 0, and t.grad is what the mean is to move by.
 func (t *wordTrainer) pair(near int32, lr float32) {
-	clear(t.grad)
-	t.score(near, 1, lr)
-	for range t.Negatives {
-		w := t.negative.draw(t.rng)
-		for w == near {
-			w = t.negative.draw(t.rng)
+	t.drawn, t.step = append(t.drawn[:0], near), t.step[:0]
+	for len(t.drawn) <= t.Negatives {
+		if w := t.negative.draw(t.rng); w != near {
+			t.drawn = append(t.drawn, w)
 		}
-		t.score(w, 0, lr)
+	}
+	y := float32(1)
+	for _, w := range t.drawn {
+		t.step = append(t.step, lr*(y-tableSigmoid(vec.Dot(t.mean, t.output.row(int(w))))))
+		y = 0
+	}
+	clear(t.grad)
+	vec.SumRows(t.grad, t.output.data, t.drawn, t.step)
+	for i, w := range t.drawn {
+		vec.Axpy(t.step[i], t.mean, t.output.row(int(w)))
 	}
 	vec.Add(t.mean, t.mean, t.grad)
 	vec.Add(t.sum, t.sum, t.grad)
-}
-
-// score moves an output row and t.grad so that its sigmoid comes nearer to y.
-func (t *wordTrainer) score(w int32, y, lr float32) {
-	row := t.output.row(int(w))
-	a := lr * (y - tableSigmoid(vec.Dot(t.mean, row)))
-	vec.Axpy(a, row, t.grad)
-	vec.Axpy(a, t.mean, row)
 }
 
 // A lottery draws numbers by their chances, in the same time however many they
