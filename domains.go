@@ -66,7 +66,7 @@ type domainsOptions struct {
 
 // domainsStage prunes clusters, merges the rest into domains and names them.
 var domainsStage = &stage{
-	name: "domains", title: "prune and merge clusters", format: 3, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
+	name: "domains", title: "prune and merge clusters", format: 4, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
 		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label}, nil

@@ -68,7 +68,7 @@ func newEmbedOptions(c *Config) (embedOptions, error) {
 
 // vectorizerStage fits the embedder on a sample.
 var vectorizerStage = &stage{
-	name: "vectorizer", title: "fit the embedder", format: 3, inputs: []string{"corpus", "rows"},
+	name: "vectorizer", title: "fit the embedder", format: 4, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return newEmbedOptions(r.Config) },
 	tasks:   one,
 	run:     fitEmbedder,

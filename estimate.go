@@ -88,8 +88,11 @@ func (r *Run) Estimate(ctx context.Context) (*Estimate, error) {
 	return e, nil
 }
 
-// textRates are bytes of text per second on one core.
-type textRates struct{ read, embed, label float64 }
+// textRates are bytes of text per second on one core, and what vectors cost.
+type textRates struct {
+	read, label float64
+	embed       embedCost
+}
 
 // measureText times the stages that read text on the first documents.
 func (r *Run) measureText(ctx context.Context, e *Estimate) (textRates, error) {
@@ -125,13 +128,13 @@ func (r *Run) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	rates := textRates{read: perSecond(size, start)}
 	r.sizes(e, int64(len(texts)), size, stored)
 
-	o := r.Config.Embed.Lexical
-	o.Dim = min(o.Dim, 64) // enough to time the features; the projection is added below
-	start = time.Now()
-	if _, err := o.Fit(ctx, texts, r.Config.Seed, 1); err != nil {
+	var err error
+	if rates.embed, err = r.measureEmbed(ctx, e, texts, size); err != nil {
 		return rates, err
 	}
-	rates.embed = perSecond(size, start)
+	if rates.embed.unknown != "" {
+		e.Warnings = append(e.Warnings, rates.embed.unknown)
+	}
 	names := r.Config.Label.Rules.Names()
 	start = time.Now()
 	if err := r.Config.Label.Rules.Label(ctx, make([]float32, len(texts)*len(names)), texts); err != nil {
@@ -220,10 +223,10 @@ func trainingRate(model lm.Config, size int) (float64, error) {
 func (r *Run) addStages(e *Estimate, rates textRates) {
 	c, cores := r.Config, float64(e.Cores)
 	text := float64(e.TextBytes) / cores
-	docs, dim := e.Documents, int64(c.Embed.Lexical.Dim)
+	docs, dim := e.Documents, int64(rates.embed.dim)
 	fit := min(docs, int64(c.Cluster.Sample))
-	// Lloyd on 256-dimensional vectors runs near 30 GFLOP/s a core, and takes about 30 iterations.
-	kmeans := 2 * float64(fit) * float64(min(int64(c.Cluster.KMeans.K), docs)) * float64(dim) * 30 / (3e10 * cores)
+	// Lloyd runs near 100 GFLOP/s a core, and takes about 30 iterations.
+	kmeans := 2 * float64(fit) * float64(min(int64(c.Cluster.KMeans.K), docs)) * float64(dim) * 30 / (1e11 * cores)
 	trial := float64(c.Proxy.Tokens)/max(1, e.ProxyRate) + evalTokens(r.Config.Target.Validation)/max(1, 3*e.ProxyRate)
 	runs := func(n int) float64 { // whole waves of one run on each core
 		return float64((n+e.Cores-1)/e.Cores) * trial
@@ -240,7 +243,7 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 		hashes := int64(c.Corpus.MinHash.Buckets * c.Corpus.MinHash.Hashes)
 		add("duplicates", "rows", fmt.Sprintf("%d hashes of every %d words", hashes, c.Corpus.MinHash.Words), text*(1/rates.read+float64(hashes)*1e-10), docs*(28*int64(c.Corpus.MinHash.Buckets)+hashes))
 	}
-	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), text*1.5/rates.embed, docs*(2*dim+40))
+	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), rates.embed.seconds(float64(e.TextBytes), cores), docs*(2*dim+40))
 	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", c.Cluster.KMeans.K, fit), kmeans, 8*docs)
 	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))
 	add("domains", "assign", "prune, merge, name", 2+text/rates.read, 2*docs)

@@ -25,7 +25,8 @@ const (
 //
 // with tf the count of term t in group c, |c| the words of the group, A their
 // mean over the groups and f the count over all groups. Terms are single
-// words and pairs of neighbours, in lower case, without stop words. We differ
+// words and pairs of neighbours, in lower case, without stop words, numbers and
+// codes. We differ
 // in counting a term at most three times a text, so that one long text cannot
 // name its group. The zero value is ready for use, by one goroutine; feed it
 // in a fixed order.
@@ -75,7 +76,7 @@ func (n *Namer) Add(group int, text string) {
 		if !joined {
 			last = ""
 		}
-		if size := utf8.RuneCountInString(word); size < 3 || size > termRunes || stop[word] {
+		if size := utf8.RuneCountInString(word); size < 3 || size > termRunes || stop[word] || !readable(word) {
 			last = ""
 			continue
 		}
@@ -91,10 +92,10 @@ func (n *Namer) Add(group int, text string) {
 	}
 }
 
-// nextWord returns the next run of letters of text in lower case, whether
-// only a space or hyphen is before it, and what follows it.
+// nextWord returns the next run of letters and digits of text in lower case,
+// whether only a space or hyphen is before it, and what follows it.
 func nextWord(text string) (word string, joined bool, rest string) {
-	isLetter := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) }
+	isLetter := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r) }
 	start := strings.IndexFunc(text, isLetter)
 	if start < 0 {
 		return "", false, ""
@@ -106,6 +107,30 @@ func nextWord(text string) (word string, joined bool, rest string) {
 		end = len(text)
 	}
 	return strings.ToLower(text[:end]), joined, text[end:]
+}
+
+// readable tells whether a word can name anything: digits stand only at its end,
+// as in "utf8", after two letters or more, so that no part of "0xbf" or "e3b0c4"
+// does; and no letter stands four times in a row, as in "ffffff".
+func readable(word string) bool {
+	letters, run, digits, last := 0, 0, false, rune(-1)
+	for _, r := range word {
+		if run++; r != last {
+			run = 1
+		}
+		last = r
+		switch {
+		case unicode.IsNumber(r):
+			if digits = true; letters < 2 {
+				return false
+			}
+		case digits || run == 4:
+			return false
+		default:
+			letters++
+		}
+	}
+	return true
 }
 
 func (n *Namer) put(group int, term string) {

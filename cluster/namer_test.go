@@ -34,6 +34,15 @@ func TestNamer(t *testing.T) {
 	}
 }
 
+func TestReadable(t *testing.T) {
+	for word, want := range map[string]bool{"court": true, "utf8": true, "sha256": true, "für": true, "漢字": true, "aaa": true, "x86": false,
+		"0xbf": false, "17": false, "e3b0c4": false, "ffffff": false, "efffffff": false, "word2vec": false, "٣١٤": false} {
+		if readable(word) != want {
+			t.Errorf("%q: %v", word, !want)
+		}
+	}
+}
+
 func TestNamesAreUnique(t *testing.T) {
 	var n Namer
 	for g := range 6 {

@@ -108,13 +108,16 @@ func (m *LexicalModel) center(docs [][]uint32, workers int) {
 	vec.ForEach(workers, len(part), func(_, b int) {
 		part[b] = make([]float64, d)
 		x := make([]float32, d)
+		var rows []int32
 		for _, doc := range docs[b*block : min(len(docs), b*block+block)] {
 			clear(x)
+			rows = rows[:0]
 			for _, f := range doc {
 				if r := m.row[f]; r >= 0 {
-					vec.Add(x, x, m.matrix[int(r)*d:(int(r)+1)*d])
+					rows = append(rows, r)
 				}
 			}
+			vec.SumRows(x, m.matrix, rows, nil)
 			normalize(x)
 			for j, v := range x {
 				part[b][j] += float64(v)
@@ -157,21 +160,31 @@ func draw(texts []string, n int, rng *rand.Rand) []string {
 	return out
 }
 
-// features returns the buckets of every text, ascending, without repeats.
+// features returns the buckets of every text, as they appear, without repeats.
 func (o *Lexical) features(ctx context.Context, texts []string, workers int) ([][]uint32, error) {
 	docs := make([][]uint32, len(texts))
 	const block = 16
-	scan := make([]scanner, max(1, workers))
+	scan, seen := make([]scanner, max(1, workers)), make([][]bool, max(1, workers))
 	vec.ForEach(workers, (len(texts)+block-1)/block, func(w, b int) {
 		if ctx.Err() != nil {
 			return
 		}
 		s := &scan[w]
-		s.opt, s.log = o, bits.TrailingZeros(uint(o.Features))
+		if seen[w] == nil {
+			s.opt, s.log, seen[w] = o, bits.TrailingZeros(uint(o.Features)), make([]bool, o.Features)
+		}
 		for i := b * block; i < min(len(texts), b*block+block); i++ {
 			s.scan(o.cut(texts[i]))
-			slices.Sort(s.buckets)
-			docs[i] = slices.Clone(slices.Compact(s.buckets))
+			found := s.buckets[:0]
+			for _, f := range s.buckets {
+				if !seen[w][f] {
+					seen[w][f], found = true, append(found, f)
+				}
+			}
+			for _, f := range found {
+				seen[w][f] = false
+			}
+			docs[i] = slices.Clone(found)
 		}
 	})
 	return docs, ctx.Err()
@@ -272,9 +285,9 @@ func (m *LexicalModel) embed(f *finder, dst []float32, text string) {
 	for _, b := range f.buckets {
 		if r := m.row[b]; r >= 0 && !f.seen[r] {
 			f.seen[r], f.touched = true, append(f.touched, r)
-			vec.Add(dst, dst, m.matrix[int(r)*len(dst):(int(r)+1)*len(dst)])
 		}
 	}
+	vec.SumRows(dst, m.matrix, f.touched, nil)
 	for _, r := range f.touched {
 		f.seen[r] = false
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // sparse is a matrix in compressed rows: row i holds the values
-// val[ptr[i]:ptr[i+1]] in the columns idx[ptr[i]:ptr[i+1]], ascending.
+// val[ptr[i]:ptr[i+1]] in the columns idx[ptr[i]:ptr[i+1]], each once.
 type sparse struct {
 	rows, cols int
 	ptr        []int
@@ -46,11 +46,8 @@ func (a *sparse) mul(x []float32, l, workers int) []float32 {
 	const block = 32
 	vec.ForEach(workers, (a.rows+block-1)/block, func(_, b int) {
 		for i := b * block; i < min(a.rows, b*block+block); i++ {
-			row := dst[i*l : i*l+l]
-			for p := a.ptr[i]; p < a.ptr[i+1]; p++ {
-				j := int(a.idx[p])
-				vec.Axpy(a.val[p], x[j*l:j*l+l], row)
-			}
+			from, to := a.ptr[i], a.ptr[i+1]
+			vec.SumRows(dst[i*l:i*l+l], x, a.idx[from:to], a.val[from:to])
 		}
 	})
 	return dst
@@ -60,9 +57,9 @@ func (a *sparse) mul(x []float32, l, workers int) []float32 {
 // the singular values s (r, descending) of the best rank-r approximation of a
 // that the method finds, r <= rank. It is the randomized subspace iteration
 // of Halko, Martinsson and Tropp (arXiv 0909.4061, algorithms 4.4 and 5.1),
-// with the basis made orthonormal after every product. Directions with a
-// singular value below noise*s[0] are left out, so r is the numerical rank
-// where that is below rank.
+// with the basis made orthonormal after every product, and a start on the side of
+// the rows, which saves the first product. Directions with a singular value below
+// noise*s[0] are left out, so r is the numerical rank where that is below rank.
 //
 // There are more columns than rows, as a rule. So the basis x = a^T q of the
 // columns' side is made orthonormal in the product after it: as x^T x is
@@ -71,16 +68,19 @@ func (a *sparse) mul(x []float32, l, workers int) []float32 {
 func randomSVD(ctx context.Context, a *sparse, rank, oversample, power int, rng *rand.Rand, workers int) (v []float32, s []float64, err error) {
 	t := a.transpose()
 	l := min(rank+oversample, a.rows, a.cols)
-	x := make([]float32, a.cols*l)
-	for i := range x {
-		x[i] = float32(rng.NormFloat64())
+	q := make([]float32, a.rows*l) // nearly orthogonal, being random
+	for i := range q {
+		q[i] = float32(rng.NormFloat64())
 	}
-	q := a.mul(x, l, workers)
+	var x []float32
 	for i := 0; ; i++ {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		if q, l = orthonormal(q, a.rows, l, workers); i == power {
+		if i > 0 {
+			q, l = orthonormal(q, a.rows, l, workers)
+		}
+		if i == power {
 			q, l = orthonormal(q, a.rows, l, workers)
 		}
 		if l == 0 {

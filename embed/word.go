@@ -3,7 +3,6 @@ package embed
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -39,19 +38,31 @@ type WordModel struct {
 	Options Word
 	Mean    []float32 // of the sample's unit vectors, Dim
 	words   *fasttext.Model
-	table   []float32 // words x Dim: vectors times weights
-	scratch sync.Pool // *wordFinder
+	table   []float32        // words x Dim: vectors times weights
+	number  map[uint64]int32 // of a word, by the hash that the scanner gives it
+	scratch sync.Pool        // *wordFinder
 }
 
-// wordFinder is what one goroutine needs to find the words of a text.
+// wordFinder is what one goroutine needs to find the words of a text. Words are
+// told apart by hashes of 64 bits.
 type wordFinder struct {
 	scanner
-	text    []byte // words in lower case
-	end     []int  // of word i in text
-	seen    []bool // by number of the word
-	touched []int32
-	others  map[string]bool // words that are not known, of this text
-	vector  []float32
+	seen    []bool          // by number of the word
+	touched []int32         // numbers of the words of this text
+	others  map[uint64]bool // words that are not known, of this text
+	recent  [recentWords]recentWord
+}
+
+// recentWords is how many words that are not known have their vectors kept, each
+// in the place that its hash gives it: texts use rare words again, and a vector is
+// some twenty rows from all over the memory.
+const recentWords = 1 << recentBits
+
+const recentBits = 14
+
+type recentWord struct {
+	hash   uint64
+	vector []float32
 }
 
 // Fit takes the mean over the texts, and trains the vectors on them if words is
@@ -75,8 +86,10 @@ func (o Word) Fit(ctx context.Context, texts []string, words *fasttext.Model, se
 	vec.ForEach(workers, len(part), func(_, b int) {
 		part[b] = make([]float64, m.Dim())
 		x := make([]float32, m.Dim())
+		f := m.finder()
+		defer m.scratch.Put(f)
 		for i := b * 64; i < min(len(texts), b*64+64) && ctx.Err() == nil; i++ {
-			m.pool(x, texts[i])
+			m.pool(f, x, texts[i])
 			for j, v := range x {
 				part[b][j] += float64(v) / float64(len(texts))
 			}
@@ -101,16 +114,17 @@ func (o Word) train(ctx context.Context, texts []string, seed uint64, workers in
 	}
 	step := max(1, (size+o.TrainBytes-1)/o.TrainBytes)
 	var lines []string
-	f := &wordFinder{}
-	for i := 0; i < len(texts); i += step {
-		f.split(texts[i][:min(len(texts[i]), o.MaxBytes)])
-		var b strings.Builder
-		for at, start := 0, 0; at < len(f.end); at++ {
-			b.Write(f.text[start:f.end[at]])
-			b.WriteByte(' ')
-			start = f.end[at]
+	var line []byte
+	s := scanner{each: func(word []rune) {
+		for _, r := range word {
+			line = utf8.AppendRune(line, r)
 		}
-		lines = append(lines, b.String())
+		line = append(line, ' ')
+	}}
+	for i := 0; i < len(texts); i += step {
+		line = line[:0]
+		s.scan(texts[i][:min(len(texts[i]), o.MaxBytes)])
+		lines = append(lines, string(line))
 	}
 	t := o.Train
 	t.Seed = seed
@@ -120,7 +134,7 @@ func (o Word) train(ctx context.Context, texts []string, seed uint64, workers in
 // Model is the embedder with the mean of a fitted one; nil takes none away.
 func (o Word) Model(words *fasttext.Model, mean []float32) *WordModel {
 	option.Fill(&o)
-	m := &WordModel{Options: o, Mean: mean, words: words}
+	m := &WordModel{Options: o, Mean: mean, words: words, number: make(map[uint64]int32, words.Words())}
 	d := m.Dim()
 	m.table = make([]float32, words.Words()*d)
 	var tokens float64
@@ -128,8 +142,9 @@ func (o Word) Model(words *fasttext.Model, mean []float32) *WordModel {
 		tokens += float64(words.Count(i))
 	}
 	for i := range words.Words() {
-		row := m.table[i*d : (i+1)*d]
-		words.WordVector(row, words.Word(i))
+		row, word := m.table[i*d:(i+1)*d], words.Word(i)
+		m.number[wordHash(word)] = int32(i)
+		words.WordVector(row, word)
 		vec.Scale(float32(o.Smooth/(o.Smooth+float64(words.Count(i))/tokens)), row)
 	}
 	return m
@@ -147,12 +162,14 @@ func (m *WordModel) Embed(ctx context.Context, dst []float32, texts []string) er
 	if len(dst) != len(texts)*d {
 		panic(fmt.Sprintf("embed: dst holds %d numbers, want %d texts x %d", len(dst), len(texts), d))
 	}
+	f := m.finder()
+	defer m.scratch.Put(f)
 	for i, text := range texts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		row := dst[i*d : (i+1)*d]
-		if m.pool(row, text) && m.Mean != nil {
+		if m.pool(f, row, text) && m.Mean != nil {
 			vec.Axpy(-1, m.Mean, row)
 			normalize(row)
 		}
@@ -160,48 +177,56 @@ func (m *WordModel) Embed(ctx context.Context, dst []float32, texts []string) er
 	return nil
 }
 
+func (m *WordModel) finder() *wordFinder {
+	if f, ok := m.scratch.Get().(*wordFinder); ok {
+		return f
+	}
+	return &wordFinder{seen: make([]bool, m.words.Words()), others: map[uint64]bool{}}
+}
+
 // pool writes the unit vector of a text, the mean not taken away, and tells
 // whether the text has words.
-func (m *WordModel) pool(dst []float32, text string) bool {
-	f, _ := m.scratch.Get().(*wordFinder)
-	if f == nil {
-		f = &wordFinder{seen: make([]bool, m.words.Words()), others: map[string]bool{}, vector: make([]float32, m.Dim())}
-	}
-	defer m.scratch.Put(f)
-	f.split(text[:min(len(text), m.Options.MaxBytes)])
+func (m *WordModel) pool(f *wordFinder, dst []float32, text string) bool {
 	clear(dst)
-	start := 0
-	for _, end := range f.end {
-		word := f.text[start:end]
-		start = end
-		i := m.words.Find(string(word))
+	f.each = func(word []rune) {
+		i, ok := m.number[f.hash]
 		switch {
-		case i >= 0 && i < len(f.seen) && !f.seen[i]:
-			f.seen[i], f.touched = true, append(f.touched, int32(i))
-			vec.Add(dst, dst, m.table[i*len(dst):(i+1)*len(dst)])
-		case i < 0 && !f.others[string(word)]:
-			f.others[string(word)] = true
-			m.words.WordVector(f.vector, string(word))
-			vec.Add(dst, dst, f.vector)
+		case ok && !f.seen[i]:
+			f.seen[i], f.touched = true, append(f.touched, i)
+		case !ok && !f.others[f.hash]:
+			f.others[f.hash] = true
+			vec.Add(dst, dst, f.unknown(m, word))
 		}
 	}
+	f.scan(text[:min(len(text), m.Options.MaxBytes)])
+	vec.SumRows(dst, m.table, f.touched, nil)
+	known := len(f.touched) + len(f.others)
 	for _, i := range f.touched {
 		f.seen[i] = false
 	}
 	f.touched = f.touched[:0]
 	clear(f.others)
 	normalize(dst)
-	return len(f.end) > 0
+	return known > 0
 }
 
-// split finds the words of text.
-func (f *wordFinder) split(text string) {
-	f.text, f.end = f.text[:0], f.end[:0]
-	f.each = func(word []rune) {
-		for _, r := range word {
-			f.text = utf8.AppendRune(f.text, r)
-		}
-		f.end = append(f.end, len(f.text))
+// unknown gives the vector of the open word, which the model does not know.
+func (f *wordFinder) unknown(m *WordModel, word []rune) []float32 {
+	r := &f.recent[f.hash>>(64-recentBits)]
+	if r.vector == nil {
+		r.vector = make([]float32, m.Dim())
+	} else if r.hash == f.hash {
+		return r.vector
 	}
-	f.scan(text)
+	r.hash = f.hash
+	m.words.WordVector(r.vector, string(word))
+	return r.vector
+}
+
+// wordHash is the hash that the scanner has for a word.
+func wordHash(word string) (h uint64) {
+	for _, r := range word {
+		h = (h ^ uint64(r)) * prime
+	}
+	return h
 }

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/climb-go/climb/vec"
 )
 
 // What a model was trained for.
@@ -182,8 +184,12 @@ func (m *Model) WordVector(dst []float32, word string) {
 // meanRows writes the mean of rows of the input matrix to dst.
 func (m *Model) meanRows(dst []float32, rows []int32) {
 	clear(dst)
-	for _, r := range rows {
-		m.input.addRow(dst, int(r))
+	if f, ok := m.input.(*floats); ok {
+		vec.SumRows(dst, f.data, rows, nil)
+	} else {
+		for _, r := range rows {
+			m.input.addRow(dst, int(r))
+		}
 	}
 	if len(rows) > 0 {
 		scale(1/float32(len(rows)), dst)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/climb-go/climb/vec"
@@ -20,15 +20,22 @@ import (
 // negative sampling (Mikolov et al. 2013, arXiv 1310.4546).
 //
 // As in the original, a window is of 1 to Window words, frequent words are left
-// out at random, and negatives are drawn by the square root of the count. The
-// original updates its vectors from several threads without locks. Here one
-// thread takes the words in order, so that the result depends on the seed alone:
-// every pair sees the vectors that the one before it left, without which
-// training on a small vocabulary goes astray. A window does not reach past the
-// end of a text.
+// out at random, and negatives are drawn by the square root of the count; the
+// words that are rarer than MinCount are no part of a window, but count where
+// shares of the text are taken, and as read, so that the texts are read more
+// often the more such words they have. The original updates its vectors from
+// several threads without locks. Here one thread takes the words in order, so
+// that the result depends on the seed alone: every pair sees the vectors that the
+// one before it left, without which training on a small vocabulary goes astray. A
+// window does not reach past the end of a text.
+//
+// Rows of words start at random, those of n-grams at 0, so that an n-gram which
+// was never seen says nothing. In the original (0.9.2) each thread fills a tenth
+// of all rows and the rest stays 0: one thread does about the same, ten or more
+// start every row at random, with vectors that differ more from seed to seed.
 type WordVectors struct {
 	Dim       int     `json:"dim" default:"100" min:"1" max:"4096" doc:"elements of a vector"`
-	Epochs    int     `json:"epochs" default:"5" min:"1" doc:"times that the texts are read"`
+	Epochs    int     `json:"epochs" default:"5" min:"1" doc:"words learned from, as a multiple of those of the texts"`
 	LR        float64 `json:"lr" default:"0.05" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
 	Window    int     `json:"window" default:"5" min:"1" doc:"words to either side, at most"`
 	Negatives int     `json:"negatives" default:"5" min:"1" doc:"words drawn at random for each one that is near"`
@@ -92,36 +99,37 @@ type wordTrainer struct {
 	dict          *Dictionary
 	input, output *floats
 	words         []int32 // of all texts, -1 between texts
+	known         int     // words of all texts
 	rows          []int32 // input rows of the words
 	first         []int32 // rows[first[w]:first[w+1]] are those of word w
 	keep          []float64
-	negative      []float64 // running sum of the square roots of the counts
+	negative      *lottery
 
-	mean, grad []float32 // of the word that is learned from, and by it
+	mean, grad []float32 // of the word that is learned from, and by it from one pair
+	sum        []float32 // of grad over a window
+	drawn      []int32   // the words of a pair: the near one, then those that are not
+	step       []float32 // of their output rows, as multiples of mean
 	rng        *rand.PCG
 }
 
 func newWordTrainer(o WordVectors, d *Dictionary) *wordTrainer {
-	t := &wordTrainer{WordVectors: o, dict: d, first: []int32{0},
-		mean: make([]float32, o.Dim), grad: make([]float32, o.Dim), rng: rand.NewPCG(o.Seed, 1<<62)}
+	t := &wordTrainer{WordVectors: o, dict: d, first: []int32{0}, rng: rand.NewPCG(o.Seed, 1<<62),
+		mean: make([]float32, o.Dim), grad: make([]float32, o.Dim), sum: make([]float32, o.Dim)}
 	t.input = &floats{make([]float32, (d.words+d.ngramRows())*o.Dim), o.Dim}
 	t.output = &floats{make([]float32, d.words*o.Dim), o.Dim}
 	r := rand.New(rand.NewPCG(o.Seed, 0))
-	for i := range t.input.data {
+	for i := range t.input.data[:d.words*o.Dim] {
 		t.input.data[i] = (2*r.Float32() - 1) / float32(o.Dim)
 	}
-	var tokens, sum float64
-	for w := range d.words {
-		tokens += float64(d.Count(w))
-	}
+	chance := make([]float64, d.words)
 	for w := range d.words {
 		t.rows = d.AppendRows(t.rows, d.Word(w))
 		t.first = append(t.first, int32(len(t.rows)))
-		f := float64(d.Count(w)) / tokens
+		f := float64(d.Count(w)) / float64(d.tokens)
 		t.keep = append(t.keep, math.Sqrt(o.Subsample/f)+o.Subsample/f)
-		sum += math.Sqrt(float64(d.Count(w)))
-		t.negative = append(t.negative, sum)
+		chance[w] = math.Sqrt(float64(d.Count(w)))
 	}
+	t.negative = newLottery(chance)
 	return t
 }
 
@@ -130,22 +138,28 @@ func (t *wordTrainer) read(text string) {
 	for word, h, next := nextWord(text, 0); word != ""; word, h, next = nextWord(text, next) {
 		if w := t.dict.find(word, h); w >= 0 {
 			t.words = append(t.words, int32(w))
+			t.known++
 		}
 	}
 	t.words = append(t.words, -1)
 }
 
+// run reads the texts until it has read Epochs times as many words as they have,
+// of which those that are too rare are never read.
 func (t *wordTrainer) run(ctx context.Context) error {
-	total := float64(len(t.words) * t.Epochs)
+	total := float64(t.Epochs) * float64(t.dict.tokens)
 	words := make([]int32, 0, len(t.words))
-	for epoch := range t.Epochs {
-		words = t.subsample(words[:0], epoch)
+	for pass := 0; t.known > 0 && float64(pass*t.known) < total; pass++ {
+		words = t.subsample(words[:0], pass)
 		for i := range words {
 			if i%1024 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			done := (float64(epoch) + float64(i)/float64(len(words))) / float64(t.Epochs)
-			t.learn(words, i, float32(t.LR*(1-done)))
+			read := float64(t.known) * (float64(pass) + float64(i)/float64(len(words)))
+			if read >= total {
+				break
+			}
+			t.learn(words, i, float32(t.LR*(1-read/total)))
 		}
 	}
 	for _, x := range t.output.data {
@@ -159,9 +173,9 @@ func (t *wordTrainer) run(ctx context.Context) error {
 	return nil
 }
 
-// subsample gives the words of one epoch.
-func (t *wordTrainer) subsample(words []int32, epoch int) []int32 {
-	r := rand.New(rand.NewPCG(t.Seed, 1<<63|uint64(epoch)))
+// subsample gives the words of one pass.
+func (t *wordTrainer) subsample(words []int32, pass int) []int32 {
+	r := rand.New(rand.NewPCG(t.Seed, 1<<63|uint64(pass)))
 	for _, w := range t.words {
 		if w < 0 || t.keep[w] >= 1 || r.Float64() < t.keep[w] {
 			words = append(words, w)
@@ -170,56 +184,95 @@ func (t *wordTrainer) subsample(words []int32, epoch int) []int32 {
 	return words
 }
 
-// learn learns from the word at place i and those around it.
+// learn learns from the word at place i and those around it. Every row of the
+// word takes the whole gradient of their mean; the mean takes it pair by pair, the
+// rows at the end, as nobody reads them before.
 func (t *wordTrainer) learn(words []int32, i int, lr float32) {
 	w := words[i]
 	if w < 0 {
 		return
 	}
 	rows := t.rows[t.first[w]:t.first[w+1]]
+	clear(t.mean)
+	clear(t.sum)
+	vec.SumRows(t.mean, t.input.data, rows, nil)
+	vec.Scale(1/float32(len(rows)), t.mean)
 	window := 1 + int(t.rng.Uint64()%uint64(t.Window))
 	for j := i - 1; j >= max(0, i-window) && words[j] >= 0; j-- {
-		t.pair(rows, words[j], lr)
+		t.pair(words[j], lr)
 	}
 	for j := i + 1; j <= min(len(words)-1, i+window) && words[j] >= 0; j++ {
-		t.pair(rows, words[j], lr)
-	}
-}
-
-// pair learns that near stands by the word of these rows, and that words drawn
-// at random do not. Each row takes the whole gradient of their mean.
-func (t *wordTrainer) pair(rows []int32, near int32, lr float32) {
-	clear(t.mean)
-	for _, row := range rows {
-		vec.Add(t.mean, t.mean, t.input.row(int(row)))
-	}
-	vec.Scale(1/float32(len(rows)), t.mean)
-	clear(t.grad)
-	t.score(near, 1, lr)
-	for range t.Negatives {
-		w := t.draw()
-		for w == near {
-			w = t.draw()
-		}
-		t.score(w, 0, lr)
+		t.pair(words[j], lr)
 	}
 	for _, row := range rows {
 		to := t.input.row(int(row))
-		vec.Add(to, to, t.grad)
+		vec.Add(to, to, t.sum)
 	}
 }
 
-// draw gives a word by the square root of its count.
-func (t *wordTrainer) draw() int32 {
-	x := float64(t.rng.Uint64()>>11) / (1 << 53) * t.negative[len(t.negative)-1]
-	return int32(min(sort.SearchFloat64s(t.negative, x), len(t.negative)-1))
+// pair learns that near stands by the word of this mean, and that words drawn at
+// random do not: each of their output rows moves so that its sigmoid comes nearer
+// to 1 or 0, and t.grad is what the mean is to move by.
+func (t *wordTrainer) pair(near int32, lr float32) {
+	t.drawn, t.step = append(t.drawn[:0], near), t.step[:0]
+	for len(t.drawn) <= t.Negatives {
+		if w := t.negative.draw(t.rng); w != near {
+			t.drawn = append(t.drawn, w)
+		}
+	}
+	y := float32(1)
+	for _, w := range t.drawn {
+		t.step = append(t.step, lr*(y-tableSigmoid(vec.Dot(t.mean, t.output.row(int(w))))))
+		y = 0
+	}
+	clear(t.grad)
+	vec.SumRows(t.grad, t.output.data, t.drawn, t.step)
+	for i, w := range t.drawn {
+		vec.Axpy(t.step[i], t.mean, t.output.row(int(w)))
+	}
+	vec.Add(t.mean, t.mean, t.grad)
+	vec.Add(t.sum, t.sum, t.grad)
 }
 
-// score moves an output row and t.grad so that its sigmoid comes nearer to y.
-func (t *wordTrainer) score(w int32, y, lr float32) {
-	row := t.output.row(int(w))
-	p := float32(1 / (1 + math.Exp(-float64(vec.Dot(t.mean, row)))))
-	a := lr * (y - p)
-	vec.Axpy(a, row, t.grad)
-	vec.Axpy(a, t.mean, row)
+// A lottery draws numbers by their chances, in the same time however many they
+// are: a place holds one number up to its cut, and another above it (Walker 1977;
+// Vose 1991).
+type lottery struct {
+	cut   []uint64
+	other []int32
+}
+
+func newLottery(chance []float64) *lottery {
+	l := &lottery{make([]uint64, len(chance)), make([]int32, len(chance))}
+	var sum float64
+	for _, c := range chance {
+		sum += c
+	}
+	share := make([]float64, len(chance)) // of a place
+	var under, over []int32
+	for i, c := range chance {
+		l.cut[i], l.other[i] = math.MaxUint64, int32(i)
+		if share[i] = c / sum * float64(len(chance)); share[i] < 1 {
+			under = append(under, int32(i))
+		} else {
+			over = append(over, int32(i))
+		}
+	}
+	for len(under) > 0 && len(over) > 0 {
+		i, j := under[len(under)-1], over[len(over)-1]
+		l.cut[i], l.other[i] = uint64(share[i]*(1<<64)), j
+		under = under[:len(under)-1]
+		if share[j] -= 1 - share[i]; share[j] < 1 {
+			under, over = append(under, j), over[:len(over)-1]
+		}
+	}
+	return l
+}
+
+func (l *lottery) draw(rng *rand.PCG) int32 {
+	place, at := bits.Mul64(rng.Uint64(), uint64(len(l.cut)))
+	if at < l.cut[place] {
+		return int32(place)
+	}
+	return l.other[place]
 }

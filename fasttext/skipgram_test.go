@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,20 +47,23 @@ func wordTexts(t testing.TB, per, size int) (texts []string) {
 }
 
 // The similarities of frequent words are like those that the original finds in
-// the same text, whatever the seed: correlations of 0.74 to 0.76 when written,
-// where two runs of the original on other numbers of threads have 0.90, on a text
-// that is short for the sake of time.
+// the same text on one thread, whatever the seed: correlations of 0.85 to 0.87
+// when written, as two runs of the original with other seeds have, 0.85 to 0.86,
+// on a text that is short for the sake of time.
 func TestWordVectorsAreLikeTheOriginals(t *testing.T) {
 	if testing.Short() {
 		t.Skip("training takes some seconds")
 	}
 	texts := wordTexts(t, 40, 800)
+	for i := range texts {
+		texts[i] += "\n"
+	}
 	dir := t.TempDir()
 	data, theirs, ours := filepath.Join(dir, "text"), filepath.Join(dir, "theirs"), filepath.Join(dir, "ours.bin")
-	if err := os.WriteFile(data, []byte(strings.Join(texts, "\n")), 0o666); err != nil {
+	if err := os.WriteFile(data, []byte(strings.Join(texts, "")), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	oracle(t, "", "skipgram", "-input", data, "-output", theirs, "-dim", "48", "-epoch", "12", "-bucket", "20000", "-thread", "2")
+	oracle(t, "", "skipgram", "-input", data, "-output", theirs, "-dim", "48", "-epoch", "12", "-bucket", "20000", "-thread", "1")
 	models := []*Model{open(t, theirs+".bin")}
 	for seed := range 2 {
 		models = append(models, trainWords(t, WordVectors{Dim: 48, Epochs: 12, Buckets: 20000, Seed: uint64(seed)}, texts))
@@ -88,7 +92,7 @@ func TestWordVectorsAreLikeTheOriginals(t *testing.T) {
 	for seed, x := range cosines[1:] {
 		r := correlation(x, cosines[0])
 		t.Logf("cosines of %d pairs of words: correlation with the original's %.3f", len(x), r)
-		if r < 0.65 {
+		if r < 0.85 {
 			t.Errorf("seed %d: correlation with the original's cosines %.3f", seed, r)
 		}
 	}
@@ -118,6 +122,23 @@ func correlation(a, b []float64) float64 {
 		bb += (b[i] - mb) * (b[i] - mb)
 	}
 	return ab / math.Sqrt(aa*bb)
+}
+
+// Every number is drawn as often as its chance says, within five standard
+// deviations.
+func TestLottery(t *testing.T) {
+	chance := []float64{5, 0, 1, 0.25, 1e-9, 3, 3}
+	l, rng, drawn := newLottery(chance), rand.NewPCG(1, 2), make([]float64, len(chance))
+	const n = 1 << 20
+	for range n {
+		drawn[l.draw(rng)]++
+	}
+	for i, c := range chance {
+		p := c / 12.250000001
+		if math.Abs(drawn[i]-n*p) > 5*math.Sqrt(n*p*(1-p)) {
+			t.Errorf("%d was drawn %g times of %d, want %.1f", i, drawn[i], n, n*p)
+		}
+	}
 }
 
 func TestWordVectorsRepeat(t *testing.T) {

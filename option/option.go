@@ -158,7 +158,11 @@ func check(prefix string, v reflect.Value) error {
 			continue
 		}
 		path := prefix
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && !f.Anonymous {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" { // no option, and it may be large
+			continue
+		}
+		if name != "" && !f.Anonymous {
 			path = strings.TrimPrefix(prefix+"."+name, ".")
 		}
 		if fv.Kind() == reflect.Struct {

@@ -110,8 +110,8 @@ func copy6(dst, src []float32, stride, k int) (done int) {
 }
 
 // screenTile is how many rows and columns one panel of screen does, and the
-// offset that makes its columns unsigned. Without VNNI pairs of products are
-// added in 16 bits, which leaves columns seven bits.
+// offset that makes its columns unsigned. Without VNNI products are added in 16
+// bits, which leaves columns seven bits, and rows what groupLimit tells.
 func screenTile() (mr, nr, offset int) {
 	switch {
 	case level == avx512 && hasVNNI:
@@ -120,6 +120,18 @@ func screenTile() (mr, nr, offset int) {
 		return 4, 16, 128
 	}
 	return 4, 16, 64
+}
+
+// peaks returns the largest absolute value of x, and the largest sum of absolute
+// values that a group of bytes comes from: of each 16 numbers, over those at 0, 1, 4, 5, 8,
+// 9, 12, 13, and over the others. len(x) is a multiple of 32.
+func peaks(x []float32) (high, group float32) {
+	if level == portable {
+		return peaksGo(x)
+	}
+	_ = x[31]
+	high = peaksAVX2(x, &group)
+	return high, group
 }
 
 func screen(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {
@@ -190,4 +202,16 @@ func minHash(dst, a, b, x []uint32) (done int) {
 		minHashAVX2(units, len(x), &dst[0], &a[0], &b[0], &x[0])
 	}
 	return 16 * units
+}
+
+func sumRows(dst, x []float32, rows []int32, weights []float32) {
+	_ = weights[len(rows)-1]
+	switch level {
+	case avx512:
+		sumRowsAVX512(&dst[0], len(dst), &x[0], &rows[0], &weights[0], len(rows))
+	case avx2:
+		sumRowsAVX2(&dst[0], len(dst), &x[0], &rows[0], &weights[0], len(rows))
+	default:
+		sumRowsGo(dst, x, rows, weights)
+	}
 }

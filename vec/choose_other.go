@@ -28,6 +28,8 @@ func copy6(dst, src []float32, stride, k int) (done int) { return 0 }
 
 func screenTile() (mr, nr, offset int) { return 4, 16, 128 }
 
+func peaks(x []float32) (high, group float32) { return peaksGo(x) }
+
 func screen(low []float32, ld, panels, quads int, rows []int8, stride int, cols []uint8, columns, row, least []float32) {
 	screenGo(low, ld, panels, quads, rows, stride, cols, columns, row, least)
 }
@@ -43,3 +45,5 @@ func floatFromHalf(dst []float32, src []uint16) { floatFromHalfGo(dst, src) }
 
 // minHash leaves all to the caller.
 func minHash(dst, a, b, x []uint32) (done int) { return 0 }
+
+func sumRows(dst, x []float32, rows []int32, weights []float32) { sumRowsGo(dst, x, rows, weights) }

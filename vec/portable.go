@@ -89,6 +89,19 @@ func screenGo(low []float32, ld, panels, quads int, rows []int8, stride int, col
 	}
 }
 
+func peaksGo(x []float32) (high, group float32) {
+	for i := 0; i < len(x); i += 16 {
+		var sum [2]float32
+		for j, v := range x[i : i+16] {
+			v = max(v, -v)
+			high = max(high, v)
+			sum[j/2%2] += v
+		}
+		group = max(group, sum[0], sum[1])
+	}
+	return high, group
+}
+
 func belowGo(low []float32, mask []byte, limit float32) float32 {
 	rest := float32(math.Inf(1))
 	clear(mask[:len(low)/8])

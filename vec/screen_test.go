@@ -112,6 +112,10 @@ func TestScreenKernels(t *testing.T) {
 			if !slices.Equal(got, want) || s != total || math.Abs(float64(e-err)) > 1e-4*float64(err) {
 				t.Fatalf("quantize %d: sum %g, want %g; error %g, want %g", n, s, total, e, err)
 			}
+			high, group := peaks(x)
+			if h, g := peaksGo(x); high != h || math.Abs(float64(group-g)) > 1e-6*float64(g) {
+				t.Fatalf("peaks %d: %g and %g, want %g and %g", n, high, group, h, g)
+			}
 			low := random(rng, n)
 			low[3], low[n-1] = float32(math.NaN()), low[0]
 			mask, wantMask := make([]byte, n/8), make([]byte, n/8)
@@ -120,12 +124,15 @@ func TestScreenKernels(t *testing.T) {
 			}
 		}
 		mr, nr, offset := screenTile()
-		for quads := 1; quads < 20; quads++ {
+		for quads := 4; quads < 40; quads += 4 {
 			for panels := 1; panels < 4; panels++ {
 				ld, stride := panels*nr+3, 4*quads+5
 				rows, cols := make([]int8, mr*stride), make([]uint8, panels*quads*nr*4)
 				for i := range rows {
 					rows[i] = int8(rng.IntN(255) - 127)
+					if offset == 64 { // a group is of eight
+						rows[i] = int8((rng.IntN(2)*2 - 1) * groupLimit / 8)
+					}
 				}
 				for i := range cols {
 					cols[i] = uint8(rng.IntN(2 * offset))

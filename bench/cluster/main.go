@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,22 +29,25 @@ import (
 // sizes fall off as those of topics do; with Noise they have no structure at all,
 // the worst case for bounds.
 type job struct {
+	Part    string // as -only names it
 	N, D, K int
 	Noise   bool
 }
 
-var jobs = []job{{500_000, 256, 1000, false}, {100_000, 1024, 1000, false}, {100_000, 256, 1000, true}}
+var jobs = []job{{"256", 500_000, 256, 1000, false}, {"1024", 100_000, 1024, 1000, false}, {"noise", 100_000, 256, 1000, true}}
+
+const streamPart = "stream"
 
 const iterations, threads = 10, 2
 
 // A Report is what -json prints.
 type Report struct {
-	Machine string `json:"machine"`
-	Date    string `json:"date"`
-	Command string `json:"command"`
-	KMeans  []Fit  `json:"kmeans"`
-	Assign  Assign `json:"assign"`
-	Stream  Stream `json:"stream"`
+	Machine string  `json:"machine"`
+	Date    string  `json:"date"`
+	Command string  `json:"command"`
+	KMeans  []Fit   `json:"kmeans,omitempty"`
+	Assign  *Assign `json:"assign,omitempty"`
+	Stream  *Stream `json:"stream,omitempty"`
 }
 
 // A Fit compares ten iterations. Seconds are of processor time on two threads.
@@ -85,6 +89,7 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	rounds := flag.Int("rounds", 3, "runs of each kind, of which the median counts")
 	scale := flag.Float64("scale", 1, "share of the rows that are used, for a quick look")
+	only := flag.String("only", "256,1024,noise,stream", "parts to measure: k-means by dimension, the first with assignment; data without structure; vectors on disk")
 	work := flag.String("work", "", "do one run: fit, assign or stream (used by this command on itself)")
 	flag.Parse()
 	if *work != "" {
@@ -97,7 +102,10 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{rounds: *rounds, dir: dir}
-	r := b.report(*scale)
+	r, err := b.report(*scale, strings.Split(*only, ","))
+	if err != nil {
+		log.Fatal(err)
+	}
 	if !*asJSON {
 		r.print()
 		return
@@ -109,10 +117,22 @@ func main() {
 	fmt.Printf("%s\n", out)
 }
 
-func (b *bench) report(scale float64) *Report {
+func (b *bench) report(scale float64, only []string) (*Report, error) {
 	r := &Report{Machine: machine(), Date: time.Now().UTC().Format("2006-01-02"),
 		Command: "go run ./bench/cluster " + strings.Join(os.Args[1:], " ")}
+	known := []string{streamPart}
+	for _, j := range jobs {
+		known = append(known, j.Part)
+	}
+	for _, part := range only {
+		if !slices.Contains(known, part) {
+			return nil, fmt.Errorf("-only: %q is not one of %s", part, strings.Join(known, ", "))
+		}
+	}
 	for i, j := range jobs {
+		if !slices.Contains(only, j.Part) {
+			continue
+		}
 		j.N = max(2*j.K, int(float64(j.N)*scale))
 		path := b.write(j, "<f4")
 		r.KMeans = append(r.KMeans, b.fit(j, path))
@@ -121,8 +141,10 @@ func (b *bench) report(scale float64) *Report {
 		}
 		os.Remove(path)
 	}
-	r.Stream = b.stream(job{max(2000, int(5_000_000*scale)), 256, 1000, false})
-	return r
+	if slices.Contains(only, streamPart) {
+		r.Stream = b.stream(job{streamPart, max(2000, int(5_000_000*scale)), 256, 1000, false})
+	}
+	return r, nil
 }
 
 func machine() string {
@@ -144,8 +166,12 @@ func (r *Report) print() {
 		fmt.Printf("%d x %d, k %d, %s: %.1f CPU-seconds, FAISS %.1f, %.2f times; inertia over FAISS's %.5f\n",
 			f.N, f.D, f.K, f.Data, f.Ours, f.FAISS, f.Speedup, f.InertiaRatio)
 	}
-	fmt.Printf("assignment: %.0f vectors per second and core, %.2f of the float32 peak\n", r.Assign.Rate, r.Assign.PeakFraction)
-	fmt.Printf("%d x %d on disk, %d iterations: %.0f s, at most %.0f MiB\n", r.Stream.N, r.Stream.D, r.Stream.Iterations, r.Stream.Wall, r.Stream.RSS)
+	if r.Assign != nil {
+		fmt.Printf("assignment: %.0f vectors per second and core, %.2f of the float32 peak\n", r.Assign.Rate, r.Assign.PeakFraction)
+	}
+	if r.Stream != nil {
+		fmt.Printf("%d x %d on disk, %d iterations: %.0f s, at most %.0f MiB\n", r.Stream.N, r.Stream.D, r.Stream.Iterations, r.Stream.Wall, r.Stream.RSS)
+	}
 }
 
 // path names a file of the benchmark.

@@ -152,23 +152,23 @@ func inertia(data, centroids string) (sum float64) {
 	return sum
 }
 
-func (b *bench) assign(j job, data string) Assign {
+func (b *bench) assign(j job, data string) *Assign {
 	var rate []float64
 	for range b.rounds {
 		o := ours("assign", 1, data, strconv.Itoa(j.K))
 		rate = append(rate, o.Units/o.CPU)
 	}
 	peak := run(exec.Command("go", "run", "./bench/lm", "-work", "peak"))
-	a := Assign{D: j.D, K: j.K, Rate: median(rate)}
+	a := &Assign{D: j.D, K: j.K, Rate: median(rate)}
 	if peak.Units > 0 {
 		a.PeakFraction = a.Rate * 2 * float64(j.D) * float64(j.K) / (peak.Units / peak.CPU)
 	}
 	return a
 }
 
-func (b *bench) stream(j job) Stream {
+func (b *bench) stream(j job) *Stream {
 	const rounds = 2
 	data := b.write(j, "<f2")
 	o := ours("stream", threads, data, strconv.Itoa(j.K), strconv.Itoa(rounds))
-	return Stream{N: j.N, D: j.D, K: j.K, Iterations: rounds, CPU: o.CPU, Wall: o.Wall, RSS: o.MiB}
+	return &Stream{N: j.N, D: j.D, K: j.K, Iterations: rounds, CPU: o.CPU, Wall: o.Wall, RSS: o.MiB}
 }

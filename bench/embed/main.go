@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -76,8 +77,9 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	data := flag.String("data", filepath.Join("..", "shared", "data"), "folder with corpus/ and local-code.py")
 	most := flag.Int("docs", 600, "documents of a source, at most")
+	only := flag.String("only", "lexical,word,sklearn", "sides to measure; ratios need sklearn")
 	flag.Parse()
-	r, err := measure(*data, *most)
+	r, err := measure(*data, *most, strings.Split(*only, ","))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func main() {
 	fmt.Printf("%s\n", out)
 }
 
-func measure(data string, most int) (*Report, error) {
+func measure(data string, most int, only []string) (*Report, error) {
 	work, err := os.MkdirTemp("", "bench-embed-*")
 	if err != nil {
 		return nil, err
@@ -116,8 +118,8 @@ func measure(data string, most int) (*Report, error) {
 	for _, t := range texts {
 		r.Bytes += len(t)
 	}
-	if err := r.ours(texts, source); err != nil {
-		return nil, err
+	if err := r.ours(texts, source, only); err != nil || !slices.Contains(only, "sklearn") {
+		return r, err
 	}
 	return r, r.peer(filepath.Join(work, "documents"), texts, source)
 }
@@ -152,7 +154,7 @@ func documents(most int, folders ...string) (texts []string, source []int, err e
 }
 
 // ours measures our embedders with their defaults, on one core.
-func (r *Report) ours(texts []string, source []int) error {
+func (r *Report) ours(texts []string, source []int, only []string) error {
 	ctx := context.Background()
 	for _, method := range []struct {
 		name string
@@ -161,6 +163,9 @@ func (r *Report) ours(texts []string, source []int) error {
 		{"lexical", func() (embed.Embedder, error) { return embed.Lexical{}.Fit(ctx, texts, 1, 1) }},
 		{"word", func() (embed.Embedder, error) { return embed.Word{}.Fit(ctx, texts, nil, 1, 1) }},
 	} {
+		if !slices.Contains(only, method.name) {
+			continue
+		}
 		start := processor()
 		m, err := method.fit()
 		if err != nil {
@@ -243,6 +248,9 @@ func (r *Report) peer(path string, texts []string, source []int) error {
 	r.add("sklearn", p.Plain)
 	r.add("sklearn_normalized", p.Normalized)
 	for _, name := range []string{"lexical", "word"} {
+		if r.Speed[name] == 0 {
+			continue
+		}
 		r.Ratio[name] = round(r.Speed[name] / r.Speed["sklearn"])
 		r.EmbedRatio[name] = round(r.EmbedSpeed[name] / r.EmbedSpeed["sklearn"])
 	}
@@ -280,6 +288,9 @@ func round(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 func (r *Report) print() {
 	fmt.Printf("%d documents of %d sources, %.1f MB\n", r.Documents, r.Sources, float64(r.Bytes)/1e6)
 	for _, name := range []string{"lexical", "word", "sklearn", "sklearn_normalized"} {
+		if r.NMI[name] == 0 {
+			continue
+		}
 		fmt.Printf("%-18s NMI %.3f (%.3f to %.3f), purity %.3f; ten times the clusters %.3f (%.3f to %.3f), %.3f; documents per second and core %.0f, without the fit %.0f\n", name,
 			r.NMI[name], r.Interval[name][0], r.Interval[name][1], r.Purity[name], r.NMI10[name], r.Interval10[name][0], r.Interval10[name][1], r.Purity10[name],
 			r.Speed[name], r.EmbedSpeed[name])

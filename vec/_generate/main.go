@@ -77,12 +77,14 @@ func main() {
 			g.turn6()
 			g.copy6()
 			g.halves()
+			g.peaks()
 		}
 		g.copyPanel("copyPanel", 2)
 		g.screen()
 		g.below()
 		g.quantize()
 		g.minHash()
+		g.sumRows()
 		for _, k := range kernels {
 			k.write(g.loop(k.name, k.signature))
 		}

@@ -2,9 +2,9 @@ package main
 
 // screen writes the kernel of Codebook.Nearest: dot products of rows of signed
 // bytes with two vectors of columns of unsigned bytes, four bytes a step, and
-// from them bounds of the distances. Rows lie at (AX) as in tile; a panel of
-// columns is 2 vectors wide. For a row with the constants start, scale, a, b and
-// columns with norm, scale, error, size
+// from them bounds of the distances. The steps, quads, are a multiple of four.
+// Rows lie at (AX) as in tile; a panel of columns is 2 vectors wide. For a row
+// with the constants start, scale, a, b and columns with norm, scale, error, size
 //
 //	value = norm - row.scale*scale*(start+dot);  width = a*error + b*size
 //
@@ -13,7 +13,7 @@ package main
 func (g *gen) screen() {
 	rows := map[string]int{"AVX512": 8, "AVX2": 4}[g.isa]
 	acc := func(r, half int) string { return g.reg(2*r + half) }
-	c0, c1, a, t, ones := g.reg(2*rows), g.reg(2*rows+1), g.reg(2*rows+2), g.reg(2*rows+3), g.reg(2*rows+4)
+	c0, c1, a := g.reg(2*rows), g.reg(2*rows+1), g.reg(2*rows+2)
 	address := []string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)", "(AX)(R8*4)", "(AX)(R10*1)", "(AX)(R9*2)", "(AX)(R11*1)"}
 
 	g.text("screen", "low *float32, ld, panels, quads int, rows *int8, stride int, cols *uint8, columns, row, least *float32)")
@@ -27,7 +27,7 @@ func (g *gen) screen() {
 	g.in("LEAQ (R8)(R8*4), R10")
 	g.in("LEAQ (R9)(R8*4), R11")
 	if g.isa == "AVX2" {
-		g.in("VPBROADCASTD oneWords<>(SB), %s", ones)
+		g.in("VPBROADCASTD oneWords<>(SB), %s", g.reg(2*rows+7))
 	}
 	g.label("panel")
 	g.in("MOVQ quads+24(FP), CX")
@@ -39,23 +39,20 @@ func (g *gen) screen() {
 	}
 	g.in("PCALIGN $32")
 	g.label("quad")
-	g.in("VMOVUPS (BX), %s", c0)
-	g.in("VMOVUPS %d(BX), %s", g.bytes, c1)
-	g.in("ADDQ $%d, BX", 2*g.bytes)
-	for r := range rows {
-		g.in("VPBROADCASTD %s, %s", address[r], a)
-		for half, c := range []string{c0, c1} {
-			if g.isa == "AVX512" {
-				g.in("VPDPBUSD %s, %s, %s", a, c, acc(r, half))
-				continue
-			}
-			g.in("VPMADDUBSW %s, %s, %s", a, c, t)
-			g.in("VPMADDWD %s, %s, %s", ones, t, t)
-			g.in("VPADDD %s, %s, %s", t, acc(r, half), acc(r, half))
+	if g.isa == "AVX2" {
+		g.fourQuads(rows, address)
+	} else {
+		g.in("VMOVUPS (BX), %s", c0)
+		g.in("VMOVUPS %d(BX), %s", g.bytes, c1)
+		g.in("ADDQ $%d, BX", 2*g.bytes)
+		for r := range rows {
+			g.in("VPBROADCASTD %s, %s", address[r], a)
+			g.in("VPDPBUSD %s, %s, %s", a, c0, acc(r, 0))
+			g.in("VPDPBUSD %s, %s, %s", a, c1, acc(r, 1))
 		}
+		g.in("ADDQ $4, AX")
+		g.in("DECQ CX")
 	}
-	g.in("ADDQ $4, AX")
-	g.in("DECQ CX")
 	g.in("JNZ quad")
 	g.bounds(rows)
 	g.in("ADDQ $%d, R12", 8*g.bytes)
@@ -63,6 +60,36 @@ func (g *gen) screen() {
 	g.in("DECQ panels+16(FP)")
 	g.in("JNZ panel")
 	g.ret()
+}
+
+// fourQuads does the work of four steps without VNNI, for one vector of columns
+// after the other: the sums of pairs of products stay in 16 bits over the four,
+// which Codes.Set has seen to, and are widened once.
+func (g *gen) fourQuads(rows int, address []string) {
+	a, t, u, ones := g.reg(2*rows+4), g.reg(2*rows+5), g.reg(2*rows+6), g.reg(2*rows+7)
+	for half := range 2 {
+		for q := range 4 {
+			g.in("VMOVUPS %d(BX), %s", (2*q+half)*g.bytes, g.reg(2*rows+q))
+		}
+		for r := range rows {
+			for q := range 4 {
+				to := u
+				if q == 0 {
+					to = t
+				}
+				g.in("VPBROADCASTD %d%s, %s", 4*q, address[r], a)
+				g.in("VPMADDUBSW %s, %s, %s", a, g.reg(2*rows+q), to)
+				if q > 0 {
+					g.in("VPADDW %s, %s, %s", u, t, t)
+				}
+			}
+			g.in("VPMADDWD %s, %s, %s", ones, t, t)
+			g.in("VPADDD %s, %s, %s", t, g.reg(2*r+half), g.reg(2*r+half))
+		}
+	}
+	g.in("ADDQ $%d, BX", 8*g.bytes)
+	g.in("ADDQ $16, AX")
+	g.in("SUBQ $4, CX")
 }
 
 // bounds turns the dot products of a panel into bounds.
@@ -93,6 +120,39 @@ func (g *gen) bounds(rows int) {
 			g.in("ADDQ SI, DX")
 		}
 	}
+}
+
+// peaks writes the largest absolute value of x, and to group the largest sum of
+// absolute values over the places that fourQuads adds up in 16 bits: of each 16
+// numbers, those at 0, 1, 4, 5, ..., and those at 2, 3, 6, 7, ... len(x) is a
+// multiple of 32.
+func (g *gen) peaks() {
+	l := g.loop("peaks", "x []float32, group *float32) float32")
+	sign, sum, pair := l.reg(8), l.reg(9), l.reg(10)
+	g.in("VBROADCASTSS signBit<>(SB), %s", sign)
+	for i := range 8 {
+		g.in("VXORPS %s, %s, %s", g.narrow(i), g.narrow(i), g.narrow(i))
+	}
+	g.label("block")
+	for half := range 2 {
+		for i := range 2 {
+			x := l.reg(11 + i)
+			g.in("VANDNPS %d(SI)(DX*4), %s, %s", (2*half+i)*g.bytes, sign, x)
+			l.op("VMAXPS", x, l.reg(2*half+i), l.reg(2*half+i))
+		}
+		l.op("VADDPS", l.reg(11), l.reg(12), sum)
+		l.op("VPERMILPS", "$0xb1", sum, pair)
+		l.op("VADDPS", pair, sum, sum)
+		g.in("VEXTRACTF128 $1, %s, X10", sum)
+		g.in("VADDPS X10, X9, X9")
+		g.in("VMAXPS X9, X%d, X%d", 4+half, 4+half)
+	}
+	g.in("ADDQ $32, DX")
+	g.in("SUBQ $32, CX")
+	g.in("JNZ block")
+	g.in("MOVQ group+24(FP), DI")
+	l.foldTo(4, "VMAXPS", "(DI)")
+	l.fold("VMAXPS")
 }
 
 // below writes the search of the bounds: bit j of mask tells whether low[j] <=
