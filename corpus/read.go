@@ -143,19 +143,15 @@ func (r *reader) line(at BadLine, line []byte, long bool) error {
 
 // fill sets the fields of d from the record.
 func (r *reader) fill(d *Document) (repaired bool) {
-	text, repaired := r.record.got[textField].value(r.text)
-	d.Text = string(text)
-	if r.record.got[textField].escaped {
-		r.text = text
-	}
+	d.Text, repaired = r.record.got[textField].value()
 	if f := r.record.got[idField]; f.usable() {
-		id, bad := f.value(nil)
-		d.ID, repaired = string(id), repaired || bad
+		id, bad := f.value()
+		d.ID, repaired = id, repaired || bad
 	}
 	if f := r.record.got[sourceField]; f.usable() {
-		source, bad := f.value(nil)
-		if repaired = repaired || bad; r.source != string(source) {
-			r.source = string(source)
+		if f.escaped || string(f.raw) != r.source {
+			source, bad := f.value()
+			r.source, repaired = source, repaired || bad
 		}
 		d.Source = r.source
 	}
