@@ -19,7 +19,7 @@ const (
 // o.ShardBytes, fewer in a small corpus so that there is work for many cores.
 // Plain JSONL is cut at any byte, zstd between frames; gzip files, and zstd
 // files of one frame, stay whole. Smaller files are packed together. Shards
-// and files are in the order of the paths. ctx ends the search, which is long in
+// and files are in the order of the paths, files of attributes behind them. ctx ends the search, which is long in
 // a large bucket.
 func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
 	option.Fill(&o)
@@ -28,7 +28,7 @@ func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
 		return nil, nil, err
 	}
 	shards, err := cut(ctx, l.Files, o.ShardBytes)
-	return shards, l.Files, err
+	return shards, append(l.Files, l.Attributes...), err
 }
 
 func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {
@@ -71,19 +71,20 @@ func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {
 func packShard(files []FileInfo, bytes int64) Shard {
 	f := files[0]
 	s := Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, End: -1, Bytes: bytes}
-	if len(files) > 1 {
-		s.Compression = ""
-		for _, f := range files {
-			s.Files = append(s.Files, f.Path)
+	for _, f := range files {
+		s.Attributes = append(s.Attributes, f.Attributes...)
+		if len(files) > 1 {
+			s.Compression, s.Files = "", append(s.Files, f.Path)
 		}
 	}
 	return s
 }
 
 // whole says whether a file is read by one task whatever its size. Of a zstd
-// file in a bucket the frames are not known without fetching all of it.
+// file in a bucket the frames are not known without fetching all of it, and
+// attributes are read in step with their documents.
 func whole(f FileInfo) bool {
-	return f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
+	return len(f.Attributes) > 0 || f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
 }
 
 // cutFile cuts one large file.
