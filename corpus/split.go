@@ -17,8 +17,8 @@ const (
 
 // Split finds the input files and cuts them into shards of at most
 // o.ShardBytes, fewer in a small corpus so that there is work for many cores.
-// Plain JSONL is cut at any byte, zstd between frames; gzip files, and zstd
-// files of one frame, stay whole. Smaller files are packed together. Shards
+// Plain JSONL is cut at any byte, zstd between frames, in a bucket if the file has
+// a seek table; gzip files, and zstd files of one frame, stay whole. Smaller files are packed together. Shards
 // and files are in the order of the paths, files of attributes behind them. ctx ends the search, which is long in
 // a large bucket.
 func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
@@ -80,11 +80,10 @@ func packShard(files []FileInfo, bytes int64) Shard {
 	return s
 }
 
-// whole says whether a file is read by one task whatever its size. Of a zstd
-// file in a bucket the frames are not known without fetching all of it, and
-// attributes are read in step with their documents.
+// whole says whether a file is read by one task whatever its size. Attributes
+// are read in step with their documents.
 func whole(f FileInfo) bool {
-	return len(f.Attributes) > 0 || f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
+	return len(f.Attributes) > 0 || f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip"
 }
 
 // cutFile cuts one large file.
@@ -121,6 +120,12 @@ func findCuts(ctx context.Context, f FileInfo, most int64) (cuts []int64, err er
 	defer file.Close()
 	if f.Format == formatParquet {
 		return rowGroupCuts(file, most)
+	}
+	if cuts, ok, err := seekCuts(file, f.Bytes, most); ok || err != nil {
+		return cuts, err
+	}
+	if blob.IsURL(f.Path) { // a request for each block is too much
+		return nil, nil
 	}
 	return frameCuts(file, f.Bytes, most)
 }
