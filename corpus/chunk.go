@@ -21,11 +21,10 @@ import (
 	"github.com/climb-go/climb/blob"
 )
 
-// A chunk reads the texts of one column of a row group. Pages are decompressed
-// as streams where their compression allows it: writers make pages of 100 MB,
-// and a text that is copied out of the processor's cache costs a fraction of
-// one that has been through memory. What it does not read, see streamable, is
-// left to the Parquet library.
+// A chunk reads the texts of one column of a row group. Its pages are
+// decompressed into memory that is used again, as new memory costs the system
+// more than the texts cost us, and very large ones as streams. What it does not
+// read, see streamable, is left to the Parquet library.
 type chunk struct {
 	stored io.ReadCloser
 	in     *bufio.Reader // of stored
@@ -40,7 +39,7 @@ type chunk struct {
 	stop   func()        // gives back what decompresses
 	left   int32         // values of the page, nulls included, that were not read
 	levels hybrid        // of the page, if def > 0
-	snappy *snappyPage   // nil until one is read
+	whole  *wholePage    // nil until one is read
 
 	dictionary []chunkText
 	indices    *hybrid // of a page that refers to the dictionary
@@ -91,19 +90,26 @@ type chunkText struct {
 	tooLong bool
 }
 
-// A snappyPage is a page that must be held whole.
-type snappyPage struct{ packed, plain []byte }
+// A wholePage is a page that is decompressed at once.
+type wholePage struct{ packed, plain []byte }
 
-// snappyPages are not in use: their memory is used again.
-var snappyPages = sync.Pool{New: func() any { return new(snappyPage) }}
+// wholePages are not in use: their memory is used again.
+var wholePages = sync.Pool{New: func() any { return new(wholePage) }}
+
+// mostWhole bounds the bytes of a page that is decompressed at once, which is
+// faster; larger ones are streamed, but for Snappy, which cannot be.
+const mostWhole = 128 << 20
 
 const valueBuffer = 64 << 10 // bytes of decompressed values
+
+// oldDictionary is what older writers call RLEDictionary.
+const oldDictionary format.Encoding = 2
 
 // streamable says whether a chunk can be read: byte strings, one a row, plain or
 // from a dictionary, in a compression that is known here.
 func streamable(c *format.ColumnChunk, def int) bool {
 	m := &c.MetaData
-	known := []format.Encoding{format.Plain, format.RLE, format.PlainDictionary, format.RLEDictionary}
+	known := []format.Encoding{format.Plain, format.RLE, oldDictionary, format.RLEDictionary}
 	if def == 0 {
 		known = append(known, format.BitPacked) // of levels that are not there
 	}
@@ -140,8 +146,8 @@ func bitsOf(most int) (bits int) {
 
 func (c *chunk) close() {
 	c.stop()
-	if c.snappy != nil {
-		snappyPages.Put(c.snappy)
+	if c.whole != nil {
+		wholePages.Put(c.whole)
 	}
 	c.stored.Close()
 }
@@ -351,7 +357,7 @@ func (c *chunk) begin(values int32, encoding format.Encoding) error {
 	switch encoding {
 	case format.Plain:
 		return nil
-	case format.PlainDictionary, format.RLEDictionary:
+	case oldDictionary, format.RLEDictionary:
 		b, err := io.ReadAll(c.values)
 		if err != nil {
 			return err
@@ -370,35 +376,46 @@ func (c *chunk) begin(values int32, encoding format.Encoding) error {
 
 // decompress makes what r holds, size bytes when it is decompressed, the values.
 func (c *chunk) decompress(r io.Reader, size int32, codec format.CompressionCodec) error {
-	switch codec {
-	case format.Zstd:
+	switch {
+	case codec == format.Snappy || codec == format.Zstd && size <= mostWhole:
+		if err := c.unpack(size, codec); err != nil {
+			return err
+		}
+		r = bytes.NewReader(c.whole.plain)
+	case codec == format.Zstd:
 		d := decoders.Get().(*zstd.Decoder)
 		c.stop = func() { keep(d) }
 		if err := d.Reset(r); err != nil {
 			return err
 		}
 		r = d
-	case format.Gzip:
+	case codec == format.Gzip:
 		r = &gzipReader{file: r}
-	case format.Snappy:
-		if err := c.unsnap(size); err != nil {
-			return err
-		}
-		r = bytes.NewReader(c.snappy.plain)
 	}
 	c.values.Reset(io.LimitReader(r, int64(size)))
 	return nil
 }
 
-// unsnap decompresses the rest of a page, which Snappy cannot do piece by piece.
-func (c *chunk) unsnap(size int32) error {
-	if c.snappy == nil {
-		c.snappy = snappyPages.Get().(*snappyPage)
+// unpack decompresses the rest of a page as a whole.
+func (c *chunk) unpack(size int32, codec format.CompressionCodec) (err error) {
+	if c.whole == nil {
+		c.whole = wholePages.Get().(*wholePage)
 	}
-	p := c.snappy
+	p := c.whole
 	p.packed = slices.Grow(p.packed[:0], int(c.body.left))[:c.body.left] // no more than the file has
 	if _, err := io.ReadFull(&c.body, p.packed); err != nil {
 		return noEOF(err)
+	}
+	if codec == format.Zstd {
+		d := decoders.Get().(*zstd.Decoder)
+		defer keep(d)
+		buf := slices.Grow(p.plain[:0], int(size))
+		page, err := d.DecodeAll(p.packed, buf[:0:size])
+		p.plain = buf[:len(page)]
+		if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+			return fmt.Errorf("%w: a page holds more than the %d bytes that its header says", errParquet, size)
+		}
+		return err
 	}
 	n, err := snappy.DecodedLen(p.packed)
 	if err != nil || n != int(size) || n/64 > len(p.packed) { // three bytes stand for 64 at most

@@ -52,7 +52,7 @@ func sniff(head []byte) (compression string, err error) {
 // decoders are not in use. Their windows, mostly 8 MiB, need not be made anew
 // for each file.
 var decoders = sync.Pool{New: func() any {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		panic(err) // the options are wrong
 	}
