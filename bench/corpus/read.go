@@ -45,8 +45,7 @@ const readRounds = 4
 // benchRead reads the corpus, repeated to readBytes on the disk in files of a
 // round each, and the same with zstd alone; and the corpus once a round with
 // Python's zstandard and json. They take turns, so that what else the machine
-// does meets all alike. Last comes DuckDB for a column of Parquet. Each reader
-// has a process of its own on one thread.
+// does meets all alike. Each reader has a process of its own on one thread.
 //
 // read.zstd_vs_python is what a reader as fast as decompression alone would
 // reach in read.vs_python.
@@ -93,7 +92,7 @@ func benchRead(ctx context.Context, data, work string, out map[string]any) error
 	out["read.zstd_mbps"], out["read.vs_zstd"] = alone.rate(alone.RawBytes), alone.Seconds/ours.Seconds
 	out["read.python_mbps"], out["read.vs_python"] = python.rate(python.TextBytes), ours.rate(ours.TextBytes)/python.rate(python.TextBytes)
 	out["read.zstd_vs_python"] = alone.rate(ours.TextBytes) / python.rate(python.TextBytes)
-	return benchParquet(ctx, work, once, out)
+	return nil
 }
 
 // add adds another process.
@@ -234,7 +233,15 @@ func peer(ctx context.Context, work, name, script, program string, args ...strin
 
 // benchParquet reads the text column of Parquet files that DuckDB wrote; the two
 // take turns.
-func benchParquet(ctx context.Context, work, lines string, out map[string]any) error {
+func benchParquet(ctx context.Context, data, work string, out map[string]any) error {
+	files, err := filepath.Glob(filepath.Join(data, "corpus", "*.jsonl.zst"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("no file %s: %w", filepath.Join(data, "corpus", "*.jsonl.zst"), err)
+	}
+	lines := filepath.Join(work, "once.jsonl.zst")
+	if _, err := repeat(files, lines, 1); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "install", "--prefix", work, "--silent", "--no-audit", "--no-fund", "@duckdb/node-api")
