@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/climb-go/climb/corpus"
@@ -117,7 +118,7 @@ func newRun(ctx context.Context, c *Config, a *arm) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.inputs, r.skipped = files.Files, files.SkippedText()
+	r.inputs, r.skipped = slices.Concat(files.Files, files.Attributes), files.SkippedText()
 	if r.shards, err = files.Shards(ctx, c.Corpus); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/climb-go/climb/corpus"
@@ -209,7 +210,7 @@ func unchanged(s corpus.Shard, stamps map[string]task.FileStamp) error {
 	if len(files) == 0 {
 		files = []string{s.Path}
 	}
-	for _, path := range files {
+	for _, path := range slices.Concat(files, s.Attributes) {
 		if err := stamps[path].Check(); err != nil {
 			return task.Permanent(err)
 		}

@@ -15,9 +15,12 @@ import (
 	"github.com/climb-go/climb/vec"
 )
 
-// batchRows is the number of documents that are embedded, labeled or assigned
-// together.
-const batchRows = 256
+// batchRows documents are embedded, labeled or assigned together, or fewer with
+// more than batchBytes of text: a document may have 16 MB.
+const (
+	batchRows  = 256
+	batchBytes = 4 << 20
+)
 
 // embedStage writes part-NNNNN.npy, float16, one row for each document of the
 // shard, and part-NNNNN.ids, the ids as JSON strings, one a line.
@@ -106,14 +109,15 @@ func openEmbedding(ctx context.Context, p *task.Plan, n int, method string) (*em
 	return e, nil
 }
 
-// batches gives the documents of a shard in groups of batchRows.
+// batches gives the documents of a shard in groups of at most batchRows, fewer
+// where they hold more than batchBytes of text.
 func batches(ctx context.Context, p *task.Plan, n int, a *task.Attempt, use func([]corpus.Document, []string) error) error {
 	t, err := openTexts(p)
 	if err != nil {
 		return err
 	}
 	docs, texts := make([]corpus.Document, 0, batchRows), make([]string, 0, batchRows)
-	done := int64(0)
+	done, held := int64(0), 0
 	flush := func() error {
 		if len(docs) == 0 {
 			return nil
@@ -121,7 +125,9 @@ func batches(ctx context.Context, p *task.Plan, n int, a *task.Attempt, use func
 		err := use(docs, texts)
 		done += int64(len(docs))
 		a.Report(done, t.scan.Rows[n])
-		docs, texts = docs[:0], texts[:0]
+		clear(docs)
+		clear(texts)
+		docs, texts, held = docs[:0], texts[:0], 0
 		return err
 	}
 	for d, err := range t.shard(ctx, n) {
@@ -129,7 +135,7 @@ func batches(ctx context.Context, p *task.Plan, n int, a *task.Attempt, use func
 			return err
 		}
 		docs, texts = append(docs, d), append(texts, d.Text)
-		if len(docs) == batchRows {
+		if held += len(d.Text); len(docs) == batchRows || held > batchBytes {
 			if err := flush(); err != nil {
 				return err
 			}

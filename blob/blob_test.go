@@ -89,7 +89,7 @@ func s3rver(t *testing.T, folder string) string {
 // CLIMB_TEST_S3 names as the URL of an empty bucket, and s3rver where
 // CLIMB_TEST_S3RVER names the folder in which it was installed.
 func TestConformance(t *testing.T) {
-	roots := map[string]string{"disk": t.TempDir(), "memory": "mem://conformance/", "s3": fakeS3(t, nil)}
+	roots := map[string]string{"disk": t.TempDir(), "memory": "mem://conformance/", "s3": fakeS3(t, nil), "gs": fakeGCS(t), "azure": fakeAzure(t)}
 	if server := os.Getenv("CLIMB_TEST_S3"); server != "" {
 		roots["server"] = server
 	}
@@ -262,6 +262,29 @@ func TestServerStaysBroken(t *testing.T) {
 	var e *fs.PathError
 	if !errors.As(err, &e) || !strings.Contains(e.Path, "s3://bucket/x") || !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An upload that a server refuses is an error that names the object.
+func TestRefusedUpload(t *testing.T) {
+	refuse := func(w http.ResponseWriter, r *http.Request) bool {
+		http.Error(w, "no", http.StatusForbidden)
+		return true
+	}
+	for _, root := range []string{fakeS3(t, refuse), fakeAzure(t)} {
+		name := Join(root, "refused")
+		w, err := Create(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.Write([]byte("x"))
+		if closed := w.Close(); err == nil {
+			err = closed
+		}
+		var e *fs.PathError
+		if !errors.As(err, &e) || e.Path != name || !strings.Contains(err.Error(), "rights") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

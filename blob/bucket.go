@@ -202,13 +202,24 @@ func (w *bucketWriter) Write(p []byte) (int, error) {
 
 func (w *bucketWriter) Close() error {
 	defer w.cancel()
-	return w.b.wrap("write", w.key, w.w.Close())
+	return w.b.wrap("write", w.key, closeUpload(w.w))
 }
 
 func (w *bucketWriter) Abort() error {
 	w.cancel()
-	w.w.Close() // says that it was canceled
+	_ = closeUpload(w.w) // says that it was canceled
 	return nil
+}
+
+// closeUpload ends an upload. Where one has failed, gocloud.dev's driver of
+// Azure (v0.47.0) closes a pipe that it has set to nil, and its error is lost.
+func closeUpload(w *cloud.Writer) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the upload was refused or broke off: check that the container exists, and the rights of the credentials (%v)", p)
+		}
+	}()
+	return w.Close()
 }
 
 // List pages through the names.

@@ -25,7 +25,7 @@ func AppendDocument(dst []byte, d Document) []byte {
 		for key, member := range members(d.Fields[1 : len(d.Fields)-1]) {
 			dst = append(dst, ',')
 			if bytes.IndexByte(key, '\\') >= 0 {
-				key, _ = unescape(nil, key)
+				key = unescapeKey(key)
 			}
 			switch string(key) {
 			case "id", "text", "source", "climb":

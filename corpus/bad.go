@@ -19,7 +19,7 @@ const (
 	TooLong       = "too_long"
 	InvalidUTF8   = "invalid_utf8"
 	Binary        = "binary"    // a text file that holds NUL bytes
-	NotText       = "not_text"  // a WARC record of HTML, an image, ...
+	NotText       = "not_text"  // a WARC record of an image, a page without a main text, ...
 	Truncated     = "truncated" // the rest of a compressed file, counted as one line
 	Corrupt       = "corrupt"   // likewise
 )

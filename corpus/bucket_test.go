@@ -3,10 +3,15 @@ package corpus
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 
@@ -72,6 +77,49 @@ func TestBucket(t *testing.T) {
 		if _, _, err := Split(t.Context(), Options{Inputs: []string{input}}); err == nil || !strings.Contains(err.Error(), input) {
 			t.Errorf("%s: %v", input, err)
 		}
+	}
+}
+
+// A bucket that is busy for a while is read whole; one that refuses ends the
+// reading with an error, whatever corpus.truncated says.
+func TestBusyBucket(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	backend := s3mem.New()
+	if err := backend.CreateBucket("bucket"); err != nil {
+		t.Fatal(err)
+	}
+	fake := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
+	answers := []int{0, http.StatusServiceUnavailable, http.StatusInternalServerError} // of GET; then none
+	refused := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet && refused:
+			http.Error(w, "no", http.StatusForbidden)
+		case r.Method == http.MethodGet && len(answers) > 1:
+			answers = answers[1:]
+			http.Error(w, "busy", answers[0])
+		default:
+			fake.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	name := "s3://bucket/x.jsonl?region=us-east-1&endpoint=" + server.URL
+	put(t, name, []byte(strings.Repeat(`{"text":"plain"}`+"\n", 20000)))
+	o := Options{Inputs: []string{name}, Format: formatJSONL, Truncated: "skip", ShardBytes: 1 << 20}
+	docs, bad, err := readAll(t, o)
+	if err != nil || len(docs) != 20000 || bad.Dropped() != 0 || len(answers) != 1 {
+		t.Errorf("%d documents, %+v, %d answers left, %v", len(docs), bad, len(answers), err)
+	}
+	shards, _, err := Split(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused = true
+	for _, err = range Read(t.Context(), shards[0], o, &bad) {
+	}
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "s3://bucket/x.jsonl") || !strings.Contains(err.Error(), "credentials") {
+		t.Errorf("a bucket that refuses: %v", err)
 	}
 }
 

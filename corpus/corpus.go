@@ -38,6 +38,7 @@ type Options struct {
 	IDField      string   `json:"id_field" default:"id" doc:"field that holds the id, a string or a number; where absent the id is a hash of the text"`
 	SourceField  string   `json:"source_field" default:"source" doc:"field that says where the document came from; carried along, never used to decide"`
 	Fields       string   `json:"fields" default:"keep" choices:"keep,drop" doc:"the other fields: carry them along into the dataset, or leave them out, which reads faster"`
+	Attributes   []string `json:"attributes,omitempty" doc:"of dolma's documents/ the names of folders attributes/NAME beside them; what they say of a document travels along as its field attributes"`
 	Tokenizer    string   `json:"tokenizer,omitempty" doc:"tokenizer.json that Megatron .bin/.idx inputs were made with"`
 	ShardBytes   int64    `json:"shard_bytes" default:"67108864" min:"1" doc:"most bytes of input files in one task; a small corpus is cut finer"`
 	MaxLineBytes int64    `json:"max_line_bytes" default:"16777216" min:"16" max:"2147483647" doc:"longer lines and text files are skipped and counted as too_long; bounds the memory of a reader"`
@@ -58,6 +59,7 @@ type Shard struct {
 	Start       int64    `json:"start"`                 // bytes of the file as stored; a zstd shard starts at a frame, one of Parquet at a row group
 	End         int64    `json:"end"`                   // -1: to the end
 	Files       []string `json:"files,omitempty"`       // a pack of whole files, Path included
+	Attributes  []string `json:"attributes,omitempty"`  // of the files, as many of each
 	Bytes       int64    `json:"bytes"`                 // of the files, as stored
 }
 

@@ -30,6 +30,48 @@ func frameCuts(r io.ReaderAt, size, most int64) (cuts []int64, err error) {
 	return cuts, nil
 }
 
+// The seek table at the end of a file in zstd's seekable format (facebook/zstd,
+// contrib/seekable_format): a skippable frame of the sizes of all frames.
+const (
+	seekFooter = 9
+	seekMagic  = 0x8f92eab1
+	mostSeek   = 1 << 24 // frames: a table of 200 MB
+)
+
+// seekCuts does what frameCuts does with two reads, by the seek table of a
+// file; ok is false if it has none that fits the file.
+func seekCuts(r io.ReaderAt, size, most int64) (cuts []int64, ok bool, err error) {
+	var foot [seekFooter]byte
+	if size < seekFooter {
+		return nil, false, nil
+	}
+	if n, err := r.ReadAt(foot[:], size-seekFooter); n < seekFooter {
+		return nil, false, err
+	}
+	entry := int64(8)
+	if foot[4]&0x80 != 0 { // with check sums
+		entry = 12
+	}
+	n := int64(binary.LittleEndian.Uint32(foot[:]))
+	start := size - seekFooter - n*entry - 8 // of the table's frame
+	if binary.LittleEndian.Uint32(foot[5:]) != seekMagic || start < 0 || n > mostSeek {
+		return nil, false, nil
+	}
+	table := make([]byte, n*entry)
+	if m, err := r.ReadAt(table, start+8); m < len(table) {
+		return nil, false, err
+	}
+	at, last := int64(0), int64(0)
+	for ; len(table) > 0; table = table[entry:] {
+		next := at + int64(binary.LittleEndian.Uint32(table))
+		if next-last > most && at > last {
+			cuts, last = append(cuts, at), at
+		}
+		at = next
+	}
+	return cuts, at == start, nil
+}
+
 var errFrame = errors.New("not a zstd frame")
 
 // frameEnd is the offset behind the frame that starts at at.

@@ -26,12 +26,14 @@ type FileInfo struct {
 	ETag        string    `json:"etag,omitempty"`        // of an object in a bucket
 	Format      string    `json:"format"`                // "jsonl", "text", "parquet", "warc", "megatron"
 	Compression string    `json:"compression,omitempty"` // "", "gzip", "zstd"
+	Attributes  []string  `json:"attributes,omitempty"`  // files of what dolma's taggers found, see Options.Attributes
 }
 
 // A Listing is what Options.Inputs name.
 type Listing struct {
-	Files   []FileInfo     // sorted by path, each once
-	Skipped map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files
+	Files      []FileInfo     // sorted by path, each once
+	Attributes []FileInfo     // files of attributes of those
+	Skipped    map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files
 }
 
 // skippedWords tell what the reasons of Listing.Skipped mean.
@@ -72,6 +74,11 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 		return nil, fmt.Errorf("corpus.inputs name no file with content: %s", text)
 	}
 	slices.SortFunc(l.out.Files, func(a, b FileInfo) int { return strings.Compare(a.Path, b.Path) })
+	if len(o.Attributes) > 0 {
+		if err := l.out.findAttributes(ctx, o.Attributes); err != nil {
+			return nil, err
+		}
+	}
 	return l.out, nil
 }
 

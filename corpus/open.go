@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -46,6 +47,23 @@ func sniff(head []byte) (compression string, err error) {
 		return "zstd", nil
 	}
 	return "", nil
+}
+
+// decoders are not in use. Their windows, mostly 8 MiB, need not be made anew
+// for each file.
+var decoders = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeAllCapLimit(true))
+	if err != nil {
+		panic(err) // the options are wrong
+	}
+	return d
+}}
+
+// keep puts a decoder back.
+func keep(d *zstd.Decoder) {
+	if d.Reset(nil) == nil {
+		decoders.Put(d)
+	}
 }
 
 // A source is the decompressed bytes of a range of a file, and after them
@@ -138,11 +156,11 @@ func (s *source) decompress(r io.Reader, buffer bool) error {
 	case "gzip":
 		s.input = &gzipReader{file: r}
 	case "zstd":
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
+		d := decoders.Get().(*zstd.Decoder)
+		if err := d.Reset(r); err != nil {
 			return err
 		}
-		s.input, s.stop = d, d.Close
+		s.input, s.stop = d, func() { keep(d) }
 	default:
 		s.input = r
 	}

@@ -94,7 +94,7 @@ func (r *reader) parquet(path, _ string, start, end int64) error {
 	for i, g := range f.RowGroups() {
 		at.Offset = groupStart(f, i)
 		if at.Offset >= start && (end < 0 || at.Offset < end) {
-			if err := r.rowGroup(t, g, at); err != nil {
+			if err := r.rowGroup(t, file, f, i, at); err != nil {
 				return err
 			}
 		}
@@ -104,9 +104,10 @@ func (r *reader) parquet(path, _ string, start, end int64) error {
 }
 
 // rowGroup yields the documents of a row group, or counts them.
-func (r *reader) rowGroup(t *table, g parquet.RowGroup, at BadLine) error {
+func (r *reader) rowGroup(t *table, file blob.File, f *parquet.File, group int, at BadLine) error {
 	defer t.close()
-	if err := guarded(func() error { return t.open(g) }); err != nil {
+	g := f.RowGroups()[group]
+	if err := guarded(func() error { return errors.Join(t.open(g), t.text.open(file, f, group)) }); err != nil {
 		return r.broken(err, at)
 	}
 	for range g.NumRows() {
@@ -118,7 +119,11 @@ func (r *reader) rowGroup(t *table, g parquet.RowGroup, at BadLine) error {
 				return r.broken(noEOF(err), at)
 			}
 		}
-		if err := r.parquetRow(t, at); err != nil {
+		text, err := t.text.next()
+		if err != nil {
+			return r.broken(noEOF(err), at)
+		}
+		if err := r.parquetRow(t, text, at); err != nil {
 			return err
 		}
 		at.Line++
@@ -126,18 +131,17 @@ func (r *reader) rowGroup(t *table, g parquet.RowGroup, at BadLine) error {
 	return nil
 }
 
-func (r *reader) parquetRow(t *table, at BadLine) error {
-	text := t.wanted[textField].row[0]
+func (r *reader) parquetRow(t *table, text chunkText, at BadLine) error {
 	switch {
-	case text.IsNull():
+	case text.null:
 		return r.reject(at, MissingText, nil, "%q is null", r.o.TextField)
-	case len(text.ByteArray()) > r.lines.max:
-		return r.reject(at, TooLong, text.ByteArray(), "more than %d bytes", r.lines.max)
+	case text.tooLong:
+		return r.reject(at, TooLong, []byte(text.text), "more than %d bytes", r.lines.max)
 	}
-	d := Document{Path: at.Path, Line: at.Line, Offset: at.Offset, Text: string(text.ByteArray())}
+	d := Document{Path: at.Path, Line: at.Line, Offset: at.Offset, Text: text.text}
 	repaired := !utf8.ValidString(d.Text)
 	if repaired {
-		d.Text = string(repairUTF8(text.ByteArray()))
+		d.Text = string(repairUTF8([]byte(d.Text)))
 	}
 	if c := t.wanted[idField]; c != nil && !c.row[0].IsNull() {
 		d.ID = c.plain()
@@ -151,14 +155,15 @@ func (r *reader) parquetRow(t *table, at BadLine) error {
 	if r.o.Fields != "drop" {
 		d.Fields = t.fields()
 	}
-	return r.accept(at, d, repaired, text.ByteArray())
+	return r.accept(at, d, repaired, []byte(d.Text[:min(len(d.Text), 120)]))
 }
 
 // A table is the columns of a Parquet file that are read: those of the text,
 // the id and the source, and the others as a tree.
 type table struct {
-	wanted [numFields]*column
-	leaves []*column // in the order of the file
+	text   *textColumn        // nil of vectors
+	wanted [numFields]*column // the text's is nil
+	leaves []*column          // but for the text's
 	root   *node
 }
 
@@ -178,6 +183,10 @@ func newTable(root *parquet.Column, o Options) (*table, error) {
 			continue
 		}
 		taken[leaf.Index()] = true
+		if f == textField {
+			t.text = &textColumn{column: newColumn(leaf), max: int(o.MaxLineBytes)}
+			continue
+		}
 		t.wanted[f] = newColumn(leaf)
 		t.leaves = append(t.leaves, t.wanted[f])
 	}
@@ -224,10 +233,10 @@ func columnNames(root *parquet.Column) string {
 }
 
 func (t *table) open(g parquet.RowGroup) error {
-	chunks := g.ColumnChunks()
 	for _, c := range t.leaves {
-		c.pages = chunks[c.index].Pages()
-		c.at, c.n = 0, 0
+		if err := c.open(g); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -235,6 +244,9 @@ func (t *table) open(g parquet.RowGroup) error {
 func (t *table) close() {
 	for _, c := range t.leaves {
 		c.close()
+	}
+	if t.text != nil {
+		t.text.close()
 	}
 }
 
@@ -254,6 +266,12 @@ type column struct {
 
 func newColumn(leaf *parquet.Column) *column {
 	return &column{index: leaf.Index(), repeated: leaf.MaxRepetitionLevel() > 0, leaf: leaf}
+}
+
+func (c *column) open(g parquet.RowGroup) error {
+	c.pages = g.ColumnChunks()[c.index].Pages()
+	c.at, c.n = 0, 0
+	return nil
 }
 
 // next makes the values of the next row the present ones.

@@ -191,12 +191,40 @@ func FuzzParquet(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	type plain struct {
+		Text *string `parquet:"text,optional,plain"`
+	}
+	type dict struct {
+		Text string `parquet:"text,dict"`
+		ID   string `parquet:"id"`
+	}
+	for _, codec := range []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd} {
+		for version := 1; version <= 2; version++ {
+			options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version)}
+			f.Add(seedFile(f, []plain{{ptr("one")}, {nil}, {ptr(strings.Repeat("many ", 99))}}, options...))
+			f.Add(seedFile(f, []dict{{"one", "a"}, {"two", "b"}, {"one", "c"}}, options...))
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 1<<16 {
 			return
 		}
 		fuzzRead(t, Options{Inputs: []string{write(t, "a.parquet", string(b))}, Format: formatParquet, Truncated: "skip"})
 	})
+}
+
+// seedFile is a file of the rows.
+func seedFile[T any](f *testing.F, rows []T, options ...parquet.WriterOption) []byte {
+	f.Helper()
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b, options...)
+	if _, err := w.Write(rows); err != nil {
+		f.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // fuzzRead reads all documents of an input; it fails if the books do not

@@ -49,11 +49,12 @@ type reader struct {
 	yield  func(Document, error) bool
 	lines  lines
 	record *record
-	text   []byte // unescaped, used again
+	text   []byte // of a whole file or record, used again
 	source string // of the last document: most are the same
 	row    int
 
-	tokenizer *token.Tokenizer // of Megatron's files, once it is needed
+	attributes []*attributeFile // of the present file
+	tokenizer  *token.Tokenizer // of Megatron's files, once it is needed
 }
 
 func (r *reader) shard(s Shard) error {
@@ -68,10 +69,18 @@ func (r *reader) shard(s Shard) error {
 	case formatMegatron:
 		read = r.megatron
 	}
+	defer r.closeAttributes()
 	if len(s.Files) == 0 {
+		if err := r.openAttributes(s.Attributes); err != nil {
+			return err
+		}
 		return read(s.Path, s.Compression, s.Start, s.End)
 	}
-	for _, path := range s.Files {
+	for i, path := range s.Files {
+		n := len(s.Attributes) / len(s.Files)
+		if err := r.openAttributes(s.Attributes[i*n : (i+1)*n]); err != nil {
+			return err
+		}
 		if err := read(path, "auto", 0, -1); err != nil {
 			return err
 		}
@@ -102,11 +111,17 @@ func (r *reader) jsonl(path, compression string, start, end int64) error {
 		}
 		line, offset, long, err := r.lines.next()
 		at.Offset = offset
+		if err == io.EOF {
+			return r.endAttributes(at)
+		}
 		if err != nil {
 			return r.broken(err, at)
 		}
 		if !src.owns(offset) {
 			return nil
+		}
+		if err := r.nextAttributes(at); err != nil {
+			return err
 		}
 		if offset == 0 {
 			line = bytes.TrimPrefix(line, []byte("\ufeff"))
@@ -138,24 +153,25 @@ func (r *reader) line(at BadLine, line []byte, long bool) error {
 	}
 	d := Document{Path: at.Path, Line: at.Line, Offset: at.Offset}
 	repaired := r.fill(&d)
+	if len(r.attributes) > 0 && r.o.Fields != "drop" {
+		if err := r.addAttributes(&d); err != nil {
+			return err
+		}
+	}
 	return r.accept(at, d, repaired, line)
 }
 
 // fill sets the fields of d from the record.
 func (r *reader) fill(d *Document) (repaired bool) {
-	text, repaired := r.record.got[textField].value(r.text)
-	d.Text = string(text)
-	if r.record.got[textField].escaped {
-		r.text = text
-	}
+	d.Text, repaired = r.record.got[textField].value()
 	if f := r.record.got[idField]; f.usable() {
-		id, bad := f.value(nil)
-		d.ID, repaired = string(id), repaired || bad
+		id, bad := f.value()
+		d.ID, repaired = id, repaired || bad
 	}
 	if f := r.record.got[sourceField]; f.usable() {
-		source, bad := f.value(nil)
-		if repaired = repaired || bad; r.source != string(source) {
-			r.source = string(source)
+		if f.escaped || string(f.raw) != r.source {
+			source, bad := f.value()
+			r.source, repaired = source, repaired || bad
 		}
 		d.Source = r.source
 	}

@@ -92,7 +92,7 @@ func (r *record) object(b []byte, i, depth int, wanted uint) (int, error) {
 // match is the subset of wanted whose path has key at depth.
 func (r *record) match(key []byte, escaped bool, depth int, wanted uint) (set uint) {
 	if escaped {
-		key, _ = unescape(nil, key)
+		key = unescapeKey(key)
 	}
 	for f, path := range r.paths {
 		if wanted&(1<<f) != 0 && path[depth] == string(key) {
@@ -190,19 +190,23 @@ func (f field) String() string {
 	return "a number"
 }
 
-// value appends the field's text to dst[:0], valid UTF-8. repaired says that
-// U+FFFD stands in it for bytes or surrogates that are not Unicode text.
-func (f field) value(dst []byte) (text []byte, repaired bool) {
-	text = f.raw
-	if !utf8.Valid(text) {
-		text, repaired = repairUTF8(text), true
+// value is the field's text, valid UTF-8. repaired says that U+FFFD stands in
+// it for bytes or surrogates that are not Unicode text.
+func (f field) value() (text string, repaired bool) {
+	raw := f.raw
+	if !utf8.Valid(raw) {
+		raw, repaired = repairUTF8(raw), true
 	}
-	if f.escaped {
-		var lone bool
-		text, lone = unescape(dst[:0], text)
-		repaired = repaired || lone
+	if !f.escaped {
+		return string(raw), repaired
 	}
-	return text, repaired
+	var b strings.Builder
+	b.Grow(len(raw)) // escapes are longer than what they stand for
+	lone := unescape(&b, raw)
+	if text = b.String(); len(text) < len(raw)/4*3 {
+		text = strings.Clone(text) // a document that is kept holds no more than its text
+	}
+	return text, repaired || lone
 }
 
 // repairUTF8 puts U+FFFD in place of each byte that is not part of UTF-8, as
@@ -217,28 +221,29 @@ func repairUTF8(b []byte) []byte {
 	return out
 }
 
-// unescape appends to dst the text of the inside of a string token. lone says
-// that a surrogate without its other half became U+FFFD.
-func unescape(dst, raw []byte) (text []byte, lone bool) {
+// unescape writes the text of the inside of a string token. lone says that a
+// surrogate without its other half became U+FFFD.
+func unescape(dst *strings.Builder, raw []byte) (lone bool) {
 	for {
 		i := bytes.IndexByte(raw, '\\')
 		if i < 0 {
-			return append(dst, raw...), lone
+			dst.Write(raw)
+			return lone
 		}
-		dst = append(dst, raw[:i]...)
+		dst.Write(raw[:i])
 		c := raw[i+1]
 		raw = raw[i+2:]
 		switch c {
 		case 'n':
-			dst = append(dst, '\n')
+			dst.WriteByte('\n')
 		case 't':
-			dst = append(dst, '\t')
+			dst.WriteByte('\t')
 		case 'r':
-			dst = append(dst, '\r')
+			dst.WriteByte('\r')
 		case 'b':
-			dst = append(dst, '\b')
+			dst.WriteByte('\b')
 		case 'f':
-			dst = append(dst, '\f')
+			dst.WriteByte('\f')
 		case 'u':
 			r, _ := hex4(raw)
 			raw = raw[4:]
@@ -254,11 +259,18 @@ func unescape(dst, raw []byte) (text []byte, lone bool) {
 					raw = raw[6:]
 				}
 			}
-			dst = utf8.AppendRune(dst, r)
+			dst.WriteRune(r)
 		default: // a quote, a backslash, a slash
-			dst = append(dst, c)
+			dst.WriteByte(c)
 		}
 	}
+}
+
+// unescapeKey is the text of a key that holds escapes.
+func unescapeKey(raw []byte) []byte {
+	var b strings.Builder
+	unescape(&b, raw)
+	return []byte(b.String())
 }
 
 // String lists the first names of the rest, for a hint.

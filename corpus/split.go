@@ -3,6 +3,7 @@ package corpus
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/option"
@@ -17,9 +18,9 @@ const (
 
 // Split finds the input files and cuts them into shards of at most
 // o.ShardBytes, fewer in a small corpus so that there is work for many cores.
-// Plain JSONL is cut at any byte, zstd between frames; gzip files, and zstd
-// files of one frame, stay whole. Smaller files are packed together. Shards
-// and files are in the order of the paths. ctx ends the search, which is long in
+// Plain JSONL is cut at any byte, zstd between frames, in a bucket if the file has
+// a seek table; gzip files, and zstd files of one frame, stay whole. Smaller files are packed together. Shards
+// and files are in the order of the paths, files of attributes behind them. ctx ends the search, which is long in
 // a large bucket.
 func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
 	option.Fill(&o)
@@ -28,7 +29,7 @@ func Split(ctx context.Context, o Options) ([]Shard, []FileInfo, error) {
 		return nil, nil, err
 	}
 	shards, err := l.Shards(ctx, o)
-	return shards, l.Files, err
+	return shards, slices.Concat(l.Files, l.Attributes), err
 }
 
 // Shards cuts the files of the listing; see Split.
@@ -77,19 +78,19 @@ func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {
 func packShard(files []FileInfo, bytes int64) Shard {
 	f := files[0]
 	s := Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, End: -1, Bytes: bytes}
-	if len(files) > 1 {
-		s.Compression = ""
-		for _, f := range files {
-			s.Files = append(s.Files, f.Path)
+	for _, f := range files {
+		s.Attributes = append(s.Attributes, f.Attributes...)
+		if len(files) > 1 {
+			s.Compression, s.Files = "", append(s.Files, f.Path)
 		}
 	}
 	return s
 }
 
-// whole says whether a file is read by one task whatever its size. Of a zstd
-// file in a bucket the frames are not known without fetching all of it.
+// whole says whether a file is read by one task whatever its size. Attributes
+// are read in step with their documents.
 func whole(f FileInfo) bool {
-	return f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip" || f.Compression == "zstd" && blob.IsURL(f.Path)
+	return len(f.Attributes) > 0 || f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip"
 }
 
 // cutFile cuts one large file.
@@ -126,6 +127,12 @@ func findCuts(ctx context.Context, f FileInfo, most int64) (cuts []int64, err er
 	defer file.Close()
 	if f.Format == formatParquet {
 		return rowGroupCuts(file, most)
+	}
+	if cuts, ok, err := seekCuts(file, f.Bytes, most); ok || err != nil {
+		return cuts, err
+	}
+	if blob.IsURL(f.Path) { // a request for each block is too much
+		return nil, nil
 	}
 	return frameCuts(file, f.Bytes, most)
 }

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -290,6 +291,62 @@ func TestFramesAreFound(t *testing.T) {
 	}
 }
 
+// seekable is a file of frames and the table of their sizes.
+func seekable(frames ...string) string {
+	file, table := "", []byte{}
+	for _, f := range frames {
+		packed := zst(f)
+		file += packed
+		table = binary.LittleEndian.AppendUint32(table, uint32(len(packed)))
+		table = binary.LittleEndian.AppendUint32(table, uint32(len(f)))
+	}
+	table = binary.LittleEndian.AppendUint32(table, uint32(len(frames)))
+	table = binary.LittleEndian.AppendUint32(append(table, 0), 0x8f92eab1)
+	head := binary.LittleEndian.AppendUint32(nil, 0x184d2a5e)
+	return file + string(binary.LittleEndian.AppendUint32(head, uint32(len(table)))) + string(table)
+}
+
+// A file in a bucket is cut by its seek table; without one it stays whole. What
+// is read is the same.
+func TestSeekTable(t *testing.T) {
+	var frames []string
+	want := ""
+	for i := range 20 {
+		line := fmt.Sprintf("{\"text\":\"%d %s\"}\n", i, noise(3000))
+		frames, want = append(frames, line[:1000], line[1000:]), want+fmt.Sprint(i, " ")
+	}
+	file := seekable(frames...)
+	for name, c := range map[string]struct {
+		content     string
+		least, most int
+	}{
+		"mem://seek/table.jsonl.zst": {file, 10, 30},
+		"mem://seek/none.jsonl.zst":  {zst(frames...), 1, 1},
+		"mem://seek/wrong.jsonl.zst": {emptyFrame() + file, 1, 1},
+		"mem://seek/cut.jsonl.zst":   {file[len(file)-9:], 1, 1},
+	} {
+		put(t, name, []byte(c.content))
+		f := FileInfo{Path: name, Bytes: int64(len(c.content)), Format: formatJSONL, Compression: "zstd"}
+		shards, err := cut(t.Context(), []FileInfo{f}, 4000)
+		if err != nil || len(shards) < c.least || len(shards) > c.most {
+			t.Errorf("%s: %d shards, %v", name, len(shards), err)
+		}
+		got := ""
+		for _, s := range shards {
+			for d, err := range Read(t.Context(), s, Options{Truncated: "skip"}, nil) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				number, _, _ := strings.Cut(d.Text, " ")
+				got += number + " "
+			}
+		}
+		if got != want && !strings.Contains(name, "cut") {
+			t.Errorf("%s: read %q", name, got)
+		}
+	}
+}
+
 func TestWindowTooLarge(t *testing.T) {
 	var b bytes.Buffer
 	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(2*maxWindow), zstd.WithEncoderConcurrency(1))
@@ -314,17 +371,27 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte(zst("abc", "def")), int64(1))
 	f.Add([]byte(emptyFrame()+"\x50\x2a\x4d\x18\xff\xff\xff\xff"), int64(3))
 	f.Add([]byte("\x28\xb5\x2f\xfd\x04"), int64(1))
+	f.Add([]byte(seekable("abc", "def")), int64(1))
 	f.Fuzz(func(t *testing.T, b []byte, most int64) {
 		cuts, err := frameCuts(bytes.NewReader(b), int64(len(b)), most)
 		if err != nil {
 			t.Fatal(err)
 		}
-		last := int64(0)
-		for _, at := range cuts {
-			if at <= last || at >= int64(len(b)) {
-				t.Fatalf("cuts %v of %d bytes", cuts, len(b))
+		table, ok, err := seekCuts(bytes.NewReader(b), int64(len(b)), most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			table = nil
+		}
+		for _, cuts := range [][]int64{cuts, table} {
+			last := int64(0)
+			for _, at := range cuts {
+				if at <= last || at >= int64(len(b)) {
+					t.Fatalf("cuts %v of %d bytes", cuts, len(b))
+				}
+				last = at
 			}
-			last = at
 		}
 	})
 }

@@ -31,15 +31,23 @@ const (
 
 // special has the high bit set of each of the eight bytes of x that is a
 // quote, a backslash or a control character, and perhaps of bytes above the
-// lowest of these.
+// lowest of these. With the bit 2 turned, a quote is 0x20, next to the control
+// characters, and nothing else comes below 0x21.
 func special(x uint64) uint64 {
-	quote, slash := x^(ones*'"'), x^(ones*'\\')
-	return ((x-ones*0x20)&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+	low, slash := x^ones*2, x^ones*'\\'
+	return ((low-ones*0x21)&^low | (slash-ones)&^slash) & highs
 }
 
 // plainLen is the number of bytes before the first special one.
 func plainLen(b []byte) int {
 	i := 0
+	for ; i+32 <= len(b); i += 32 {
+		w := b[i : i+32]
+		if special(binary.LittleEndian.Uint64(w))|special(binary.LittleEndian.Uint64(w[8:]))|
+			special(binary.LittleEndian.Uint64(w[16:]))|special(binary.LittleEndian.Uint64(w[24:])) != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(b); i += 8 {
 		if stop := special(binary.LittleEndian.Uint64(b[i:])); stop != 0 {
 			return i + bits.TrailingZeros64(stop)/8

@@ -17,9 +17,10 @@ import (
 var errWARC = errors.New("not a WARC record")
 
 // warc reads the records of a WARC file (ISO 28500), one document for each
-// that holds plain text: conversions (Common Crawl's WET), resources, and
-// responses of a server. Records of other content are counted as not_text;
-// those without content, such as requests, as blank.
+// that holds plain text or HTML: conversions (Common Crawl's WET), resources,
+// and responses of a server. Of HTML the main text is taken. Records of other
+// content, and pages without a main text, are counted as not_text; records
+// without content, such as requests, as blank.
 func (r *reader) warc(path, compression string, _, _ int64) error {
 	src, err := openRange(r.ctx, path, compression, 0, -1)
 	if err != nil {
@@ -103,36 +104,63 @@ func (r *reader) warcRecord(at BadLine, head textproto.MIMEHeader, size int64, b
 		}
 		defer answer.Body.Close()
 		body, content = answer.Body, answer.Header.Get("Content-Type")
-		if code := answer.Header.Get("Content-Encoding"); code != "" && code != "identity" {
+		switch code := answer.Header.Get("Content-Encoding"); code {
+		case "", "identity":
+		case "gzip", "x-gzip":
+			body = &gzipReader{file: bufio.NewReader(body)}
+		default:
 			return r.reject(at, NotText, nil, "it is packed with %s", code)
 		}
 	}
-	if kind, _, err := mime.ParseMediaType(content); err != nil || kind != "text/plain" {
-		return r.reject(at, NotText, nil, "it is %q; take the WET file, or extract the text first", content)
+	format, _, err := mime.ParseMediaType(content)
+	isPage := format == "text/html" || format == "application/xhtml+xml"
+	if err != nil || format != "text/plain" && !isPage {
+		return r.reject(at, NotText, nil, "it is %q", content)
 	}
 	text, err := r.all(body)
 	if err != nil {
 		return r.broken(noEOF(err), at)
 	}
+	if len(text) > r.lines.max {
+		return r.reject(at, TooLong, text, "more than %d bytes", r.lines.max)
+	}
+	return r.warcText(at, head, text, content, isPage)
+}
+
+// warcText yields the document of a text or a page.
+func (r *reader) warcText(at BadLine, head textproto.MIMEHeader, text []byte, content string, isPage bool) error {
+	d := Document{ID: strings.Trim(head.Get("WARC-Record-ID"), "<>"), Path: at.Path, Line: at.Line, Offset: at.Offset}
+	var p page
+	if isPage {
+		var err error
+		if p, err = readPage(text, content, head.Get("WARC-Target-URI")); err != nil {
+			return r.reject(at, NotText, text, "%v", err)
+		}
+		text = []byte(p.text)
+	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		return r.reject(at, Binary, text, "")
 	}
 	text, repaired := cleanText(text)
-	d := Document{ID: strings.Trim(head.Get("WARC-Record-ID"), "<>"), Text: string(text), Path: at.Path, Line: at.Line, Offset: at.Offset}
+	d.Text = string(text)
 	if r.o.Fields != "drop" {
-		d.Fields = warcFields(head)
+		d.Fields = warcFields(head, p)
 	}
 	return r.accept(at, d, repaired, text)
 }
 
 // warcFields are what is known of the page, under the names that others use.
-func warcFields(head textproto.MIMEHeader) []byte {
+func warcFields(head textproto.MIMEHeader, p page) []byte {
+	language := head.Get("WARC-Identified-Content-Language")
+	if language == "" {
+		language = p.language
+	}
 	var out []byte
-	for _, f := range []struct{ name, header string }{
-		{"url", "WARC-Target-URI"}, {"date", "WARC-Date"}, {"language", "WARC-Identified-Content-Language"}} {
-		if v := head.Get(f.header); v != "" {
+	for _, f := range []struct{ name, value string }{
+		{"url", head.Get("WARC-Target-URI")}, {"date", head.Get("WARC-Date")}, {"language", language}, {"title", p.title}} {
+		if f.value != "" {
 			out = append(append(append(out, `,"`...), f.name...), `":`...)
-			out = AppendString(out, v)
+			out = AppendString(out, f.value)
 		}
 	}
 	if out == nil {

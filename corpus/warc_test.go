@@ -40,7 +40,7 @@ func warcRecords() []string {
 		warcRecord("conversion", "text/plain", "first\r\ntext é"),
 		warcRecord("request", "application/http; msgtype=request", "GET / HTTP/1.1\r\n\r\n"),
 		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: text/plain; charset=utf-8", "second text")),
-		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: text/html", "<p>no")),
+		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: image/png", "no")),
 		warcRecord("response", "application/http; msgtype=response", answer("Content-Type: text/plain\r\nTransfer-Encoding: chunked", "5\r\nthird\r\n0\r\n\r\n")),
 		warcRecord("conversion", "text/plain", "   "),
 		warcRecord("conversion", "text/plain", strings.Repeat("long ", 1000)),
@@ -89,6 +89,47 @@ func FuzzWARC(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fuzzRead(t, Options{Inputs: []string{write(t, "a.warc", string(b))}, Format: formatWARC, Truncated: "skip"})
 	})
+}
+
+// Of a page the main text is taken, whatever its character set and packing.
+func TestWARCPage(t *testing.T) {
+	paragraph := strings.Repeat("The café on the corner sells bread, and has done so for many years. ", 6)
+	html := "<!DOCTYPE html><html lang=fr><head><title>Le pain</title><script>var secret = 1</script></head><body>" +
+		"<nav><ul><li><a href=/>Home</a><li><a href=/b>Buy now</a></ul></nav><article><h1>Le pain</h1><p>" + paragraph + "</p><p>" + paragraph +
+		"&amp; tea</p><pre>x = 1\n  y</pre></article><footer>Copyright, all rights</footer></body></html>"
+	latin := strings.ReplaceAll(html, "é", "\xe9")
+	response := func(head, body string) string {
+		return warcRecord("response", "application/http; msgtype=response", "HTTP/1.1 200 OK\r\n"+head+"\r\n\r\n"+body)
+	}
+	file := response("Content-Type: text/html; charset=utf-8", html) +
+		response("Content-Type: text/html; charset=iso-8859-1", latin) +
+		response("Content-Type: text/html\r\nContent-Encoding: gzip", gzipped(t, html)) +
+		response("Content-Type: application/xhtml+xml", html) +
+		response("Content-Type: text/html", "") +
+		response("Content-Type: text/html", strings.Repeat("<div>", 10000)) +
+		response("Content-Type: text/html; charset=klingon", html) +
+		response("Content-Type: image/png", "\x89PNG") +
+		response("Content-Type: text/html\r\nContent-Encoding: br", "x")
+	docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", file)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(docs) != 5 || bad.Reasons[NotText] != 4 { // an unknown character set is guessed
+		t.Fatalf("%d documents, %+v", len(docs), bad)
+	}
+	for i, d := range docs {
+		if d.Text != docs[0].Text || !strings.HasPrefix(d.Text, "The café on") && !strings.HasPrefix(d.Text, "Le pain") || !strings.Contains(d.Text, "& tea") || !strings.Contains(d.Text, "x = 1\n  y") {
+			t.Errorf("page %d: %q", i, d.Text)
+		}
+		for _, junk := range []string{"secret", "Buy now", "Copyright", "<p"} {
+			if strings.Contains(d.Text, junk) {
+				t.Errorf("page %d holds %q", i, junk)
+			}
+		}
+		if want := `"language":"fr","title":"Le pain"}`; !strings.HasSuffix(string(d.Fields), want) {
+			t.Errorf("page %d: %s", i, d.Fields)
+		}
+	}
 }
 
 // megatronFile writes documents with a tokenizer that is trained on them, and

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command corpus measures reading and deduplication on the real corpus of
-// ../shared/data: go run ./bench/corpus [-json] [-part read|dedup|large]. The
+// ../shared/data: go run ./bench/corpus [-json] [-part read|parquet|dedup|large]. The
 // part large is run by its name only; -gb sets its size.
 package main
 
@@ -28,7 +28,7 @@ type part struct {
 	run  func(ctx context.Context, data, work string, out map[string]any) error
 }
 
-var parts = []part{{"read", benchRead}, {"dedup", benchDedup}, {"large", benchLarge}}
+var parts = []part{{"read", benchRead}, {"parquet", benchParquet}, {"dedup", benchDedup}, {"large", benchLarge}}
 
 // Sizes of the corpora.
 var (
