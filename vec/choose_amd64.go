@@ -206,12 +206,9 @@ func minHash(dst, a, b, x []uint32) (done int) {
 
 func sumRows(dst, x []float32, rows []int32, weights []float32) {
 	_ = weights[len(rows)-1]
-	switch level {
-	case avx512:
-		sumRowsAVX512(&dst[0], len(dst), &x[0], &rows[0], &weights[0], len(rows))
-	case avx2:
-		sumRowsAVX2(&dst[0], len(dst), &x[0], &rows[0], &weights[0], len(rows))
-	default:
+	if level == portable {
 		sumRowsGo(dst, x, rows, weights)
+		return
 	}
+	sumRowsAVX2(&dst[0], len(dst), &x[0], &rows[0], &weights[0], len(rows))
 }

@@ -281,9 +281,6 @@ func quantizeAVX512(x []float32, dst *int8, total *float32, inverse, step float3
 func minHashAVX512(units, n int, dst, a, b, x *uint32)
 
 //go:noescape
-func sumRowsAVX512(dst *float32, n int, x *float32, rows *int32, weights *float32, count int)
-
-//go:noescape
 func dotAVX512(a, b []float32) float32
 
 //go:noescape
@@ -377,6 +374,9 @@ func floatFromHalfAVX2(dst []float32, src []uint16)
 func peaksAVX2(x []float32, group *float32) float32
 
 //go:noescape
+func sumRowsAVX2(dst *float32, n int, x *float32, rows *int32, weights *float32, count int)
+
+//go:noescape
 func copyPanelAVX2(dst, src *float32, stride, k int)
 
 //go:noescape
@@ -390,9 +390,6 @@ func quantizeAVX2(x []float32, dst *int8, total *float32, inverse, step float32)
 
 //go:noescape
 func minHashAVX2(units, n int, dst, a, b, x *uint32)
-
-//go:noescape
-func sumRowsAVX2(dst *float32, n int, x *float32, rows *int32, weights *float32, count int)
 
 //go:noescape
 func dotAVX2(a, b []float32) float32

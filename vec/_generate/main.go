@@ -78,13 +78,13 @@ func main() {
 			g.copy6()
 			g.halves()
 			g.peaks()
+			g.sumRows()
 		}
 		g.copyPanel("copyPanel", 2)
 		g.screen()
 		g.below()
 		g.quantize()
 		g.minHash()
-		g.sumRows()
 		for _, k := range kernels {
 			k.write(g.loop(k.name, k.signature))
 		}

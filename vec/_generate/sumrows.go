@@ -1,7 +1,7 @@
 package main
 
-// sumRows writes the kernel that adds rows of x, times weights, to n elements of
-// dst: eight vectors of dst are kept in registers while all rows go by, then one
+// sumRows writes the kernel, of AVX2 for all, that adds rows of x, times weights,
+// to n elements of dst: eight vectors of dst are kept in registers while all rows go by, then one
 // vector, then what is left under a mask.
 func (g *gen) sumRows() {
 	const strip = 8
@@ -24,12 +24,9 @@ func (g *gen) sumRows() {
 			l.mask()
 		}
 		for v := range max(1, vectors) {
-			switch {
-			case vectors > 0:
+			if vectors > 0 {
 				g.in("VMOVUPS %d(DI), %s", v*g.bytes, g.reg(v))
-			case g.isa == "AVX512":
-				g.in("VMOVUPS.Z (DI), K1, %s", g.reg(v))
-			default:
+			} else {
 				g.in("VMASKMOVPS (DI), Y15, %s", g.reg(v))
 			}
 		}
@@ -41,26 +38,17 @@ func (g *gen) sumRows() {
 		for v := range vectors {
 			g.in("VFMADD231PS %d(SI)(BX*1), %s, %s", v*g.bytes, w, g.reg(v))
 		}
-		switch {
-		case vectors > 0:
-		case g.isa == "AVX512":
-			g.in("VMOVUPS.Z (SI)(BX*1), K1, %s", g.reg(strip+1))
-		default:
-			g.in("VMASKMOVPS (SI)(BX*1), Y15, %s", g.reg(strip+1))
-		}
 		if vectors == 0 {
+			g.in("VMASKMOVPS (SI)(BX*1), Y15, %s", g.reg(strip+1))
 			g.in("VFMADD231PS %s, %s, %s", g.reg(strip+1), w, g.reg(0))
 		}
 		g.in("INCQ DX")
 		g.in("CMPQ DX, R9")
 		g.in("JLT %sRow", name)
 		for v := range max(1, vectors) {
-			switch {
-			case vectors > 0:
+			if vectors > 0 {
 				g.in("VMOVUPS %s, %d(DI)", g.reg(v), v*g.bytes)
-			case g.isa == "AVX512":
-				g.in("VMOVUPS %s, K1, (DI)", g.reg(v))
-			default:
+			} else {
 				g.in("VMASKMOVPS %s, Y15, (DI)", g.reg(v))
 			}
 		}
