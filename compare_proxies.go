@@ -17,8 +17,8 @@ import (
 // is a file of its own, <mixture>-<seed>.json, which appears whole or not at
 // all: the arms of a study share the runs that they have in common.
 type stored struct {
-	Result *train.Result `json:"result"`
-	CoreMS int64         `json:"core_ms"` // as the counter of its task
+	Result      *train.Result `json:"result"`
+	CoreSeconds float64       `json:"core_seconds"` // as in the manifest of its task
 }
 
 // proxiesFormat is the version of what a stored run measures.
@@ -65,7 +65,7 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 		if err = errors.Join(err, a.WriteJSON(spec.dir()+"/job.json", job)); err != nil {
 			return err
 		}
-		a.Count("core_ms", s.CoreMS)
+		a.Spend(s.CoreSeconds)
 		for _, t := range s.Result.Tokens {
 			a.Count("tokens", t)
 		}
@@ -74,11 +74,9 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		job.Target = all
-		var coreMS int64
-		if s.Result, coreMS, err = runJob(ctx, a, spec.dir(), job, nil); err != nil {
+		if s.Result, s.CoreSeconds, err = runJob(ctx, a, spec.dir(), job, nil); err != nil {
 			return err
 		}
-		s.CoreMS = coreMS
 		if err := writeAtomic(path, append(marshal(s), '\n')); err != nil {
 			return err
 		}

@@ -443,7 +443,7 @@ func (c *comparison) costOf(x *StudyStrategy, o int, runs []seedRun) (report.Cos
 						continue
 					}
 					out.ProxyTokens += m.Counters["tokens"]
-					out.ProxyCoreSeconds += float64(m.Counters["core_ms"]) / 1000
+					out.ProxyCoreSeconds += m.CoreSeconds
 				}
 			}
 		}
@@ -486,7 +486,7 @@ func (c *comparison) coreSeconds(groups []*group) (sum float64, err error) {
 				}
 				if !seen[key] {
 					seen[key] = true
-					sum += float64(m.Counters["core_ms"]) / 1000
+					sum += m.CoreSeconds
 				}
 			}
 		}

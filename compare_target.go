@@ -223,7 +223,7 @@ func (g *group) read(p *task.Plan) error {
 		if err != nil {
 			return err
 		}
-		r := &targetResult{Result: &train.Result{}, CoreSeconds: float64(m.Counters["core_ms"]) / 1000}
+		r := &targetResult{Result: &train.Result{}, CoreSeconds: m.CoreSeconds}
 		if err := readJSON(p.Path(filepath.FromSlash(spec.dir()), "result.json"), r.Result); err != nil {
 			return err
 		}

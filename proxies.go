@@ -280,9 +280,9 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 }
 
 // runJob trains a job, by a command if there is one, writes job.json and
-// progress.jsonl, and counts tokens, failures and core_ms, which it returns too:
+// progress.jsonl, and counts tokens, failures and core seconds, which it returns too:
 // the cores that the run had, over time, in milliseconds.
-func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command []string) (result *train.Result, coreMS int64, err error) {
+func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command []string) (result *train.Result, coreSeconds float64, err error) {
 	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
 	var trainer train.Trainer = train.Proxy{Workers: cores.workers}
 	if len(command) > 0 {
@@ -308,15 +308,15 @@ func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, com
 	if err = errors.Join(err, logErr, log.Close()); err != nil {
 		return nil, 0, err
 	}
-	coreMS = cores.used.Milliseconds()
-	a.Count("core_ms", coreMS)
+	coreSeconds = cores.used.Seconds()
+	a.Spend(coreSeconds)
 	if result.Failed != "" {
 		a.Count("failed", 1)
 	}
 	for _, t := range result.Tokens {
 		a.Count("tokens", t)
 	}
-	return result, coreMS, nil
+	return result, coreSeconds, nil
 }
 
 // A coreMeter adds up the cores that a run was told to use, over time.

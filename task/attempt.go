@@ -31,6 +31,8 @@ type Attempt struct {
 	open     map[string]bool // outputs that are being written
 	sums     map[string]sum  // outputs written through Create
 	counters map[string]int64
+
+	coreSeconds float64
 }
 
 // sum is the hash of an output when it was closed.
@@ -104,6 +106,13 @@ func (a *Attempt) Count(key string, n int64) {
 		a.counters = map[string]int64{}
 	}
 	a.counters[key] += n
+}
+
+// Spend adds to the core seconds of the manifest.
+func (a *Attempt) Spend(coreSeconds float64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.coreSeconds += coreSeconds
 }
 
 // Report tells Progress, if it is set, that done of total units of work are behind.

@@ -23,6 +23,10 @@ type Manifest struct {
 	Attempt  string           `json:"attempt"` // unique among all attempts
 	Started  time.Time        `json:"started"`
 	Seconds  float64          `json:"seconds"`
+
+	// CoreSeconds are the cores that the attempt was given, over time; 0 where the
+	// task does not say. Like Seconds, they are not the same when it runs again.
+	CoreSeconds float64 `json:"core_seconds,omitempty"`
 }
 
 // Output is a file that a task wrote.

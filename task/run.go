@@ -64,7 +64,7 @@ func (p *Plan) publish(n int, a *Attempt) (*Manifest, error) {
 		return nil, err
 	}
 	m := &Manifest{Task: n, Outputs: outputs, Counters: a.counters, Host: hostname(), PID: os.Getpid(), Attempt: a.id, Started: a.started}
-	m.Seconds = time.Since(a.started).Seconds()
+	m.Seconds, m.CoreSeconds = time.Since(a.started).Seconds(), a.coreSeconds
 	data, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
 		return nil, err
