@@ -86,5 +86,5 @@ func labelWidth[T any](rows []T, name func(T) string) float64 {
 	for _, r := range rows {
 		most = max(most, min(wide(name(r)), 34))
 	}
-	return 7.1*float64(most) + 24
+	return 7.8*float64(most) + 24 // of bold letters too
 }
