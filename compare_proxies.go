@@ -45,13 +45,9 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 	if err := p.Task(n, &spec); err != nil {
 		return err
 	}
-	job, err := newJob(p, o.Proxy)
+	job, err := o.job(p, spec)
 	if err != nil {
 		return err
-	}
-	job.Mixture, job.Seed = spec.Mixture, spec.Seed
-	if o.Proxy.hasBase() {
-		job.Init = filepath.Join(p.Input("base"), "model")
 	}
 	all := c.terms(false)
 	path, err := c.storePath(p, o.Proxy, spec)

@@ -251,6 +251,16 @@ func newJob(p *task.Plan, o ProxyConfig) (train.Job, error) {
 	return j, nil
 }
 
+// job is a trial's, without what it is scored on.
+func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
+	j, err := newJob(p, o.Proxy)
+	j.Mixture, j.Seed = spec.Mixture, spec.Seed
+	if o.Proxy.hasBase() {
+		j.Init = filepath.Join(p.Input("base"), "model")
+	}
+	return j, err
+}
+
 // runTrial trains and scores one proxy.
 func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	var o proxyOptions
@@ -261,13 +271,9 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	if err := p.Task(n, &spec); err != nil {
 		return err
 	}
-	job, err := newJob(p, o.Proxy)
+	job, err := o.job(p, spec)
 	if err != nil {
 		return err
-	}
-	job.Mixture, job.Seed = spec.Mixture, spec.Seed
-	if o.Proxy.hasBase() {
-		job.Init = filepath.Join(p.Input("base"), "model")
 	}
 	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
 		return err
