@@ -37,6 +37,7 @@ type StudyOptions struct {
 	Target     StudyTarget      `json:"target" doc:"the model that the answers are for"`
 	Seeds      int              `json:"seeds" default:"5" min:"2" doc:"target runs of every answer"`
 	Searches   int              `json:"searches" default:"1" min:"1" doc:"independent searches of every strategy; the seeds are spread over their answers"`
+	Draws      int              `json:"draws" default:"1" min:"1" doc:"random mixtures for each seed of the strategy random; their mean is its figure"`
 	Level      float64          `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level"`
 	Curve      int              `json:"curve" default:"4" min:"0" doc:"points of the learning curves on the validation files; 0 draws none"`
 	Transfer   int              `json:"transfer" min:"0" doc:"proxy mixtures that are trained at the target's size too, to correlate their ranks; 0 = none"`
@@ -62,7 +63,7 @@ type StudyTarget struct {
 // A StudyStrategy is a row of the comparison.
 type StudyStrategy struct {
 	Name       string   `json:"name" doc:"of the row"`
-	Strategy   string   `json:"strategy" doc:"natural, uniform, random (a random mixture for each seed), best-of-random, or one that climb methods lists; name if it is empty"`
+	Strategy   string   `json:"strategy" doc:"natural, uniform, random (other random mixtures for each seed), best-of-random, or one that climb methods lists; name if it is empty"`
 	Objectives []string `json:"objectives" doc:"those that it takes part in; all if empty"`
 	Metric     string   `json:"metric" doc:"what its searches look at in every validation file, instead of each term's metric"`
 	Set        ast.Node `json:"set" doc:"options of climb.yaml that differ, in its form"`

@@ -66,11 +66,11 @@ func (c *comparison) runs(groups []*group, x *StudyStrategy, objective int) (out
 				if a.strategy != x || a.objective >= 0 && a.objective != objective {
 					continue
 				}
-				s, ok, err := a.spec(k)
+				list, err := a.specs(k)
 				if err != nil {
 					return nil, err
 				}
-				if ok {
+				for _, s := range list {
 					out = append(out, seedRun{k, s, g.results[s.key()]})
 				}
 			}
@@ -82,8 +82,23 @@ func (c *comparison) runs(groups []*group, x *StudyStrategy, objective int) (out
 // A compared is a strategy's results for an objective.
 type compared struct {
 	report.Compared
-	runs   []seedRun // that did not fail
-	scores []float64 // on the test files, higher is better
+	runs   []seedRun // that did not fail, by seed
+	seeds  []int     // of runs, each once
+	scores []float64 // by seed, on the test files, higher is better
+}
+
+// bySeed averages values of runs over the draws of a seed.
+func (r *compared) bySeed(values []float64) (out []float64) {
+	for _, k := range r.seeds {
+		var of []float64
+		for i, run := range r.runs {
+			if run.k == k {
+				of = append(of, values[i])
+			}
+		}
+		out = append(out, mean(of))
+	}
+	return out
 }
 
 func (c *comparison) objectiveResult(groups []*group, o int) (*report.Objective, error) {
@@ -147,16 +162,18 @@ func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (
 			continue
 		}
 		r.runs = append(r.runs, run)
+		if !slices.Contains(r.seeds, run.k) {
+			r.seeds = append(r.seeds, run.k)
+		}
 	}
-	var measure, bpb, acc []float64
+	var measure, score, bpb, acc []float64
 	elsewhere := map[string][]float64{}
 	for _, run := range r.runs {
 		t, err := c.tested(run.result, o)
 		if err != nil {
 			return nil, err
 		}
-		r.scores = append(r.scores, t.score)
-		bpb, measure = append(bpb, t.bpb), append(measure, oriented(t.score, lower))
+		score, bpb, measure = append(score, t.score), append(bpb, t.bpb), append(measure, oriented(t.score, lower))
 		if t.hasAcc {
 			acc = append(acc, t.acc)
 		}
@@ -173,14 +190,18 @@ func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (
 			}
 		}
 	}
-	r.Measure, r.BPB, r.Acc = c.stat(measure), c.stat(bpb), c.stat(acc)
+	r.scores = r.bySeed(score)
+	r.Measure, r.BPB = c.stat(r.bySeed(measure)), c.stat(r.bySeed(bpb))
+	if len(acc) == len(r.runs) {
+		r.Acc = c.stat(r.bySeed(acc))
+	}
 	for _, name := range slices.Sorted(maps.Keys(elsewhere)) {
 		if r.Elsewhere == nil {
 			r.Elsewhere = map[string]report.Stat{}
 		}
-		r.Elsewhere[name] = c.stat(elsewhere[name])
+		r.Elsewhere[name] = c.stat(r.bySeed(elsewhere[name]))
 	}
-	if r.Curve, err = c.curve(r.runs, o); err != nil {
+	if r.Curve, err = c.curve(r, o); err != nil {
 		return nil, err
 	}
 	r.Cost, err = c.costOf(x, o, runs)
@@ -208,7 +229,8 @@ func mean(x []float64) float64 {
 	return sum / float64(max(1, len(x)))
 }
 
-// tested is what a target run scores on the test files of an objective.
+// tested is what a target run scores on the test files of an objective: bits
+// per byte by the terms' weights, accuracy with each task counted alike.
 type tested struct {
 	score, bpb, acc float64
 	hasAcc          bool
@@ -225,7 +247,7 @@ func (c *comparison) tested(r *targetResult, o int) (*tested, error) {
 	if t.score, err = eval.Objective(terms, results); err != nil {
 		return nil, err
 	}
-	var weights, accWeights float64
+	var weights, accs float64
 	for i, x := range results {
 		w := terms[i].Weight
 		name, _ := eval.TaskName(terms[i].File)
@@ -235,27 +257,27 @@ func (c *comparison) tested(r *targetResult, o int) (*tested, error) {
 		t.bpb += w * x.Metrics["bpb"]
 		weights += w
 		if v, ok := x.Metrics["acc"]; ok {
-			t.acc += w * v
-			accWeights += w
+			t.acc += v
+			accs++
 		}
 	}
 	t.bpb /= weights
-	if t.hasAcc = accWeights > 0; t.hasAcc {
-		t.acc /= accWeights
+	if t.hasAcc = accs > 0; t.hasAcc {
+		t.acc /= accs
 	}
 	return t, nil
 }
 
 // curve averages the learning curves of runs on the validation files.
-func (c *comparison) curve(runs []seedRun, o int) (out []report.CurvePoint, err error) {
-	if len(runs) == 0 {
+func (c *comparison) curve(r *compared, o int) (out []report.CurvePoint, err error) {
+	if len(r.runs) == 0 {
 		return nil, nil
 	}
 	terms := c.Objectives[o].Validation
 	lower := !slices.ContainsFunc(terms, func(t eval.Term) bool { return eval.Oriented(t.Metric, 1) > 0 })
-	for i, at := range runs[0].result.Curve {
+	for i, at := range r.runs[0].result.Curve {
 		var values []float64
-		for _, run := range runs {
+		for _, run := range r.runs {
 			results, err := resultsOf(c.terms(false), run.result.Curve[i].Validate, terms)
 			if err != nil {
 				return nil, err
@@ -266,7 +288,7 @@ func (c *comparison) curve(runs []seedRun, o int) (out []report.CurvePoint, err 
 			}
 			values = append(values, oriented(score, lower))
 		}
-		out = append(out, report.CurvePoint{Tokens: at.Tokens, Measure: c.stat(values)})
+		out = append(out, report.CurvePoint{Tokens: at.Tokens, Measure: c.stat(r.bySeed(values))})
 	}
 	return out, nil
 }
@@ -323,8 +345,8 @@ func (c *comparison) gains(r *compared, rows []*compared, out *report.Objective)
 // pairedRuns returns the values of two rows for the seeds that both have.
 func pairedRuns(a, b *compared, of func(*compared) []float64) (x, y []float64) {
 	va, vb := of(a), of(b)
-	for i, run := range a.runs {
-		if j := slices.IndexFunc(b.runs, func(other seedRun) bool { return other.k == run.k }); j >= 0 {
+	for i, k := range a.seeds {
+		if j := slices.Index(b.seeds, k); j >= 0 {
 			x, y = append(x, va[i]), append(y, vb[j])
 		}
 	}

@@ -266,8 +266,12 @@ func (c *comparison) targetRuns() int {
 		}
 		strategies[a.strategy][a.objective] = true
 	}
-	for _, o := range strategies {
-		runs += c.Seeds * len(o)
+	for s, o := range strategies {
+		n := c.Seeds * len(o)
+		if s.Strategy == "random" {
+			n *= c.Draws
+		}
+		runs += n
 	}
 	for _, o := range c.Objectives {
 		runs += o.Reference

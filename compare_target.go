@@ -99,19 +99,28 @@ func (c *comparison) groups() ([]*group, error) {
 // seed is that of target run k: the same for all arms, and none of a search.
 func (c *comparison) seed(k int) uint64 { return c.Config.Seed + 1000 + uint64(k) }
 
-// spec is target run k of an arm, if it is one of this arm's seeds.
-func (a *arm) spec(k int) (s targetSpec, ok bool, err error) {
+// specs are the target runs of an arm with seed k, if it is one of this arm's
+// seeds: one, or of random as many as there are draws.
+func (a *arm) specs(k int) (out []targetSpec, err error) {
 	if a.strategy.searches() && k%a.study.Searches != a.search {
-		return s, false, nil
+		return nil, nil
 	}
-	s = targetSpec{Mixture: a.answer, Seed: a.study.seed(k)}
-	if s.Mixture == nil {
-		if s.Mixture, err = search.RandomMixture(a.problem, s.Seed); err != nil {
-			return s, false, err
+	seed := a.study.seed(k)
+	mixtures := []mix.Mixture{a.answer}
+	if a.answer == nil {
+		mixtures = nil
+		for d := range a.study.Draws {
+			m, err := search.RandomMixture(a.problem, seed+uint64(d)<<32)
+			if err != nil {
+				return nil, err
+			}
+			mixtures = append(mixtures, m)
 		}
 	}
-	s.Hash = s.Mixture.Hash()
-	return s, true, nil
+	for _, m := range mixtures {
+		out = append(out, targetSpec{Mixture: m, Seed: seed, Hash: m.Hash()})
+	}
+	return out, nil
 }
 
 // specs lists the runs that the group needs, each once.
@@ -123,11 +132,11 @@ func (g *group) specs() (out []targetSpec, err error) {
 	}
 	for k := range g.study.Seeds {
 		for _, a := range g.arms {
-			s, ok, err := a.spec(k)
+			list, err := a.specs(k)
 			if err != nil {
 				return nil, err
 			}
-			if ok {
+			for _, s := range list {
 				add(s)
 			}
 		}

@@ -16,7 +16,7 @@ func comparedRows(scores map[string][]float64, names ...string) (rows []*compare
 	for _, name := range names {
 		r := &compared{Compared: report.Compared{Strategy: name}, scores: scores[name]}
 		for k := range r.scores {
-			r.runs = append(r.runs, seedRun{k: k})
+			r.seeds = append(r.seeds, k)
 		}
 		rows = append(rows, r)
 	}
@@ -44,6 +44,23 @@ func TestComparePairs(t *testing.T) {
 	text := compareVerdict(pairs, rows, 0.95)
 	if want := "best has the best mean; better than far at 95 %, corrected for all pairs; no difference shown to near"; text != want {
 		t.Errorf("verdict %q, want %q", text, want)
+	}
+}
+
+// A seed's figure is the mean of its draws, and pairs are of seeds.
+func TestCompareDraws(t *testing.T) {
+	r := &compared{Compared: report.Compared{Strategy: "random"}, seeds: []int{0, 2}}
+	for _, k := range []int{0, 0, 2} { // one draw of seed 2 and all of seed 1 failed
+		r.runs = append(r.runs, seedRun{k: k})
+	}
+	r.scores = r.bySeed([]float64{-1, -2, -4})
+	if len(r.scores) != 2 || r.scores[0] != -1.5 || r.scores[1] != -4 {
+		t.Fatalf("by seed: %v", r.scores)
+	}
+	other := comparedRows(map[string][]float64{"other": {-1, -7, -3}}, "other")[0]
+	x, y := pairedRuns(other, r, func(r *compared) []float64 { return r.scores })
+	if len(x) != 2 || x[0] != -1 || y[0] != -1.5 || x[1] != -3 || y[1] != -4 {
+		t.Errorf("pairs %v and %v", x, y)
 	}
 }
 

@@ -54,6 +54,7 @@ type Figure struct {
 	BPB   float64               `json:"test_bpb"`
 	CI    *[2]float64           `json:"ci"` // Student-t over the seeds
 	Acc   float64               `json:"acc"`
+	Plain float64               `json:"test_bpb_plain"` // mean over the tasks with equal weights
 	Gains map[string]Difference `json:"gains"` // bits per byte less than each baseline, paired by seed
 }
 
@@ -179,6 +180,14 @@ const ours = "climb-auto"
 func (r *Report) general(o report.Objective) {
 	for _, row := range o.Rows {
 		f := Figure{BPB: row.BPB.Mean, CI: row.BPB.Interval, Acc: row.Acc.Mean, Gains: map[string]Difference{}}
+		tasks := 0
+		for name, v := range row.Tasks {
+			if strings.HasSuffix(name, ":bpb") {
+				f.Plain += v
+				tasks++
+			}
+		}
+		f.Plain /= float64(max(1, tasks))
 		for b, g := range row.Gain {
 			f.Gains[b] = Difference{g.Mean, g.Interval}
 			if row.Strategy == ours {

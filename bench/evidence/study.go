@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/climb-go/climb/eval"
 )
 
 // Params are all that the study depends on beside the data.
@@ -39,6 +41,8 @@ type Params struct {
 	Predictor string `json:"climb_predictor"`
 	Seeds     int    `json:"seeds"`
 	Searches  int    `json:"searches"`
+	Draws     int    `json:"draws"`      // random mixtures of a seed
+	Weights   string `json:"weights"`    // of tasks in an objective: bytes or equal
 	Limit     int    `json:"limit"`      // items of a validation file
 	TestLimit int    `json:"test_limit"` // items of a test file
 	Curve     int    `json:"curve"`
@@ -57,7 +61,7 @@ var defaults = Params{
 	Proxy: "2x48x2x128", ProxyTokens: 200_000, ProxyBatch: 8,
 	Target: "3x112x4x128", TargetTokens: 1_600_000, TargetBatch: 16,
 	Rounds: "64,32,16", DoReMi: 16, Predictor: "gbdt",
-	Seeds: 5, Searches: 1, Limit: 48, TestLimit: 400, Curve: 3, Transfer: 0, Reference: 2,
+	Seeds: 5, Searches: 1, Draws: 3, Weights: "bytes", Limit: 48, TestLimit: 400, Curve: 3, Transfer: 0, Reference: 2,
 }
 
 func (p *Params) flags(f *flag.FlagSet) {
@@ -81,6 +85,8 @@ func (p *Params) flags(f *flag.FlagSet) {
 	f.StringVar(&p.Predictor, "predictor", p.Predictor, "predictor of climb")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "target runs of every answer")
 	f.IntVar(&p.Searches, "searches", p.Searches, "independent searches of every strategy")
+	f.IntVar(&p.Draws, "draws", p.Draws, "random mixtures for each seed of random")
+	f.StringVar(&p.Weights, "weights", p.Weights, "weights of tasks in an objective: bytes of their right answers, or equal")
 	f.IntVar(&p.Limit, "limit", p.Limit, "items of a validation file; 0 = all")
 	f.IntVar(&p.TestLimit, "test-limit", p.TestLimit, "items of a test file; 0 = all")
 	f.IntVar(&p.Curve, "curve", p.Curve, "points of the learning curves")
@@ -173,16 +179,47 @@ func (p *Params) write(data, out string) (path string, err error) {
 				if err != nil {
 					return "", err
 				}
-				fmt.Fprintf(&b, "      - {file: %q, limit: %d}\n", file, limit)
+				w, err := p.weight(data, out, t, ext)
+				if err != nil {
+					return "", err
+				}
+				fmt.Fprintf(&b, "      - {file: %q, limit: %d, weight: %.2f}\n", file, limit, w)
 			}
 		}
 	}
 	b.WriteString("strategies:\n")
 	b.WriteString(p.strategies(names))
 	fmt.Fprintf(&b, "target: {model: %s, tokens: %d, batch: %d, optim: {lr: %g}}\n", target, p.TargetTokens, p.TargetBatch, p.TargetLR)
-	fmt.Fprintf(&b, "seeds: %d\nsearches: %d\ncurve: %d\ntransfer: %d\n", p.Seeds, p.Searches, p.Curve, p.Transfer)
+	fmt.Fprintf(&b, "seeds: %d\nsearches: %d\ndraws: %d\ncurve: %d\ntransfer: %d\n", p.Seeds, p.Searches, p.Draws, p.Curve, p.Transfer)
 	path = filepath.Join(out, "study.yaml")
 	return path, os.WriteFile(path, b.Bytes(), 0o666)
+}
+
+// weight is that of a task in an objective. With bytes it is the mean length of
+// the right answers in the validation file, so that the mean over tasks is bits
+// over bytes, as if all answers were one text; a task of yes and no weighs as
+// little as it says.
+func (p *Params) weight(data, out, task, ext string) (float64, error) {
+	switch p.Weights {
+	case "equal":
+		return 1, nil
+	case "bytes":
+	default:
+		return 0, fmt.Errorf("-weights: %q is not bytes or equal", p.Weights)
+	}
+	file, err := taskFile(filepath.Join(data, "eval"), out, task, "validation", ext)
+	if err != nil {
+		return 0, err
+	}
+	t, err := eval.LoadTask(file)
+	if err != nil {
+		return 0, err
+	}
+	bytes := 0
+	for _, item := range t.Items {
+		bytes += item.Bytes[item.Gold]
+	}
+	return float64(bytes) / float64(len(t.Items)), nil
 }
 
 // strategies writes the list: those without a search of their own take part in

@@ -44,7 +44,7 @@ A study is a YAML file:
   strategies:
     - natural
     - uniform
-    - random                      # a random mixture for each seed
+    - random                      # other random mixtures for each seed
     - best-of-random              # the best of as many as the others may measure
     - regmix
     - climb
@@ -53,6 +53,7 @@ A study is a YAML file:
   target: {size: 1m, tokens: 20e6}
   seeds: 5                        # target runs of every answer
   searches: 1                     # independent searches of a strategy
+  draws: 3                        # random mixtures of a seed, whose mean counts
   curve: 4                        # points of the learning curves
   transfer: 0                     # proxy mixtures to train at the target's size too
 

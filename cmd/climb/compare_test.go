@@ -34,6 +34,7 @@ target:
   batch: 8
 seeds: 3
 searches: 2
+draws: 2
 curve: 2
 transfer: 4
 `
@@ -96,8 +97,12 @@ func TestCompare(t *testing.T) {
 	for _, o := range c.Objectives {
 		last := math.Inf(-1)
 		for _, r := range o.Rows {
-			answers := map[string]int{"natural": 1, "uniform": 1, "random": 3}[r.Strategy]
-			if answers > 0 && len(r.Answers) != answers || r.Cost.TargetRuns != 3 || len(r.BPB.Values) != 3 || r.BPB.Mean < last || len(r.Curve) != 2 {
+			answers := map[string]int{"natural": 1, "uniform": 1, "random": 6}[r.Strategy]
+			runs := 3
+			if r.Strategy == "random" {
+				runs = 6 // two draws a seed
+			}
+			if answers > 0 && len(r.Answers) != answers || r.Cost.TargetRuns != runs || len(r.BPB.Values) != 3 || r.BPB.Mean < last || len(r.Curve) != 2 {
 				t.Errorf("%s: %s: %d answers, %d runs, values %v after %v, %d points", o.Name, r.Strategy, len(r.Answers), r.Cost.TargetRuns, r.BPB.Values, last, len(r.Curve))
 			}
 			last = r.BPB.Mean
