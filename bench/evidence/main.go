@@ -55,7 +55,7 @@ type Figure struct {
 	CI    *[2]float64           `json:"ci"` // Student-t over the seeds
 	Acc   float64               `json:"acc"`
 	Plain float64               `json:"test_bpb_plain"` // mean over the tasks with equal weights
-	Gains map[string]Difference `json:"gains"` // bits per byte less than each baseline, paired by seed
+	Gains map[string]Difference `json:"gains"`          // bits per byte less than each baseline, paired by seed
 }
 
 // A Difference is a mean with its interval.
