@@ -29,6 +29,7 @@ type Study struct {
 	StudyOptions
 	Config     *Config // what all strategies share
 	Strategies []StudyStrategy
+	Proxies    []StudyProxy // the study's own first, once it is resolved; none for a command
 }
 
 // StudyOptions are the parts of a Study that are plain values.
@@ -40,7 +41,7 @@ type StudyOptions struct {
 	Draws      int              `json:"draws" default:"1" min:"1" doc:"random mixtures for each seed of the strategy random; their mean is its figure"`
 	Level      float64          `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level"`
 	Curve      int              `json:"curve" default:"4" min:"0" doc:"points of the learning curves on the validation files; 0 draws none"`
-	Transfer   int              `json:"transfer" min:"0" doc:"proxy mixtures that are trained at the target's size too, to correlate their ranks; 0 = none"`
+	Transfer   int              `json:"transfer" min:"0" doc:"mixtures of the first search's start that are trained at the target's size too, so that proxies are asked to rank more than the answers; 0 = none"`
 }
 
 // A StudyObjective is a named target.
@@ -73,10 +74,11 @@ type StudyStrategy struct {
 
 // studyFile is the YAML form.
 type studyFile struct {
-	Config       string     `json:"config"`
-	Run          ast.Node   `json:"run"`
-	Out          string     `json:"out"`
-	Strategies   []ast.Node `json:"strategies"`
+	Config       string       `json:"config"`
+	Run          ast.Node     `json:"run"`
+	Out          string       `json:"out"`
+	Strategies   []ast.Node   `json:"strategies"`
+	Proxies      []StudyProxy `json:"proxies"`
 	StudyOptions `yaml:",inline"`
 }
 
@@ -115,7 +117,7 @@ func parseStudy(data []byte, dir string) (*Study, error) {
 	if err := yaml.NodeToValue(file.Docs[0].Body, &f, yaml.Strict()); err != nil {
 		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
 	}
-	s := &Study{StudyOptions: f.StudyOptions}
+	s := &Study{StudyOptions: f.StudyOptions, Proxies: f.Proxies}
 	if s.Config, err = f.config(dir); err != nil {
 		return nil, err
 	}
@@ -206,7 +208,10 @@ func (s *Study) Resolve() error {
 	if err := s.checkObjectives(); err != nil {
 		return err
 	}
-	return s.resolveStrategies()
+	if err := s.resolveStrategies(); err != nil {
+		return err
+	}
+	return s.resolveProxies()
 }
 
 func (s *Study) checkObjectives() error {

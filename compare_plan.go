@@ -74,6 +74,13 @@ func (s *Study) Estimate(ctx context.Context) (*StudyEstimate, error) {
 	scored := evalTokens(c.terms(false))*float64(max(1, s.Curve)) + evalTokens(c.terms(true))
 	t.CoreSeconds = (float64(t.Tokens) + float64(t.Runs)*scored/3) / e.TargetRate
 	e.Parts = append(e.Parts, t)
+	for i := range s.Proxies {
+		p := s.Proxies[i].config.Proxy
+		rate := flops / p.Model.FlopsPerToken(p.Model.Context)
+		x := StudyPart{Name: "ranks by proxies: " + s.Proxies[i].Name, Runs: t.Runs, Tokens: int64(t.Runs) * p.Tokens}
+		x.CoreSeconds = float64(x.Tokens)/rate + float64(x.Runs)*evalTokens(c.terms(false))/(3*rate)
+		e.Parts = append(e.Parts, x)
+	}
 	for _, x := range e.Parts {
 		if !x.Done {
 			e.Seconds += x.CoreSeconds / float64(e.Cores)

@@ -2,22 +2,15 @@ package climb
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/climb-go/climb/eval"
-	"github.com/climb-go/climb/mix"
-	"github.com/climb-go/climb/predict"
 	"github.com/climb-go/climb/report"
-	"github.com/climb-go/climb/train"
 	"github.com/climb-go/climb/vec"
 )
 
@@ -44,10 +37,10 @@ func (c *comparison) result(groups []*group) (*Comparison, error) {
 		out.Objectives = append(out.Objectives, *x)
 	}
 	var err error
-	if out.Transfer, err = c.transfer(groups[0]); err != nil {
+	if out.Ranks, err = c.rankings(groups[0]); err != nil {
 		return nil, err
 	}
-	out.CoreSeconds, err = c.coreSeconds(groups)
+	out.CoreSeconds, err = c.coreSeconds(append(groups, c.ranks...))
 	return out, err
 }
 
@@ -514,131 +507,4 @@ func (c *comparison) coreSeconds(groups []*group) (sum float64, err error) {
 		}
 	}
 	return sum, nil
-}
-
-// transferMixtures are those of proxies that are trained at the target's size
-// too: of the first round of the first search, evenly spread over their ranks.
-func (c *comparison) transferMixtures() (out []mix.Mixture) {
-	_, trials := c.transferTrials()
-	n := min(c.Transfer, len(trials))
-	for i := range n {
-		out = append(out, trials[i*len(trials)/n])
-	}
-	return out
-}
-
-// transferTrials lists the mixtures of the first round of the first arm that
-// searches, best first.
-func (c *comparison) transferTrials() (*arm, []mix.Mixture) {
-	if c.Transfer == 0 {
-		return nil, nil
-	}
-	for _, a := range c.arms {
-		if a.objective < 0 || a.run.names["tokens"] != c.arms[0].run.names["tokens"] {
-			continue
-		}
-		s, err := a.run.readSearch()
-		if err != nil {
-			continue // no search yet
-		}
-		var list []mix.Mixture
-		for _, t := range s.Measured {
-			if t.Round == 0 {
-				list = append(list, t.Mixture)
-			}
-		}
-		if len(list) > 2 {
-			return a, list
-		}
-	}
-	return nil, nil
-}
-
-// transfer correlates the scores of the proxies with those of the target size.
-func (c *comparison) transfer(g *group) (out []report.Transfer, err error) {
-	a, _ := c.transferTrials()
-	if a == nil {
-		return nil, nil
-	}
-	plans, err := a.run.plans(searchStage)
-	if err != nil {
-		return nil, err
-	}
-	for o, obj := range c.Objectives {
-		t := report.Transfer{Objective: obj.Name}
-		for _, m := range c.transferMixtures() {
-			s := stored{}
-			spec := trialSpec{Hash: m.Hash(), Seed: a.run.searchSeed()}
-			path, err := c.storePath(plans[0], a.run.Config.Proxy, spec)
-			if err == nil {
-				err = readJSON(path, &s)
-			}
-			if errors.Is(err, fs.ErrNotExist) { // proxies of a command: only their own objective is known
-				return nil, nil
-			}
-			if err != nil {
-				return nil, err
-			}
-			big := g.results[targetSpec{Hash: m.Hash(), Seed: c.seed(0)}.key()]
-			if s.Result.Failed != "" || big.Failed != "" {
-				continue
-			}
-			small, err1 := c.validated(s.Result, o)
-			large, err2 := c.validated(big.Result, o)
-			if err := errors.Join(err1, err2); err != nil {
-				return nil, err
-			}
-			t.Proxy, t.Target = append(t.Proxy, small), append(t.Target, large)
-		}
-		t.Mixtures = len(t.Proxy)
-		correlate(&t, c.Level, c.Config.Seed)
-		out = append(out, t)
-	}
-	return out, nil
-}
-
-// validated is the score of a run on the validation files of an objective.
-func (c *comparison) validated(r *train.Result, o int) (float64, error) {
-	terms := c.Objectives[o].Validation
-	results, err := resultsOf(c.terms(false), r.Validate, terms)
-	if err != nil {
-		return 0, err
-	}
-	return eval.Objective(terms, results)
-}
-
-// correlate fills in the rank correlations.
-func correlate(t *report.Transfer, level float64, seed uint64) {
-	t.Spearman, t.Kendall = predict.Spearman(t.Proxy, t.Target), kendall(t.Proxy, t.Target)
-	n := len(t.Proxy)
-	if n < 3 {
-		t.Interval = [2]float64{-1, 1}
-		return
-	}
-	rng := rand.New(rand.NewPCG(seed, 0x7472616e73)) // "trans"
-	draws := make([]float64, bootstrapDraws)
-	x, y := make([]float64, n), make([]float64, n)
-	for i := range draws {
-		for j := range n {
-			k := rng.IntN(n)
-			x[j], y[j] = t.Proxy[k], t.Target[k]
-		}
-		draws[i] = predict.Spearman(x, y)
-	}
-	slices.Sort(draws)
-	at := func(q float64) float64 { return draws[int(math.Round(q*float64(len(draws)-1)))] }
-	t.Interval = [2]float64{at((1 - level) / 2), at((1 + level) / 2)}
-}
-
-// kendall is Kendall's tau-a: the share of pairs in the same order less that of
-// pairs in the other order.
-func kendall(a, b []float64) float64 {
-	sum, pairs := 0, 0
-	for i := range a {
-		for j := range i {
-			sum += cmp.Compare(a[i], a[j]) * cmp.Compare(b[i], b[j])
-			pairs++
-		}
-	}
-	return float64(sum) / float64(max(1, pairs))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/climb-go/climb/mix"
@@ -17,6 +16,7 @@ import (
 type comparison struct {
 	*Study
 	arms  []*arm
+	ranks []*group // of proxies, in their order
 	watch func(Event)
 	step  int // of steps, for the display
 
@@ -68,6 +68,11 @@ func (s *Study) Compare(ctx context.Context, watch func(Event)) (*Comparison, er
 // prepare lists the arms.
 func (s *Study) prepare(ctx context.Context, watch func(Event)) (*comparison, error) {
 	c := &comparison{Study: s, watch: watch}
+	for _, x := range s.Proxies {
+		if _, err := validationFiles(measured(c.terms(false), x.Metric)); err != nil {
+			return nil, fmt.Errorf("proxies: %s: %w", x.Name, err)
+		}
+	}
 	for i := range s.Strategies {
 		x := &s.Strategies[i]
 		objectives := []int{-1}
@@ -103,12 +108,7 @@ func (a *arm) open(ctx context.Context) error {
 		return err
 	}
 	if a.strategy.Strategy != "doremi" {
-		c.Target.Validation = slices.Clone(a.study.Objectives[max(0, a.objective)].Validation)
-		for i := range c.Target.Validation {
-			if a.strategy.Metric != "" {
-				c.Target.Validation[i].Metric = a.strategy.Metric
-			}
-		}
+		c.Target.Validation = measured(a.study.Objectives[max(0, a.objective)].Validation, a.strategy.Metric)
 	}
 	if a.search > 0 {
 		c.Search.Seed = splitmix(c.Seed, uint64(a.search)) >> 12 // exact as a number of JSON
@@ -130,9 +130,16 @@ func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
 		return nil, err
 	}
 	for _, g := range groups {
-		if err := g.measure(ctx); err != nil {
+		need, err := g.specs()
+		if err == nil {
+			err = g.measure(ctx, need)
+		}
+		if err != nil {
 			return nil, err
 		}
+	}
+	if err := c.rank(ctx, groups[0]); err != nil {
+		return nil, err
 	}
 	out, err := c.result(groups)
 	if err != nil {
@@ -208,9 +215,10 @@ func (a *arm) first(stage string) bool {
 	return true
 }
 
-// steps are those of the display: the searches and the target runs.
+// steps are those of the display: the searches, the target runs, and the ranks
+// by proxies.
 func (c *comparison) steps() int {
-	n := 1
+	n := 1 + len(c.Proxies)
 	for _, a := range c.arms {
 		if a.strategy.searches() {
 			n++

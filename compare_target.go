@@ -25,12 +25,13 @@ import (
 // earlier batch has; compare.json is the outcome.
 var compareStage = &stage{name: "compare", title: "train the target models", format: 1, run: runTarget}
 
-// targetOptions are what a target run depends on beside its mixture and seed.
+// targetOptions are what a target run, or a proxy that ranks the same mixtures,
+// depends on beside its mixture and seed.
 type targetOptions struct {
 	Model      ProxyConfig  `json:"model"` // the target's, as a proxy would be described
 	Curve      int          `json:"curve,omitempty"`
 	Validation []targetFile `json:"validation"` // of all objectives
-	Test       []targetFile `json:"test"`
+	Test       []targetFile `json:"test"`       // none for a proxy
 }
 
 // A targetSpec is a task of a batch.
@@ -52,13 +53,16 @@ func (t targetSpec) key() string {
 
 func (t targetSpec) dir() string { return "trials/" + t.key() }
 
-// A group is the arms that share their tokens, and their target runs.
+// A group is the arms that share their tokens, and their target runs; or a kind
+// of proxy, and its runs on the same mixtures.
 type group struct {
 	study   *comparison
 	arms    []*arm
+	title   string
 	dir     string
 	options targetOptions
 	inputs  map[string]string
+	need    []targetSpec
 	results map[string]*targetResult // by key
 }
 
@@ -89,7 +93,7 @@ func (c *comparison) groups() ([]*group, error) {
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.dir == dir })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, &group{study: c, dir: dir, options: o, inputs: inputs, results: map[string]*targetResult{}})
+			groups = append(groups, &group{study: c, title: compareStage.title, dir: dir, options: o, inputs: inputs, results: map[string]*targetResult{}})
 		}
 		groups[i].arms = append(groups[i].arms, a)
 	}
@@ -155,32 +159,29 @@ func (g *group) specs() (out []targetSpec, err error) {
 	return out, nil
 }
 
-// measure runs what is missing of the group's target runs, and reads them all.
-func (g *group) measure(ctx context.Context) error {
-	need, err := g.specs()
-	if err != nil {
-		return err
-	}
-	batches, err := g.batches(&need)
+// measure runs what is missing of the runs that are needed, and reads them all.
+func (g *group) measure(ctx context.Context, need []targetSpec) error {
+	g.need = need
+	batches, err := g.batches(need)
 	if err != nil {
 		return err
 	}
 	c := g.study
-	c.step = c.steps()
+	c.step++
 	run := &Run{Config: c.Config, Watch: c.watch}
 	for _, p := range batches {
 		if _, err := p.Clean(); err != nil {
 			return err
 		}
 		start := time.Now()
-		e := Event{Stage: compareStage.name, Title: compareStage.title, Number: c.step, Of: c.steps(), Amount: float64(int64(len(p.Tasks)) * c.Target.Tokens), Unit: "tokens"}
+		e := Event{Stage: compareStage.name, Title: g.title, Number: c.step, Of: c.steps(), Amount: float64(int64(len(p.Tasks)) * g.options.Model.Tokens), Unit: "tokens"}
 		missing, err := p.Missing()
 		if err != nil {
 			return err
 		}
 		if len(missing) > 0 {
 			if err := run.runPlan(ctx, p, runTarget, e); err != nil {
-				return fmt.Errorf("train the target models: %w", err)
+				return fmt.Errorf("%s: %w", g.title, err)
 			}
 		}
 		run.endStage([]*task.Plan{p}, e, start, len(missing) == 0)
@@ -193,7 +194,8 @@ func (g *group) measure(ctx context.Context) error {
 
 // batches loads the batches that are there, and adds one of the runs that they
 // lack.
-func (g *group) batches(need *[]targetSpec) (out []*task.Plan, err error) {
+func (g *group) batches(need []targetSpec) (out []*task.Plan, err error) {
+	need = slices.Clone(need)
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("batch-%02d", n)
 		p, err := task.Load(filepath.Join(g.dir, name+".plan.json"))
@@ -201,11 +203,11 @@ func (g *group) batches(need *[]targetSpec) (out []*task.Plan, err error) {
 			return nil, err
 		}
 		if err != nil {
-			if len(*need) == 0 {
+			if len(need) == 0 {
 				return out, nil
 			}
 			p = &task.Plan{Kind: compareStage.name, Format: compareStage.format, Name: name, Options: marshal(g.options), Inputs: g.inputs}
-			for _, s := range *need {
+			for _, s := range need {
 				p.Tasks = append(p.Tasks, json.RawMessage(marshal(s)))
 			}
 			return append(out, p), p.Save(g.dir)
@@ -216,7 +218,7 @@ func (g *group) batches(need *[]targetSpec) (out []*task.Plan, err error) {
 			if err := p.Task(i, &have); err != nil {
 				return nil, err
 			}
-			*need = slices.DeleteFunc(*need, func(s targetSpec) bool { return s.key() == have.key() })
+			need = slices.DeleteFunc(need, func(s targetSpec) bool { return s.key() == have.key() })
 		}
 	}
 }
@@ -256,6 +258,9 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		return err
 	}
 	job.Mixture, job.Seed, job.Curve = spec.Mixture, spec.Seed, o.Curve
+	if o.Model.hasBase() {
+		job.Init = filepath.Join(p.Input("base"), "model")
+	}
 	for _, t := range o.Validation {
 		job.Target = append(job.Target, t.Term)
 	}

@@ -97,7 +97,7 @@ func TestCompareFalseAlarms(t *testing.T) {
 }
 
 func TestCorrelate(t *testing.T) {
-	tr := report.Transfer{Proxy: []float64{1, 2, 3, 4, 5, 6}, Target: []float64{1, 2, 3, 4, 6, 5}}
+	tr := report.Ranking{Proxy: []float64{1, 2, 3, 4, 5, 6}, Target: []float64{1, 2, 3, 4, 6, 5}}
 	correlate(&tr, 0.95, 1)
 	if math.Abs(tr.Spearman-(1-6.0*2/(6*35))) > 1e-12 || math.Abs(tr.Kendall-13.0/15) > 1e-12 {
 		t.Errorf("%+v", tr)

@@ -16,7 +16,7 @@ type Comparison struct {
 	Epochs   float64  `json:"epochs"` // times a target run may repeat a domain
 
 	Objectives []Objective `json:"objectives"`
-	Transfer   []Transfer  `json:"transfer,omitempty"`
+	Ranks      []Ranking   `json:"ranks,omitempty"`
 
 	// CoreSeconds are what the runs took in all: those that strategies have in
 	// common count once, which is less than the sum of the strategies' costs.
@@ -115,14 +115,16 @@ type Cost struct {
 	TargetCoreSeconds float64 `json:"target_core_seconds"`
 }
 
-// Transfer is the rank correlation between the proxies' scores and those of the
-// target size, over mixtures, for one objective.
-type Transfer struct {
+// A Ranking is the rank correlation between the scores of a kind of proxy and
+// those of the target, over the mixtures of the target runs, for one objective.
+type Ranking struct {
+	Name      string     `json:"name"` // of the kind of proxy
+	Model     Model      `json:"model"`
 	Objective string     `json:"objective"`
 	Mixtures  int        `json:"mixtures"`
 	Spearman  float64    `json:"spearman"`
 	Kendall   float64    `json:"kendall"`
 	Interval  [2]float64 `json:"interval"` // of Spearman's, by bootstrap over the mixtures
 	Proxy     []float64  `json:"proxy"`    // scores on the validation files, higher is better
-	Target    []float64  `json:"target"`
+	Target    []float64  `json:"target"`   // scores on the test files, mean over the seeds
 }

@@ -49,6 +49,7 @@ type Params struct {
 	Transfer  int    `json:"transfer"`
 	Reference int    `json:"reference"` // seeds of the reference models
 	Extra     string `json:"extra,omitempty"`
+	Proxies   string `json:"proxies,omitempty"` // other kinds of proxies that rank the answers
 	Mini      bool   `json:"mini,omitempty"`
 }
 
@@ -90,7 +91,8 @@ func (p *Params) flags(f *flag.FlagSet) {
 	f.IntVar(&p.Limit, "limit", p.Limit, "items of a validation file; 0 = all")
 	f.IntVar(&p.TestLimit, "test-limit", p.TestLimit, "items of a test file; 0 = all")
 	f.IntVar(&p.Curve, "curve", p.Curve, "points of the learning curves")
-	f.IntVar(&p.Transfer, "transfer", p.Transfer, "proxy mixtures that are trained at the target's size too")
+	f.IntVar(&p.Transfer, "transfer", p.Transfer, "mixtures of the first search's start that are trained at the target's size too, for the ranks by proxies")
+	f.StringVar(&p.Proxies, "proxies", p.Proxies, "more kinds of proxies that rank the target's mixtures, in YAML, separated by ;, such as {name: longer, set: {proxy: {tokens: 400000}}}")
 	f.IntVar(&p.Reference, "reference", p.Reference, "models trained on each target's validation text; 0 = none")
 	f.StringVar(&p.Extra, "extra", p.Extra, "more strategies in YAML, separated by ;, such as {name: one-round, strategy: climb, set: {search: {rounds: [112]}}}")
 }
@@ -189,6 +191,9 @@ func (p *Params) write(data, out string) (path string, err error) {
 	}
 	b.WriteString("strategies:\n")
 	b.WriteString(p.strategies(names))
+	if p.Proxies != "" {
+		fmt.Fprintf(&b, "proxies:\n%s", list(p.Proxies))
+	}
 	fmt.Fprintf(&b, "target: {model: %s, tokens: %d, batch: %d, optim: {lr: %g}}\n", target, p.TargetTokens, p.TargetBatch, p.TargetLR)
 	fmt.Fprintf(&b, "seeds: %d\nsearches: %d\ndraws: %d\ncurve: %d\ntransfer: %d\n", p.Seeds, p.Searches, p.Draws, p.Curve, p.Transfer)
 	path = filepath.Join(out, "study.yaml")
@@ -234,9 +239,15 @@ func (p *Params) strategies(objectives []string) string {
 			fmt.Fprintf(&b, "  - {name: %s, objectives: [%s]}\n", s, objectives[0])
 		}
 	}
-	for _, s := range strings.Split(p.Extra, ";") {
-		if s = strings.TrimSpace(s); s != "" {
-			fmt.Fprintf(&b, "  - %s\n", s)
+	return b.String() + list(p.Extra)
+}
+
+// list makes a list of YAML of what semicolons separate.
+func list(s string) string {
+	var b strings.Builder
+	for _, x := range strings.Split(s, ";") {
+		if x = strings.TrimSpace(x); x != "" {
+			fmt.Fprintf(&b, "  - %s\n", x)
 		}
 	}
 	return b.String()

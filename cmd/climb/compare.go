@@ -55,7 +55,8 @@ A study is a YAML file:
   searches: 1                     # independent searches of a strategy
   draws: 3                        # random mixtures of a seed, whose mean counts
   curve: 4                        # points of the learning curves
-  transfer: 0                     # proxy mixtures to train at the target's size too
+  proxies:                        # do other proxies rank the answers as the target does?
+    - {name: small-batch, set: {proxy: {batch: 4}}}
 
 Without objectives the target of climb.yaml is the only one. Runs that strategies
 have in common are made once. docs/format.md has the whole form.`,
@@ -144,9 +145,20 @@ func writeComparison(w io.Writer, c *report.Comparison) {
 		writePairs(w, c, o)
 		fmt.Fprintf(w, "Verdict: %s.\n", o.Verdict)
 	}
-	for _, t := range c.Transfer {
-		fmt.Fprintf(w, "\nFrom proxy to target, %s: Spearman %.3f [%.3f, %.3f], Kendall %.3f over %d mixtures\n", t.Objective, t.Spearman, t.Interval[0], t.Interval[1], t.Kendall, t.Mixtures)
+	writeRanks(w, c.Ranks)
+}
+
+func writeRanks(w io.Writer, ranks []report.Ranking) {
+	if len(ranks) == 0 {
+		return
 	}
+	fmt.Fprintf(w, "\nDo proxies put the %d mixtures in the target's order?\n", ranks[0].Mixtures)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "objective\tproxy\tSpearman\tbootstrap interval\tKendall")
+	for _, r := range ranks {
+		fmt.Fprintf(t, "%s\t%s\t%.3f\t[%.3f, %.3f]\t%.3f\n", r.Objective, r.Name, r.Spearman, r.Interval[0], r.Interval[1], r.Kendall)
+	}
+	t.Flush()
 }
 
 func writeRows(w io.Writer, c *report.Comparison, o report.Objective) {

@@ -37,6 +37,9 @@ searches: 2
 draws: 2
 curve: 2
 transfer: 4
+proxies:
+  - {name: short, set: {proxy: {tokens: 6000}}}
+  - {name: again, metric: bpb}
 `
 
 func studyspace(t *testing.T) string {
@@ -121,8 +124,17 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: excess %v, want %v", r.Strategy, r.Excess, want)
 		}
 	}
-	if len(c.Transfer) != 2 || c.Transfer[0].Mixtures != 4 || math.Abs(c.Transfer[0].Spearman) > 1 {
-		t.Errorf("transfer %+v", c.Transfer)
+	if len(c.Ranks) != 6 { // the own proxy and two more, by two objectives
+		t.Fatalf("ranks %+v", c.Ranks)
+	}
+	for _, r := range c.Ranks {
+		if r.Mixtures < 12 || len(r.Target) != r.Mixtures || math.Abs(r.Spearman) > 1 || r.Interval[0] > r.Interval[1] {
+			t.Errorf("ranks %+v", r)
+		}
+	}
+	if own, short, again := c.Ranks[0], c.Ranks[2], c.Ranks[4]; own.Name != "own" || short.Name != "short" || cmp.Diff(own.Target, short.Target) != "" ||
+		cmp.Diff(own.Proxy, short.Proxy) == "" || cmp.Diff(own.Proxy, again.Proxy) != "" || short.Model.Tokens >= own.Model.Tokens {
+		t.Errorf("ranks %+v", c.Ranks)
 	}
 	first := same(c)
 	out := mustRun(t, dir, "compare", "study.yaml")
@@ -173,19 +185,23 @@ func TestCompareRefuses(t *testing.T) {
 	t.Parallel()
 	dir := studyspace(t)
 	for change, want := range map[string]string{
-		"seeds: 3|seeds: 1":           "seeds: 1 is below",
-		"seeds: 3|sedes: 3":           "sedes",
-		"searches: 2|searches: 4":     "searches: 4 are more than seeds",
-		"- natural|- magic":           `strategies[0].strategy: "magic" is not one of natural`,
-		"- uniform|- natural":         "two strategies called",
-		"rounds: [4, 2]|rounds: four": "strategies[4].set",
-		"{rounds: [4, 2], climb: {candidates: 500}}|{strategy: regmix}": "beside set",
-		"objectives: [first]|objectives: [third]":                       "no objective is called",
-		"test: [{file: test.jsonl}]|test: []":                           "objectives[0].test: is empty",
-		"test: [{file: test.jsonl}]|test: [{file: second.jsonl}]":       "new to every search",
-		"config: climb.yaml|config: none.yaml":                          "no such file",
-		"width: 32|width: 30":                                           "target.model.width",
-		"objectives: [first]|metric: speed":                             `strategies[5].metric: "speed"`,
+		"seeds: 3|seeds: 1":                                                 "seeds: 1 is below",
+		"seeds: 3|sedes: 3":                                                 "sedes",
+		"{name: short, set|{name: own, set":                                 "there are two proxies called",
+		"{proxy: {tokens: 6000}}|{seed: 3}":                                 "proxies[0].set: only options of proxy may differ",
+		"{name: again, metric: bpb}|{name: again, metric: best}":            `proxies[1].metric: "best" is not one of`,
+		"{name: again, metric: bpb}|{name: again, metric: word_perplexity}": "have no word_perplexity",
+		"searches: 2|searches: 4":                                           "searches: 4 are more than seeds",
+		"- natural|- magic":                                                 `strategies[0].strategy: "magic" is not one of natural`,
+		"- uniform|- natural":                                               "two strategies called",
+		"rounds: [4, 2]|rounds: four":                                       "strategies[4].set",
+		"{rounds: [4, 2], climb: {candidates: 500}}|{strategy: regmix}":     "beside set",
+		"objectives: [first]|objectives: [third]":                           "no objective is called",
+		"test: [{file: test.jsonl}]|test: []":                               "objectives[0].test: is empty",
+		"test: [{file: test.jsonl}]|test: [{file: second.jsonl}]":           "new to every search",
+		"config: climb.yaml|config: none.yaml":                              "no such file",
+		"width: 32|width: 30":                                               "target.model.width",
+		"objectives: [first]|metric: speed":                                 `strategies[5].metric: "speed"`,
 	} {
 		from, to, _ := strings.Cut(change, "|")
 		text := strings.Replace(study, from, to, 1)
