@@ -185,23 +185,22 @@ func TestCompareRefuses(t *testing.T) {
 	t.Parallel()
 	dir := studyspace(t)
 	for change, want := range map[string]string{
-		"seeds: 3|seeds: 1":                                                 "seeds: 1 is below",
-		"seeds: 3|sedes: 3":                                                 "sedes",
-		"{name: short, set|{name: own, set":                                 "there are two proxies called",
-		"{proxy: {tokens: 6000}}|{seed: 3}":                                 "proxies[0].set: only options of proxy may differ",
-		"{name: again, metric: bpb}|{name: again, metric: best}":            `proxies[1].metric: "best" is not one of`,
-		"{name: again, metric: bpb}|{name: again, metric: word_perplexity}": "have no word_perplexity",
-		"searches: 2|searches: 4":                                           "searches: 4 are more than seeds",
-		"- natural|- magic":                                                 `strategies[0].strategy: "magic" is not one of natural`,
-		"- uniform|- natural":                                               "two strategies called",
-		"rounds: [4, 2]|rounds: four":                                       "strategies[4].set",
-		"{rounds: [4, 2], climb: {candidates: 500}}|{strategy: regmix}":     "beside set",
-		"objectives: [first]|objectives: [third]":                           "no objective is called",
-		"test: [{file: test.jsonl}]|test: []":                               "objectives[0].test: is empty",
-		"test: [{file: test.jsonl}]|test: [{file: second.jsonl}]":           "new to every search",
-		"config: climb.yaml|config: none.yaml":                              "no such file",
-		"width: 32|width: 30":                                               "target.model.width",
-		"objectives: [first]|metric: speed":                                 `strategies[5].metric: "speed"`,
+		"seeds: 3|seeds: 1":                                             "seeds: 1 is below",
+		"seeds: 3|sedes: 3":                                             "sedes",
+		"{name: short, set|{name: own, set":                             "there are two proxies called",
+		"{proxy: {tokens: 6000}}|{seed: 3}":                             "proxies[0].set: only options of proxy may differ",
+		"{name: again, metric: bpb}|{name: again, metric: best}":        `proxies[1].metric: "best" is not one of`,
+		"searches: 2|searches: 4":                                       "searches: 4 are more than seeds",
+		"- natural|- magic":                                             `strategies[0].strategy: "magic" is not one of natural`,
+		"- uniform|- natural":                                           "two strategies called",
+		"rounds: [4, 2]|rounds: four":                                   "strategies[4].set",
+		"{rounds: [4, 2], climb: {candidates: 500}}|{strategy: regmix}": "beside set",
+		"objectives: [first]|objectives: [third]":                       "no objective is called",
+		"test: [{file: test.jsonl}]|test: []":                           "objectives[0].test: is empty",
+		"test: [{file: test.jsonl}]|test: [{file: second.jsonl}]":       "new to every search",
+		"config: climb.yaml|config: none.yaml":                          "no such file",
+		"width: 32|width: 30":                                           "target.model.width",
+		"objectives: [first]|metric: speed":                             `strategies[5].metric: "speed"`,
 	} {
 		from, to, _ := strings.Cut(change, "|")
 		text := strings.Replace(study, from, to, 1)
@@ -213,6 +212,10 @@ func TestCompareRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), ".yaml") {
 			t.Errorf("%s: %v; want %q", change, err, want)
 		}
+	}
+	writeFile(t, filepath.Join(dir, "proxies.yaml"), []byte(strings.Replace(study, "metric: bpb", "metric: acc", 1)))
+	if code, _, errs := climbRun(t, dir, "compare", "proxies.yaml", "--plan"); code != 2 || !strings.Contains(errs, "have no acc") {
+		t.Errorf("exit %d, %s", code, errs)
 	}
 	if code, _, errs := climbRun(t, dir, "compare", "bad.yaml"); code != 2 || !strings.Contains(errs, ".yaml") {
 		t.Errorf("exit %d, %s", code, errs)
