@@ -49,6 +49,7 @@ type StudyObjective struct {
 	Name       string      `json:"name" doc:"of the objective"`
 	Validation []eval.Term `json:"validation" doc:"files that the searches look at"`
 	Test       []eval.Term `json:"test" doc:"files that are read at the end only"`
+	Weights    string      `json:"weights" default:"equal" choices:"equal,bytes" doc:"as target.weights in climb.yaml"`
 	Reference  int         `json:"reference" min:"0" doc:"target runs on the text of the validation files themselves, which excess losses are counted from; 0 = none"`
 }
 
@@ -134,6 +135,7 @@ func parseStudy(data []byte, dir string) (*Study, error) {
 		s.Strategies = append(s.Strategies, x)
 	}
 	for i := range s.Objectives {
+		option.Fill(&s.Objectives[i])
 		for _, terms := range [][]eval.Term{s.Objectives[i].Validation, s.Objectives[i].Test} {
 			for k := range terms {
 				option.Fill(&terms[k])
@@ -181,7 +183,7 @@ func (s *Study) Resolve() error {
 		if len(t.Validation) == 0 {
 			return &ConfigError{Text: "objectives: is empty, and so is target.validation of the configuration; name the files that mixtures are to be good at"}
 		}
-		s.Objectives = []StudyObjective{{Name: "target", Validation: t.Validation, Test: t.Test}}
+		s.Objectives = []StudyObjective{{Name: "target", Validation: t.Validation, Test: t.Test, Weights: t.Weights}}
 	}
 	if s.Target.Size != "" {
 		size, ok := lm.SizeByName(s.Target.Size)

@@ -68,6 +68,16 @@ func (s *Study) Compare(ctx context.Context, watch func(Event)) (*Comparison, er
 // prepare lists the arms.
 func (s *Study) prepare(ctx context.Context, watch func(Event)) (*comparison, error) {
 	c := &comparison{Study: s, watch: watch}
+	for i := range s.Objectives {
+		o := &s.Objectives[i]
+		var err, err2 error
+		o.Validation, err = weighed(o.Validation, o.Weights)
+		o.Test, err2 = weighed(o.Test, o.Weights)
+		if err := errors.Join(err, err2); err != nil {
+			return nil, fmt.Errorf("objectives: %s: %w", o.Name, err)
+		}
+		o.Weights = "equal" // from here on
+	}
 	for _, x := range s.Proxies {
 		if _, err := validationFiles(measured(c.terms(false), x.Metric)); err != nil {
 			return nil, fmt.Errorf("proxies: %s: %w", x.Name, err)

@@ -130,6 +130,7 @@ type BaseConfig struct {
 type TargetConfig struct {
 	Validation []eval.Term `json:"validation,omitempty" doc:"files that the search looks at"`
 	Test       []eval.Term `json:"test,omitempty" doc:"files for the final report only"`
+	Weights    string      `json:"weights" default:"equal" choices:"equal,bytes" doc:"what a file's weight counts: the file, or every byte of its right answers, so that tasks of yes and no do not outweigh the others (bpb only)"`
 	Holdout    float64     `json:"holdout" default:"0.01" min:"0" max:"0.5" doc:"without validation files: share of the documents held out of the corpus, every domain counting alike"`
 }
 

@@ -113,6 +113,10 @@ type Event struct {
 func NewRun(ctx context.Context, c *Config) (*Run, error) { return newRun(ctx, c, nil) }
 
 func newRun(ctx context.Context, c *Config, a *arm) (*Run, error) {
+	c, err := c.weighed()
+	if err != nil {
+		return nil, err
+	}
 	r := &Run{Config: c, names: map[string]string{}, arm: a}
 	files, err := corpus.List(ctx, c.Corpus)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,6 +70,7 @@ type targetRead struct {
 	sum         string // SHA-256 of it, and of what it is read from if it is YAML
 	kind, split string
 	metrics     []string
+	bytes       float64 // of a right answer, mean over the items
 }
 
 // readTarget checks a target file. Files that have the sizes and times that they
@@ -92,8 +94,42 @@ func readTarget(path string) (targetRead, error) {
 			return targetRead{}, err
 		}
 		sum, err := fileSum(files)
-		return targetRead{sum, t.Kind, t.Split, t.Metrics()}, err
+		return targetRead{sum, t.Kind, t.Split, t.Metrics(), t.AnswerBytes()}, err
 	})
+}
+
+// weighed writes target.weights out into the weights of the files.
+func (c *Config) weighed() (*Config, error) {
+	if c.Target.Weights != "bytes" {
+		return c, nil
+	}
+	out := *c
+	out.Target.Weights = "equal"
+	var err, err2 error
+	out.Target.Validation, err = weighed(c.Target.Validation, "bytes")
+	out.Target.Test, err2 = weighed(c.Target.Test, "bytes")
+	return &out, errors.Join(err, err2)
+}
+
+// weighed multiplies the weights of terms, if they are to count bytes, by the
+// mean length of the right answers: their mean is then bits over bytes, as if
+// all answers were one text, but that within a file every answer counts alike.
+func weighed(terms []eval.Term, how string) ([]eval.Term, error) {
+	if how != "bytes" {
+		return terms, nil
+	}
+	terms = slices.Clone(terms)
+	for i, t := range terms {
+		if t.Task != "" || t.Metric != "bpb" {
+			return nil, &ConfigError{Text: fmt.Sprintf("target: weights: bytes is for files that are measured by bpb; %s is not", t.Name())}
+		}
+		read, err := readTarget(t.File)
+		if err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		terms[i].Weight = math.Round(t.Weight*read.bytes*100) / 100
+	}
+	return terms, nil
 }
 
 // fileSum hashes the files of a target.

@@ -38,6 +38,16 @@ var Core = []string{"acc", "acc_token", "acc_norm", "acc_bytes", "bpb", "greedy"
 //	bits_per_byte    text: as bpb
 var Metrics = append(slices.Clone(Core), "exact_match", "acc_mutual_info", "brier_score", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte")
 
+// AnswerBytes is the mean length of the right answers, of texts their own, in
+// UTF-8 bytes.
+func (t *Task) AnswerBytes() float64 {
+	sum := 0
+	for _, item := range t.Items {
+		sum += len(item.Requests[item.Gold].Continuation)
+	}
+	return float64(sum) / float64(max(1, len(t.Items)))
+}
+
 // Metrics lists what Evaluate measures of the task.
 func (t *Task) Metrics() []string {
 	switch t.Kind {

@@ -13,8 +13,6 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
-
-	"github.com/climb-go/climb/eval"
 )
 
 // Params are all that the study depends on beside the data.
@@ -170,6 +168,7 @@ func (p *Params) write(data, out string) (path string, err error) {
 			return "", fmt.Errorf("-objectives: %q is not one of %s", name, strings.Join(objectiveNames(), ", "))
 		}
 		fmt.Fprintf(&b, "  - name: %s\n", name)
+		fmt.Fprintf(&b, "    weights: %s\n", p.Weights)
 		if name != "general" {
 			fmt.Fprintf(&b, "    reference: %d\n", p.Reference)
 		}
@@ -181,11 +180,7 @@ func (p *Params) write(data, out string) (path string, err error) {
 				if err != nil {
 					return "", err
 				}
-				w, err := p.weight(data, out, t, ext)
-				if err != nil {
-					return "", err
-				}
-				fmt.Fprintf(&b, "      - {file: %q, limit: %d, weight: %.2f}\n", file, limit, w)
+				fmt.Fprintf(&b, "      - {file: %q, limit: %d}\n", file, limit)
 			}
 		}
 	}
@@ -198,33 +193,6 @@ func (p *Params) write(data, out string) (path string, err error) {
 	fmt.Fprintf(&b, "seeds: %d\nsearches: %d\ndraws: %d\ncurve: %d\ntransfer: %d\n", p.Seeds, p.Searches, p.Draws, p.Curve, p.Transfer)
 	path = filepath.Join(out, "study.yaml")
 	return path, os.WriteFile(path, b.Bytes(), 0o666)
-}
-
-// weight is that of a task in an objective. With bytes it is the mean length of
-// the right answers in the validation file, so that the mean over tasks is bits
-// over bytes, as if all answers were one text; a task of yes and no weighs as
-// little as it says.
-func (p *Params) weight(data, out, task, ext string) (float64, error) {
-	switch p.Weights {
-	case "equal":
-		return 1, nil
-	case "bytes":
-	default:
-		return 0, fmt.Errorf("-weights: %q is not bytes or equal", p.Weights)
-	}
-	file, err := taskFile(filepath.Join(data, "eval"), out, task, "validation", ext)
-	if err != nil {
-		return 0, err
-	}
-	t, err := eval.LoadTask(file)
-	if err != nil {
-		return 0, err
-	}
-	bytes := 0
-	for _, item := range t.Items {
-		bytes += item.Bytes[item.Gold]
-	}
-	return float64(bytes) / float64(len(t.Items)), nil
 }
 
 // strategies writes the list: those without a search of their own take part in
