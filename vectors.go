@@ -212,11 +212,12 @@ func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 			r.Close()
 			return nil, 0, 0, fmt.Errorf("%s has %d rows of %d, want %d of %d", part(shard, "npy"), h.Rows, h.Cols, rows, dim)
 		}
-		dim = r.Header.Cols
+		if dim = r.Header.Cols; x == nil { // at once: a slice that grows is held twice
+			x = vec.Make(int(min(int64(limit), scan.Documents)) * dim)
+		}
 		for ; more && want < base+rows; want, more = next() {
-			x = append(x, make([]float32, dim)...)
 			if err = r.SeekRow(int(want - base)); err == nil {
-				_, err = r.ReadFloats(x[n*dim:])
+				_, err = r.ReadFloats(x[n*dim:][:dim])
 			}
 			if err != nil {
 				r.Close()
@@ -227,7 +228,7 @@ func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 		r.Close()
 		base += rows
 	}
-	return x, n, dim, nil
+	return x[:n*dim], n, dim, nil
 }
 
 // clusterStage writes the cluster of every document, part-NNNNN.npy, int32,
