@@ -108,11 +108,11 @@ func (s *surrogate) std(m mix.Mixture) float64 {
 }
 
 // upper is the upper confidence bound of m, two deviations over the process's
-// mean.
-func (s *surrogate) upper(m mix.Mixture) float64 {
-	mean, std := s.process.MeanStd(m)
-	noise := s.process.Noise()
-	return mean + 2*math.Sqrt(max(0, std*std-noise*noise)) - s.p.penalty(m)
+// mean, or anything below the floor if it is that.
+func (s *surrogate) upper(m mix.Mixture, floor float64) float64 {
+	penalty := s.p.penalty(m)
+	slack := 1e-12 * (math.Abs(floor) + penalty) // for rounding
+	return s.process.Upper(m, 2, floor+penalty-slack) - penalty
 }
 
 // A field is the joint uncertainty of a list of mixtures.
