@@ -28,6 +28,7 @@ type ProposeOptions struct {
 	TargetTokens float64            // of the run that the mixture is for
 	Epochs       float64            // times that it may read a domain
 	Most         map[string]float64 // largest shares
+	Smaller      *history.Table     // runs of a smaller model on the same domains and metrics; nil for none
 	Seed         uint64
 }
 
@@ -47,10 +48,11 @@ type Proposals struct {
 	Failed      int        `json:"failed"` // left out
 	Next        []Proposed `json:"next"`
 	Recommended Proposed   `json:"recommended"`
-	Measured    bool       `json:"measured"` // the recommended mixture is one of the runs
-	Best        float64    `json:"best"`     // highest mean score of a measured mixture
-	Noise       float64    `json:"noise"`    // standard deviation of a run
-	Pareto      []string   `json:"pareto"`   // hashes of the runs that no other one equals on every metric and beats on one
+	Measured    bool       `json:"measured"`          // the recommended mixture is one of the runs
+	Best        float64    `json:"best"`              // highest mean score of a measured mixture
+	Noise       float64    `json:"noise"`             // standard deviation of a run
+	Smaller     string     `json:"smaller,omitempty"` // what the smaller model's runs were worth
+	Pareto      []string   `json:"pareto"`            // hashes of the runs that no other one equals on every metric and beats on one
 }
 
 // Propose continues the search that a table of runs records.
@@ -61,6 +63,9 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	}
 	p.Seed, p.Combine, p.KL, p.Rounds = o.Seed, o.Combine, o.KL, []int{max(1, o.N)}
 	if err := o.limit(&p); err != nil {
+		return nil, err
+	}
+	if err := o.inform(&p); err != nil {
 		return nil, err
 	}
 	strategy, err := search.New(o.Strategy, search.Options{})
@@ -77,7 +82,7 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	if out.Runs = len(runs) - out.Failed; out.Runs < 2 {
 		return nil, fmt.Errorf("%d of %d runs have a score; at least 2 are needed to propose more", out.Runs, len(runs))
 	}
-	process, err := fitProcess(runs)
+	process, err := search.NewProcess(p, runs, predict.GP{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +98,7 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	if err != nil {
 		return nil, err
 	}
+	out.Smaller = process.Why()
 	out.Recommended, out.Noise, out.Best = say(best), process.Noise(), search.TopMeasured(runs, 1)[0].Score
 	out.Measured = slices.ContainsFunc(runs, func(r search.Trial) bool { return r.Failed == "" && r.Hash == best.Hash() })
 	for _, r := range p.Pareto(runs) {
@@ -101,17 +107,28 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	return out, nil
 }
 
-// fitProcess fits a Gaussian process to the runs that have a score.
-func fitProcess(runs []search.Trial) (*predict.GP, error) {
-	var x [][]float64
-	var y []float64
-	for _, r := range runs {
-		if r.Failed == "" {
-			x, y = append(x, r.Mixture), append(y, r.Score)
-		}
+// inform puts the runs of the smaller model into the problem.
+func (o *ProposeOptions) inform(p *search.Problem) error {
+	if o.Smaller == nil {
+		return nil
 	}
-	g := &predict.GP{}
-	return g, g.Fit(x, y)
+	if o.Strategy != "climb-auto" && o.Strategy != "bayes" {
+		return fmt.Errorf("strategy %s makes no use of a smaller model's runs: climb-auto and bayes do", o.Strategy)
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(o.Smaller.Domains)), slices.Sorted(slices.Values(p.Domains))) {
+		return fmt.Errorf("runs of the smaller model: their domains are %v: the same as those of the larger model's runs are needed, %v", o.Smaller.Domains, p.Domains)
+	}
+	objective := o.Objective
+	objective.Metrics = nil
+	for _, t := range p.Tasks {
+		objective.Metrics = append(objective.Metrics, t.Name)
+	}
+	trials, err := o.Smaller.Trials(objective)
+	if err != nil {
+		return fmt.Errorf("runs of the smaller model: %w", err)
+	}
+	p.Smaller = p.Reuse(search.Past{Domains: o.Smaller.Domains, Trials: trials}, 1e-9) // in the order of p's domains
+	return nil
 }
 
 // limit puts prior, epoch cap and largest shares into the problem.

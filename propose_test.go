@@ -3,12 +3,14 @@ package climb
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/climb-go/climb/history"
+	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/simulate"
 )
 
@@ -88,5 +90,56 @@ func TestProposeRefuses(t *testing.T) {
 	table.Runs = table.Runs[3:5] // one of them failed
 	if _, err := Propose(context.Background(), table, ProposeOptions{N: 1, Strategy: "climb-auto"}); err == nil || !strings.Contains(err.Error(), "at least 2") {
 		t.Errorf("one run: %v", err)
+	}
+}
+
+// Runs of a smaller model make up for few of the larger one's, with its domains
+// in another order too.
+func TestProposeWithSmaller(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 0))
+	truth := func(m []float64) float64 { return math.Exp(-3*m[0]) + 0.5*math.Exp(-5*m[1]*m[2]) }
+	draw := func(n int, scale float64) *history.Table {
+		out := &history.Table{Domains: []string{"a", "b", "c", "d"}, Metrics: []string{"loss"}}
+		for range n {
+			m := mix.Dirichlet(rng, []float64{1, 1, 1, 1})
+			out.Runs = append(out.Runs, history.Run{Mixture: m, Values: []float64{2 + scale*truth(m)}})
+		}
+		return out
+	}
+	small, large := draw(60, 1), draw(9, 0.5)
+	for i, r := range small.Runs {
+		small.Runs[i].Mixture = mix.Mixture{r.Mixture[3], r.Mixture[0], r.Mixture[1], r.Mixture[2]}
+	}
+	small.Domains = []string{"d", "a", "b", "c"}
+	// miss is how far the expectations of a batch are from the truth.
+	miss := func(o ProposeOptions) float64 {
+		p, err := Propose(t.Context(), large, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		worst := 0.0
+		for _, m := range p.Next {
+			worst = max(worst, math.Abs(m.Expected+2+0.5*truth(m.Mixture)))
+		}
+		if len(p.Next) == 0 || (p.Smaller != "") != (o.Smaller != nil) {
+			t.Errorf("%d proposed, %q", len(p.Next), p.Smaller)
+		}
+		return worst
+	}
+	for _, strategy := range []string{"climb-auto", "bayes"} {
+		o := ProposeOptions{N: 6, Strategy: strategy, Epochs: 4, Seed: 1}
+		alone := miss(o)
+		o.Smaller = small
+		if both := miss(o); both > alone/3 {
+			t.Errorf("%s: expectations are off by up to %v, by %v without the smaller model's runs", strategy, both, alone)
+		}
+	}
+	o := ProposeOptions{N: 6, Strategy: "regmix", Epochs: 4, Smaller: small}
+	if _, err := Propose(t.Context(), large, o); err == nil || !strings.Contains(err.Error(), "climb-auto and bayes") {
+		t.Errorf("regmix with a smaller model's runs: %v", err)
+	}
+	o.Strategy, small.Domains[0] = "bayes", "e"
+	if _, err := Propose(t.Context(), large, o); err == nil || !strings.Contains(err.Error(), "domains") {
+		t.Errorf("other domains: %v", err)
 	}
 }

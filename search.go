@@ -34,7 +34,7 @@ type datasetSize struct {
 // of its own, round-NN.plan.json, whose tasks are proxy runs; search.json is
 // the answer.
 var searchStage = &stage{
-	name: "search", title: "search the mixture", format: 2,
+	name: "search", title: "search the mixture", format: 3,
 	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(false)

@@ -39,8 +39,8 @@ import (
 type GP struct {
 	Epsilon float64 `json:"epsilon" default:"0.01" min:"1e-12" doc:"added to a share before its logarithm"`
 	Steps   int     `json:"steps" default:"60" min:"1" doc:"most steps of the search for the hyper-parameters"`
-	Subset  int     `json:"subset" default:"256" min:"2" doc:"runs that the search looks at"`
-	Refine  int     `json:"refine" default:"5" min:"1" doc:"steps on all runs that follow, where there are more than subset"`
+	Subset  int     `json:"subset" default:"128" min:"2" doc:"runs that the search looks at"`
+	Refine  int     `json:"refine" default:"8" min:"1" doc:"steps on all runs that follow, where there are more than subset"`
 
 	fit gpFit
 }
@@ -54,6 +54,7 @@ type gpFit struct {
 	level      float64   // of the linear part of the mean
 	slope      []float64 // 2d: of the linear part of the mean
 	scaled     []float64 // n x d: logarithms by 1/l
+	sizes      []float64 // n: squared lengths of the rows of scaled
 	linear     []float64 // n x 2d: shares by a, logarithms by b
 	chol       mat.Cholesky
 	white      []float64 // n x n: L^-1, where the covariance is L L'
@@ -187,7 +188,7 @@ func (f *gpFit) condition() error {
 		return err
 	}
 	d := len(f.inverse)
-	f.level, f.slope, f.scaled, f.linear = floats.Sum(f.alpha), make([]float64, 2*d), nil, nil
+	f.level, f.slope, f.scaled, f.sizes, f.linear = floats.Sum(f.alpha), make([]float64, 2*d), nil, nil, nil
 	for i, v := range f.alpha {
 		row := f.z.RawRowView(i)
 		floats.AddScaled(f.slope[:d], v*f.a, row[:d])
@@ -195,6 +196,8 @@ func (f *gpFit) condition() error {
 		for j, inverse := range f.inverse {
 			f.scaled = append(f.scaled, row[d+j]*inverse)
 		}
+		own := f.scaled[i*d:]
+		f.sizes = append(f.sizes, floats.Dot(own, own))
 		for j, v := range row {
 			f.linear = append(f.linear, v*[2]float64{f.a, f.b}[j/d])
 		}
@@ -222,59 +225,59 @@ func solved(err error) error {
 	return err
 }
 
-// Predict implements Predictor. The linear part of the covariance sums to a
-// linear function, so only M is left to sum over the runs.
+// Predict implements Predictor.
 func (g *GP) Predict(x []float64) float64 {
 	f := &g.fit
-	z := f.row(x)
-	sum := f.level + floats.Dot(f.slope, z)
-	z = z[len(x):]
-	for j, inverse := range f.inverse {
-		z[j] *= inverse
+	mean, _ := f.expected(f.row(x))
+	return mean
+}
+
+// expected returns the mean at features z, in units of the target, and M of every
+// run there. The linear part of the covariance sums to a linear function.
+func (f *gpFit) expected(z []float64) (mean float64, m []float64) {
+	d, n := len(f.inverse), len(f.alpha)
+	space := make([]float64, n+d)
+	m, scaled := space[:n], floats.MulTo(space[n:], z[d:], f.inverse)
+	size := floats.Dot(scaled, scaled)
+	for i, own := range f.sizes {
+		m[i] = own + size - 2*floats.Dot(f.scaled[i*d:][:d], scaled)
 	}
-	rows := f.scaled
-	for _, alpha := range f.alpha {
-		r2 := 0.0
-		for j, v := range rows[:len(z)] {
-			r2 += (v - z[j]) * (v - z[j])
-		}
-		rows = rows[len(z):]
-		m, _ := matern(r2)
-		sum += alpha * f.s * m
-	}
-	return f.mean + f.unit*sum
+	materns(m)
+	return f.mean + f.unit*(f.level+floats.Dot(f.slope, z)+f.s*floats.Dot(f.alpha, m)), m
 }
 
 // Std implements Uncertain by the posterior variance (eq. 2.26) and the noise.
 func (g *GP) Std(x []float64) float64 {
-	_, std := g.MeanStd(x)
-	return std
+	_, variance := g.fit.moments(x, 0, math.Inf(-1))
+	return g.fit.unit * math.Sqrt(max(0, variance)+g.fit.noise)
 }
 
-// MeanStd returns Predict(x), up to rounding, and Std(x), for little more than
-// the latter alone costs: 3 d n + n^2/2 multiplications for n runs on d domains.
-func (g *GP) MeanStd(x []float64) (mean, std float64) {
-	f := &g.fit
-	n, z := len(f.alpha), f.row(x)
-	k, d := make([]float64, n), len(x)
-	variance := f.covariance(z, z)
-	scaled := make([]float64, d)
-	for j, inverse := range f.inverse {
-		scaled[j] = z[d+j] * inverse
-	}
-	for i := range k {
-		r2 := 0.0
-		for j, v := range f.scaled[i*d:][:len(scaled)] {
-			r2 += (v - scaled[j]) * (v - scaled[j])
-		}
-		m, _ := matern(r2)
+// Upper returns the upper confidence bound Predict(x) + times the standard
+// deviation of the function, without the noise of a run; or, where that is below
+// the floor, any number that is. It costs 3 d n + n^2/2 multiplications for n runs
+// on d domains, and most points that are below the best ones' bounds a part of that.
+func (g *GP) Upper(x []float64, times, floor float64) float64 {
+	mean, variance := g.fit.moments(x, times, floor)
+	return mean + times*g.fit.unit*math.Sqrt(max(0, variance))
+}
+
+// moments returns the mean at x in units of the target and the variance in units
+// of unit^2. Every run that is looked at takes variance away and none adds any,
+// so that it stops, with what is left then, when mean + times the deviation is
+// below the floor.
+func (f *gpFit) moments(x []float64, times, floor float64) (mean, variance float64) {
+	n, d, z := len(f.alpha), len(x), f.row(x)
+	mean, k := f.expected(z)
+	variance = f.covariance(z, z)
+	for i, m := range k {
 		k[i] = 1 + floats.Dot(f.linear[i*2*d:][:2*d], z) + f.s*m
-	}
-	for i := range n {
 		v := floats.Dot(f.white[i*n:][:i+1], k[:i+1])
 		variance -= v * v
+		if i%8 == 7 && mean+times*f.unit*math.Sqrt(max(0, variance)) < floor {
+			break
+		}
 	}
-	return f.mean + f.unit*floats.Dot(k, f.alpha), f.unit * math.Sqrt(max(0, variance)+f.noise)
+	return mean, variance
 }
 
 // Noise returns the standard deviation of a run around the function, as the

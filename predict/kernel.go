@@ -72,6 +72,56 @@ func decay(r float64) float64 {
 	return math.Float64frombits(math.Float64bits(two+two*p) - uint64(n>>6)<<52)
 }
 
+// materns sets every r^2 of v to M(r), but for 6e-11, in a third of matern's
+// time: by the polynomial of degree 3 that meets it in the four Chebyshev nodes
+// of the 64th of an octave that r^2 lies in.
+func materns(v []float64) {
+	for i, r2 := range v {
+		part := math.Float64bits(r2)>>maternShift - maternFrom
+		if part >= uint64(len(maternParts)) { // below 2^-20, beyond 2^9
+			v[i] = 0
+			if r2 < 1 {
+				v[i] = 1 - 5./6*max(0, r2)
+			}
+			continue
+		}
+		p := &maternParts[part]
+		x := r2 - math.Float64frombits((part+maternFrom)<<maternShift)
+		v[i] = p[0] + x*(p[1]+x*(p[2]+x*p[3]))
+	}
+}
+
+const (
+	maternShift = 52 - 6           // the exponent and six more bits of r^2 number its part
+	maternFrom  = (1023 - 20) << 6 // that of 2^-20
+	maternTotal = (9 + 20) << 6
+)
+
+// maternParts are the coefficients of the polynomials, by r^2 less where the
+// part begins.
+var maternParts = func() *[maternTotal][4]float64 {
+	var parts [maternTotal][4]float64
+	for i := range parts {
+		from := math.Float64frombits(uint64(i+maternFrom) << maternShift)
+		width := math.Float64frombits(uint64(i+1+maternFrom)<<maternShift) - from
+		var x, d [4]float64 // nodes, and divided differences (Newton)
+		for k := range x {
+			x[k] = width / 2 * (1 - math.Cos((2*float64(k)+1)/8*math.Pi))
+			d[k], _ = matern(from + x[k])
+		}
+		for order := 1; order < 4; order++ {
+			for k := 3; k >= order; k-- {
+				d[k] = (d[k] - d[k-1]) / (x[k] - x[k-order])
+			}
+		}
+		p := &parts[i]
+		for k := 3; k >= 0; k-- { // p = p (x - x[k]) + d[k]
+			p[3], p[2], p[1], p[0] = p[2]-x[k]*p[3], p[1]-x[k]*p[2], p[0]-x[k]*p[1], d[k]-x[k]*p[0]
+		}
+	}
+	return &parts
+}()
+
 // halves[i] is 2^-(i/64).
 var halves = func() (h [64]float64) {
 	for i := range h {

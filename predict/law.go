@@ -6,7 +6,10 @@ import (
 	"slices"
 	"sync"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -15,8 +18,8 @@ type lawForm interface {
 	// values returns what exponent needs of the parameters: computed once for
 	// all rows.
 	values(theta []float64) []float64
-	// exponent returns u at shares x and sets du to its derivatives by the
-	// parameters.
+	// exponent returns u at shares x and, if du is not nil, sets it to the
+	// derivatives of u by the parameters.
 	exponent(values, x, du []float64) float64
 	// start returns the parameters that come nearest to u = slope.x.
 	start(slope []float64) []float64
@@ -159,7 +162,7 @@ func (f *lawFit) begin(x [][]float64, t []float64, beyond float64) {
 // derivatives by theta.
 func (f *lawFit) at(x, slope []float64) float64 {
 	if slope == nil {
-		slope = make([]float64, len(f.theta))
+		return f.theta[0] + f.sign*math.Exp(f.form.exponent(f.values, x, nil))
 	}
 	e := math.Exp(f.form.exponent(f.values, x, slope[1:]))
 	slope[0] = 1
@@ -177,28 +180,35 @@ func (f *lawFit) penalty() float64 {
 // loss is the mean squared error and the penalty.
 func (f *lawFit) loss(x [][]float64, t []float64) float64 {
 	f.values = f.form.values(f.theta[1:])
-	sum, slope := 0.0, make([]float64, len(f.theta))
+	sum := 0.0
 	for i, row := range x {
-		e := f.at(row, slope) - t[i]
+		e := f.at(row, nil) - t[i]
 		sum += e * e
 	}
 	return sum/float64(len(x)) + f.penalty()
 }
 
 // normal returns the matrix and the gradient of the Gauss-Newton step, of half
-// the loss times the number of rows, the slopes of the rows and the errors.
+// the loss times the number of rows, the slopes by parameter and row, and the
+// errors.
 func (f *lawFit) normal(x [][]float64, t []float64) (h *mat.SymDense, gradient []float64, slopes *mat.Dense, errors []float64) {
 	p, first := len(f.theta), 1+f.form.shared()
 	f.values = f.form.values(f.theta[1:])
 	h, gradient = mat.NewSymDense(p, nil), make([]float64, p)
-	slopes, errors = mat.NewDense(len(x), p, nil), make([]float64, len(x))
+	slopes, errors = mat.NewDense(p, len(x), nil), make([]float64, len(x))
+	slope, columns := make([]float64, p), slopes.RawMatrix().Data
 	for i, row := range x {
-		slope := slopes.RawRowView(i)
 		errors[i] = f.at(row, slope) - t[i]
-		floats.AddScaled(gradient, errors[i], slope)
+		for j, v := range slope {
+			columns[j*len(x)+i] = v
+		}
 	}
-	h.SymOuterK(1, slopes.T())
+	h.SymOuterK(1, slopes)
 	weight, centre, raw := f.lambda*float64(len(x)), mean(f.theta[first:]), h.RawSymmetric().Data
+	for j := range p {
+		gradient[j] = floats.Dot(slopes.RawRowView(j), errors)
+		raw[j*p+j] += 1e-6 * float64(len(x)) // what no row tells apart stays where it is
+	}
 	for j := first; j < p; j++ {
 		gradient[j] += weight * (f.theta[j] - centre)
 		for k := j; k < p; k++ {
@@ -206,28 +216,19 @@ func (f *lawFit) normal(x [][]float64, t []float64) (h *mat.SymDense, gradient [
 		}
 		raw[j*p+j] += weight
 	}
-	for j := range p { // what no row tells apart stays where it is
-		raw[j*p+j] += 1e-6 * float64(len(x))
-	}
 	return h, gradient, slopes, errors
 }
 
 // descend lowers the loss in up to steps steps of Levenberg-Marquardt.
 func (f *lawFit) descend(x [][]float64, t []float64, steps int) {
 	value, damp := f.loss(x, t), 1e-3
+	step, space := make([]float64, len(f.theta)), make([]float64, len(f.theta)*len(f.theta))
 	for range steps {
 		h, gradient, _, _ := f.normal(x, t)
 		old, before := append([]float64(nil), f.theta...), value
 		for range 12 {
-			damped := mat.NewSymDense(len(old), nil)
-			damped.CopySym(h)
-			for j := range old {
-				damped.SetSym(j, j, h.At(j, j)*(1+damp))
-			}
-			var chol mat.Cholesky
-			var step mat.VecDense
-			if chol.Factorize(damped) && solved(chol.SolveVecTo(&step, mat.NewVecDense(len(old), gradient))) == nil {
-				floats.SubTo(f.theta, old, step.RawVector().Data)
+			if copy(step, gradient); dampedStep(step, space, h, damp) {
+				floats.SubTo(f.theta, old, step)
 				if next := f.loss(x, t); next <= value {
 					value, damp = next, max(damp/5, 1e-12)
 					break
@@ -242,21 +243,40 @@ func (f *lawFit) descend(x [][]float64, t []float64, steps int) {
 	}
 }
 
+// dampedStep divides step by h, the diagonal of which grows by the share damp;
+// not ok where that is not positive definite. space has room for h. It is what
+// mat.Cholesky does without the condition number, which costs half as much again.
+func dampedStep(step, space []float64, h *mat.SymDense, damp float64) bool {
+	a := h.RawSymmetric()
+	copy(space, a.Data)
+	a.Data = space
+	for j := range step {
+		space[j*a.Stride+j] *= 1 + damp
+	}
+	u, ok := lapack64.Potrf(a)
+	if ok {
+		lapack64.Potrs(u, blas64.General{Rows: len(step), Cols: 1, Stride: 1, Data: step})
+	}
+	return ok
+}
+
 // judge computes the leave-one-out error, the noise and h at the parameters.
 func (f *lawFit) judge(x [][]float64, t []float64) bool {
 	h, _, slopes, errors := f.normal(x, t)
 	if !f.h.Factorize(h) {
 		return false
 	}
-	n := len(x)
-	var solution mat.Dense
-	if solved(f.h.SolveTo(&solution, slopes.T())) != nil {
-		return false
-	}
+	n, u := len(x), f.h.RawU().(*mat.TriDense).RawTriangular()
+	blas64.Trsm(blas.Left, blas.Trans, 1, u, slopes.RawMatrix()) // h is U'U
 	f.held, f.leverage = make([]float64, n), make([]float64, n)
+	for j := range f.theta {
+		for i, v := range slopes.RawRowView(j) {
+			f.leverage[i] += v * v
+		}
+	}
 	sum, squares, freedom := 0.0, 0.0, float64(n)
 	for i, e := range errors {
-		f.leverage[i] = min(mat.Dot(slopes.RowView(i), solution.ColView(i)), 0.99)
+		f.leverage[i] = min(f.leverage[i], 0.99)
 		left := e / (1 - f.leverage[i])
 		f.held[i] = t[i] + left
 		sum += left * left

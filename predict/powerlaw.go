@@ -38,14 +38,16 @@ func (effectiveForm) values(theta []float64) []float64 {
 func (effectiveForm) exponent(values, x, du []float64) float64 {
 	alpha, sum := values[0], 1e-300
 	for j, w := range x {
-		du[1+j] = w * values[1+j]
-		sum += du[1+j]
+		sum += w * values[1+j]
 	}
-	for j := range x {
-		du[1+j] *= -alpha / sum
+	u := -alpha * math.Log(sum)
+	if du != nil {
+		du[0] = u
+		for j, w := range x {
+			du[1+j] = -alpha / sum * (w * values[1+j])
+		}
 	}
-	du[0] = -alpha * math.Log(sum)
-	return du[0]
+	return u
 }
 
 func (effectiveForm) start(slope []float64) []float64 {

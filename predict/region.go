@@ -161,20 +161,25 @@ func (g *grower) age(r *region) {
 // the score with it that costs no branch: hardly any row gets past it, whether
 // or not it begins a bin.
 func (g *grower) scan(l *leaf, j int, order []uint32) {
-	n, least, l1 := len(l.rows.rows), g.o.MinLeaf, g.o.L1
+	n, least, l1 := len(order), g.o.MinLeaf, g.o.L1
 	second := (order[0]>>24 + 1) << 24 // rows from here on are in a higher bin than the lowest
 	right, top, total, gradient := 0.0, l.floor(), l.sum, g.gradient
 	best := split{border: border{feature: j}}
-	below, above := g.inverse[:n], g.above[len(g.above)-n:] // of k rows, and of n-k
-	for k := n - 1; k >= least && order[k] >= second; k-- {
-		right += gradient[order[k]&rowMask]
+	below, above := g.inverse[:n], g.above[len(g.above)-n:][:n] // of k rows, and of n-k
+	for k := n - 1; k > 0; k-- {
+		row := order[k]
+		if row < second || k < least {
+			break
+		}
+		right += gradient[row&rowMask]
 		left := total - right
-		if left*left*below[k]+right*right*above[k] <= top || order[k-1]>>24 == order[k]>>24 || n-k < least {
+		a, b := math.Abs(left)-l1, math.Abs(right)-l1
+		if a*a*below[k]+b*b*above[k] <= top || order[k-1]>>24 == row>>24 || n-k < least {
 			continue
 		}
 		if score := square(left, l1)*below[k] + square(right, l1)*above[k]; score > top {
 			top = score
-			best.bin, best.sum = int(order[k]>>24)-1, left
+			best.bin, best.sum = int(row>>24)-1, left
 		}
 	}
 	l.rows.bound[j] = top

@@ -65,14 +65,16 @@ func (s *stack) members() []Member {
 
 // fit fits all predictors and the weights of the blend. Ridge takes both
 // features unless its options say something else than the default; so does gbdt
-// steps of 0.02 where there are many rows, which takes half the trees and, by
-// the experiment of manyRows, leaves a rank correlation of 98.43.
+// steps of 0.05 where there are many rows, which takes a fifth of the trees and
+// does no worse: fitted to 384 of RegMix's training runs, two random choices and
+// four losses, and judged on the other 128, the rank correlation is 98.63 (98.61
+// by steps of 0.02) and auto's 99.20 either way.
 func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 	if o.Ridge.Features == "" {
 		o.Ridge.Features = "both"
 	}
 	if len(x) > manyRows && o.GBDT.Rate == 0 && o.GBDT.Trees == 0 {
-		o.GBDT.Rate, o.GBDT.Trees = 0.02, 500
+		o.GBDT.Rate, o.GBDT.Trees = 0.05, 200
 	}
 	k := len(stackNames)
 	s.models, s.held, s.rmse = make([]Predictor, k), make([][]float64, k), make([]float64, k)

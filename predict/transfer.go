@@ -94,12 +94,19 @@ func (t *Transfer) under(x [][]float64, y, low []float64, rho, centre float64) (
 
 // Predict implements Predictor.
 func (t *Transfer) Predict(x []float64) float64 {
-	sum := t.fit.rest.Predict(x)
-	if t.fit.rho != 0 {
-		sum += t.fit.rho * (t.Low.Predict(x) - t.fit.centre)
-	}
-	return sum
+	return t.fit.rest.Predict(x) + t.Lifted(x)
 }
+
+// Lifted returns the part of a prediction that the smaller model's runs make.
+func (t *Transfer) Lifted(x []float64) float64 {
+	if t.fit.rho == 0 {
+		return 0
+	}
+	return t.fit.rho * (t.Low.Predict(x) - t.fit.centre)
+}
+
+// Own returns the predictor of the rest, fitted to the larger model's runs.
+func (t *Transfer) Own() Predictor { return t.fit.rest }
 
 // Std implements Uncertain: that of the rest. Its noise holds what low errs.
 func (t *Transfer) Std(x []float64) float64 { return t.fit.rest.(Uncertain).Std(x) }

@@ -113,13 +113,13 @@ func (a Auto) shortlist(ctx context.Context, p Problem, s *surrogate, runs []Tri
 		centres = append(centres, within(p.limits(), r.Mixture))
 	}
 	size := max(a.Shortlist, 4*n)
-	list, err := screen(ctx, p, a.Candidates, size, p.anywhere(centres), s.quick)
+	list, err := screen(ctx, p, a.Candidates, size, p.anywhere(centres), whole(s.quick))
 	if err != nil {
 		return nil, err
 	}
 	half := len(list) / 2
 	peak := improve(p, rng, append(slices.Clone(list[:half]), centres...), a.Moves, s.mean)
-	hopeful := improve(p, rng, list[half:], a.Moves, s.upper)
+	hopeful := improve(p, rng, list[half:], a.Moves, func(m mix.Mixture) float64 { return s.upper(m, math.Inf(-1)) })
 	return append(peak, hopeful...), nil
 }
 
@@ -152,7 +152,7 @@ func (k *picker) fill(ctx context.Context, p Problem, n int) ([]mix.Mixture, err
 		}
 		k.add(natural)
 	}
-	all, err := screen(ctx, p, fillCandidates*n, fillCandidates*n, p.anywhere(nil), func(mix.Mixture) float64 { return 0 })
+	all, err := screen(ctx, p, fillCandidates*n, fillCandidates*n, p.anywhere(nil), func(mix.Mixture, float64) float64 { return 0 })
 	if err != nil {
 		return nil, err
 	}

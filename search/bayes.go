@@ -72,7 +72,7 @@ func (b Bayes) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := screen(context.Background(), p, b.Candidates, 1, p.anywhere(nil), s.mean)
+	list, err := screen(context.Background(), p, b.Candidates, 1, p.anywhere(nil), whole(s.mean))
 	if err != nil {
 		return nil, err
 	}

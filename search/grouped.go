@@ -82,6 +82,7 @@ func reduce(p Problem) (r reduction, err error) {
 	for g, members := range groups {
 		r.group(p, g, members)
 	}
+	r.p.Smaller = r.history(p.Smaller)
 	if r.p.Pool = nil; len(p.Pool) > 0 {
 		for _, m := range p.Pool {
 			r.p.Pool = append(r.p.Pool, r.sum(m))

@@ -24,23 +24,32 @@ func better(a, b candidate) int {
 }
 
 // screen draws n candidates on all cores and returns the best keep of them,
-// best first. Memory depends on keep, not on n.
-func screen(ctx context.Context, p Problem, n, keep int, draw func(*rand.Rand) mix.Mixture, value func(mix.Mixture) float64) ([]mix.Mixture, error) {
+// best first. Memory depends on keep, not on n. A value that is below the floor
+// need not be known: any number below it will do. How high the floor is depends
+// on the order in which the cores come by, what is returned does not.
+func screen(ctx context.Context, p Problem, n, keep int, draw func(*rand.Rand) mix.Mixture, value func(m mix.Mixture, floor float64) float64) ([]mix.Mixture, error) {
 	var mu sync.Mutex
 	var top []candidate
+	least := math.Inf(-1) // of the best keep so far
 	err := chunks(ctx, n, func(chunk, lo, hi int) {
 		rng, part := p.rng(streamCandidates, chunk), make([]candidate, 0, hi-lo)
+		mu.Lock()
+		floor := least
+		mu.Unlock()
 		for i := lo; i < hi; i++ {
 			m := draw(rng)
-			part = append(part, candidate{m, value(m), i})
+			if v := value(m, floor); !(v < floor) {
+				part = append(part, candidate{m, v, i})
+			}
 		}
 		slices.SortFunc(part, better)
 		mu.Lock()
 		defer mu.Unlock()
 		top = append(top, part[:min(keep, len(part))]...)
-		if len(top) > 4*keep {
+		if len(top) > 2*keep {
 			slices.SortFunc(top, better)
 			top = slices.Clone(top[:keep])
+			least = top[keep-1].value
 		}
 	})
 	if err != nil {
@@ -52,6 +61,11 @@ func screen(ctx context.Context, p Problem, n, keep int, draw func(*rand.Rand) m
 		out[i] = top[i].mixture
 	}
 	return out, nil
+}
+
+// whole makes a value of one that does not look at the floor.
+func whole(value func(mix.Mixture) float64) func(mix.Mixture, float64) float64 {
+	return func(m mix.Mixture, _ float64) float64 { return value(m) }
 }
 
 // anywhere returns a sampler of the bounded simplex for candidates: Dirichlet
@@ -80,9 +94,10 @@ func (p Problem) anywhere(centres []mix.Mixture) func(*rand.Rand) mix.Mixture {
 				centre[d] = 0.95*c[d] + 0.05*p.Prior[d]
 			}
 		}
-		alpha := make([]float64, len(centre))
-		for d, v := range centre {
-			alpha[d] = strength * v
+		var space [64]float64 // on the stack
+		alpha := append(space[:0], centre...)
+		for d := range alpha {
+			alpha[d] *= strength
 		}
 		return within(limits, mix.Dirichlet(rng, alpha))
 	}

@@ -49,6 +49,10 @@ type Problem struct {
 	// from the prior, KL(w || prior), where a strategy weighs mixtures by
 	// their predicted score.
 	KL float64 `json:"kl,omitempty"`
+	// Smaller are runs of a smaller model on the same domains. They inform what
+	// climb-auto, with its predictor gp, and bayes expect of a mixture; the other
+	// strategies do not look at them.
+	Smaller []Trial `json:"smaller,omitempty"`
 	// Groups are lists of domains that keep the proportions of the prior among
 	// each other; see Grouped.
 	Groups [][]int `json:"groups,omitempty"`

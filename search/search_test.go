@@ -2,10 +2,12 @@ package search
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -365,5 +367,45 @@ func TestBaselines(t *testing.T) {
 	again, _ := RandomMixture(p, 1)
 	if mix.L1(a, b) == 0 || mix.L1(a, again) != 0 {
 		t.Errorf("random: %v for seed 1, then %v, and %v for seed 2", a, again, b)
+	}
+}
+
+// What a screen returns does not depend on values below the floor.
+func TestScreenFloor(t *testing.T) {
+	w := newWorld(6, 3, 0.01, 1)
+	p := w.problem([]int{20}, 1)
+	first, err := Auto{}.Propose(t.Context(), p, nil, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := w.eval(0)(t.Context(), first, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kl := range []float64{0, 0.3} {
+		p.KL = kl
+		s, err := newSurrogate(p, history, "gp", predict.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const n, keep = 20_000, 40
+		want, err := screen(t.Context(), p, n, keep, p.anywhere(nil), whole(func(m mix.Mixture) float64 { return s.upper(m, math.Inf(-1)) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		below := atomic.Int64{}
+		got, err := screen(t.Context(), p, n, keep, p.anywhere(nil), func(m mix.Mixture, floor float64) float64 {
+			v := s.upper(m, floor)
+			if v < floor {
+				below.Add(1)
+			}
+			return v
+		})
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("penalty %v: the best differ from those without a floor, %v", kl, err)
+		}
+		if below.Load() < n/2 {
+			t.Errorf("penalty %v: %d of %d values are below the floor", kl, below.Load(), n)
+		}
 	}
 }

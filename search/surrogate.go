@@ -19,7 +19,7 @@ import (
 // Gaussian process on the combined score.
 type surrogate struct {
 	p       Problem
-	process *predict.GP
+	process *Process
 	tasks   []predict.Predictor // nil: the process has the mean
 	combine combiner
 }
@@ -27,30 +27,30 @@ type surrogate struct {
 // newSurrogate fits the process to all runs of the history that have a score,
 // and the named predictor, if it is another one, to each task of the problem.
 func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*surrogate, error) {
-	runs := scored(p.Rescore(history))
-	s := &surrogate{p: p}
-	x, y := make([][]float64, len(runs)), make([]float64, len(runs))
-	for i, r := range runs {
-		x[i], y[i] = r.Mixture, r.Score
-	}
-	s.process = &o.GP
-	if err := s.process.Fit(x, y); err != nil || name == "gp" {
+	process, err := NewProcess(p, history, o.GP)
+	s := &surrogate{p: p, process: process}
+	if err != nil || name == "gp" {
 		return s, err
 	}
+	if len(p.Smaller) > 0 {
+		return nil, fmt.Errorf("predictor %s: runs of a smaller model inform gp only", name)
+	}
+	runs := scored(p.Rescore(history))
+	x, y := rows(runs)
 	if _, ok := p.values(runs[0]); !ok {
 		f, err := fitTo(name, o, x, y)
 		s.tasks = []predict.Predictor{f}
 		return s, err
 	}
-	var rows [][]float64
+	var values [][]float64
 	for _, r := range runs {
 		row, _ := p.values(r) // scored: it has them all
-		rows = append(rows, row)
+		values = append(values, row)
 	}
-	s.combine = p.combiner(rows)
+	s.combine = p.combiner(values)
 	for k := range p.Tasks {
-		for i := range rows {
-			y[i] = rows[i][k]
+		for i := range values {
+			y[i] = values[i][k]
 		}
 		f, err := fitTo(name, o, x, y)
 		if err != nil {
@@ -108,11 +108,10 @@ func (s *surrogate) std(m mix.Mixture) float64 {
 }
 
 // upper is the upper confidence bound of m, two deviations over the process's
-// mean.
-func (s *surrogate) upper(m mix.Mixture) float64 {
-	mean, std := s.process.MeanStd(m)
-	noise := s.process.Noise()
-	return mean + 2*math.Sqrt(max(0, std*std-noise*noise)) - s.p.penalty(m)
+// mean, or anything below the floor if it is that.
+func (s *surrogate) upper(m mix.Mixture, floor float64) float64 {
+	penalty := s.p.penalty(m)
+	return s.process.Upper(m, 2, below(floor, -penalty)) - penalty
 }
 
 // A field is the joint uncertainty of a list of mixtures.

@@ -17,7 +17,7 @@ import (
 
 type proposeOptions struct {
 	climb.ProposeOptions
-	files                        []string
+	files, smaller               []string
 	prior, supply, most, weights map[string]string
 	out, form                    string
 	asJSON                       bool
@@ -32,9 +32,13 @@ func newPropose() *cobra.Command {
 (mixtures and losses), of olmix (ratios.csv and metrics.csv), of NeMo Curator
 (lm_harness_results.csv), or our own (runs.csv), and proposes the next batch. No
 corpus is needed. With --out the proposals are written as a table of the same
-kinds, ready to be run.`,
+kinds, ready to be run.
+
+With --smaller, runs of a smaller model on the same domains and metrics inform what
+is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
 		Example: `  climb propose --history runs.csv -n 32
   climb propose --history mixture.csv --history loss.csv --metric pile_cc -n 16 --out next --form regmix
+  climb propose --history runs.csv --smaller runs-60m.csv -n 8
   climb propose --history runs.csv --supply web=4e9,code=1e9 --target-tokens 1e10 --json`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
@@ -43,6 +47,11 @@ kinds, ready to be run.`,
 			t, err := history.Read(o.files...)
 			if err != nil {
 				return err
+			}
+			if len(o.smaller) > 0 {
+				if o.Smaller, err = history.Read(o.smaller...); err != nil {
+					return err
+				}
 			}
 			p, err := climb.Propose(c.Context(), t, o.ProposeOptions)
 			if err != nil {
@@ -75,6 +84,7 @@ kinds, ready to be run.`,
 	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
 	f.Float64Var(&o.Epochs, "epochs", 4, "times that run may read a domain")
 	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE that it may have at most")
+	f.StringSliceVar(&o.smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
 	f.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
 	f.StringVar(&o.out, "out", "", "folder to write the proposals to")
 	f.StringVar(&o.form, "form", "climb", "form of the files: climb, regmix, olmix or curator")
@@ -129,6 +139,9 @@ func printProposals(p *climb.Proposals, written []string) error {
 		return err
 	}
 	fmt.Printf("\n%d runs, %d left out, noise of a run %.2g, best measured score %.4g.\n", p.Runs, p.Failed, p.Noise, p.Best)
+	if p.Smaller != "" {
+		fmt.Println("Smaller model:", p.Smaller+".")
+	}
 	if !p.Measured {
 		fmt.Println("The mixture called best was not measured: run it before you rely on it.")
 	}
