@@ -119,7 +119,7 @@ type wordEmbedder struct {
 	Options embedding.Word  `json:"options"`
 	File    *task.FileStamp `json:"file,omitempty"`
 	Mean    []float32       `json:"mean"`
-	Spread  []float32       `json:"spread"` // row-major
+	Spread  []float32       `json:"spread,omitempty"`
 }
 
 func fitWord(ctx context.Context, p *task.Plan, o embedOptions, a *task.Attempt) error {
