@@ -68,7 +68,7 @@ func newEmbedOptions(c *Config) (embedOptions, error) {
 
 // vectorizerStage fits the embedder on a sample.
 var vectorizerStage = &stage{
-	name: "vectorizer", title: "fit the embedder", format: 4, inputs: []string{"corpus", "rows"},
+	name: "vectorizer", title: "fit the embedder", format: 5, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return newEmbedOptions(r.Config) },
 	tasks:   one,
 	run:     fitEmbedder,
@@ -119,6 +119,7 @@ type wordEmbedder struct {
 	Options embedding.Word  `json:"options"`
 	File    *task.FileStamp `json:"file,omitempty"`
 	Mean    []float32       `json:"mean"`
+	Spread  []float32       `json:"spread,omitempty"`
 }
 
 func fitWord(ctx context.Context, p *task.Plan, o embedOptions, a *task.Attempt) error {
@@ -146,7 +147,7 @@ func fitWord(ctx context.Context, p *task.Plan, o embedOptions, a *task.Attempt)
 			return err
 		}
 	}
-	return a.WriteJSON("word.json", wordEmbedder{*o.Word, o.File, m.Mean})
+	return a.WriteJSON("word.json", wordEmbedder{*o.Word, o.File, m.Mean, m.Spread})
 }
 
 // openWords opens word vectors that are what they were when the run was
@@ -176,7 +177,7 @@ func loadWord(path string) (*embedding.WordModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.Options.Model(words, w.Mean), nil
+	return w.Options.Model(words, w.Mean, w.Spread), nil
 }
 
 // textSample returns the first maxBytes of n texts.

@@ -25,7 +25,7 @@ type Embedder interface {
 var Methods = []option.Method{
 	{Name: "lexical", Summary: "hashed words, or word and character n-grams, by inverse document frequency, reduced by a randomized SVD fitted on a sample of the corpus, less the mean",
 		Paper: "Halko, Martinsson, Tropp 2011, arXiv 0909.4061; Deerwester et al. 1990", Options: Lexical{}},
-	{Name: "word", Summary: "word vectors, trained on a sample of the corpus or of a fastText .bin or .vec, pooled with smooth inverse frequencies, less the mean",
+	{Name: "word", Summary: "word vectors, trained on a sample of the corpus or of a fastText .bin or .vec, pooled with smooth inverse frequencies, less the mean, directions evened out half way",
 		Paper: "Bojanowski et al. 2016, arXiv 1607.04606; Arora, Liang, Ma 2017 (SIF)", Options: Word{}},
 	{Name: "http", Summary: "a model behind a server with OpenAI's /v1/embeddings, such as vLLM, Text Embeddings Inference or Ollama",
 		Paper: "", Options: HTTP{}},

@@ -3,8 +3,12 @@ package embed
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"unicode/utf8"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/climb-go/climb/fasttext"
 	"github.com/climb-go/climb/option"
@@ -14,21 +18,27 @@ import (
 // Word embeds a text as the mean of the vectors of its words, with smooth
 // inverse frequencies as weights (Arora et al. 2017, eq. 3): a word of
 // frequency p counts Smooth / (Smooth + p). Unlike theirs, a word counts once
-// however often it occurs, as it does in Lexical, where that was measured to be
-// better; for word vectors it was not compared. The mean is scaled
-// to length 1, then the mean over a sample is taken away (Arora et al. take
-// away the first principal direction, which points the same way), and the rest
-// is scaled to length 1.
+// however often it occurs. The mean is scaled to length 1; then the mean m over a
+// sample is taken away, and every principal direction u of the sample is divided
+// by the square root of its standard deviation s,
+//
+//	y = U diag(s^-1/2) U^T (x - m),
+//
+// half way to vectors whose directions all count alike, and the rest is scaled to
+// length 1. Arora et al. take the first direction away and leave the others as
+// they are; that, and whole whitening, were measured to be worse
+// (docs/design/2026-11-23-embedders.md).
 //
 // The vectors are those of a fastText file, or are trained on the sample. Words
 // are as in Lexical, in lower case, without punctuation. A word that is not
-// known has the vector of its runs of characters, and counts in full.
+// known has the vector of its runs of characters, and counts where a text has no
+// word that is known: elsewhere such words were measured to say nothing.
 type Word struct {
 	File       string               `json:"file" doc:"word vectors to use, a fastText .bin or .vec; empty trains them on the sample"`
 	MaxBytes   int                  `json:"max_bytes" default:"8192" min:"1" doc:"bytes of a text that are read; the rest is ignored"`
-	Sample     int                  `json:"sample" default:"20000" min:"1" doc:"documents that the mean is taken over, and that the vectors are trained on"`
-	TrainBytes int                  `json:"train_bytes" default:"8388608" min:"1" doc:"bytes of the sample that the vectors are trained on"`
-	Smooth     float64              `json:"smooth" default:"0.001" min:"1e-9" doc:"a of the weight a / (a + p) of a word of frequency p"`
+	Sample     int                  `json:"sample" default:"20000" min:"1" doc:"documents that the vectors are trained on, and the mean and the directions found in"`
+	TrainBytes int                  `json:"train_bytes" default:"2097152" min:"1" doc:"bytes of the sample that the vectors are trained on: the starts of the documents, of as many as there is room for"`
+	Smooth     float64              `json:"smooth" default:"0.003" min:"1e-9" doc:"a of the weight a / (a + p) of a word of frequency p"`
 	Train      fasttext.WordVectors `json:"train" doc:"the vectors that are trained"`
 }
 
@@ -37,9 +47,11 @@ type Word struct {
 type WordModel struct {
 	Options Word
 	Mean    []float32 // of the sample's unit vectors, Dim
+	Spread  []float32 // U diag(s^-1/2) U^T, Dim x Dim
 	words   *fasttext.Model
 	table   []float32        // words x Dim: vectors times weights
 	number  map[uint64]int32 // of a word, by the hash that the scanner gives it
+	columns []int32          // 0 to Dim-1
 	scratch sync.Pool        // *wordFinder
 }
 
@@ -49,24 +61,15 @@ type wordFinder struct {
 	scanner
 	seen    []bool          // by number of the word
 	touched []int32         // numbers of the words of this text
-	others  map[uint64]bool // words that are not known, of this text
-	recent  [recentWords]recentWord
+	others  map[uint64]bool // words of this text, where none is known
+	vector  []float32       // of a text, before it is spread, or of an unknown word
 }
 
-// recentWords is how many words that are not known have their vectors kept, each
-// in the place that its hash gives it: texts use rare words again, and a vector is
-// some twenty rows from all over the memory.
-const recentWords = 1 << recentBits
+// momentTexts is how many texts the mean and the directions are found in.
+const momentTexts = 4096
 
-const recentBits = 14
-
-type recentWord struct {
-	hash   uint64
-	vector []float32
-}
-
-// Fit takes the mean over the texts, and trains the vectors on them if words is
-// nil.
+// Fit finds the mean and the directions of the texts, and trains the vectors on
+// them if words is nil.
 func (o Word) Fit(ctx context.Context, texts []string, words *fasttext.Model, seed uint64, workers int) (*WordModel, error) {
 	option.Fill(&o)
 	if err := option.Check("word", o); err != nil {
@@ -77,40 +80,67 @@ func (o Word) Fit(ctx context.Context, texts []string, words *fasttext.Model, se
 	}
 	if words == nil {
 		var err error
-		if words, err = o.train(ctx, texts, seed, workers); err != nil {
+		if words, err = o.train(ctx, texts, seed); err != nil {
 			return nil, fmt.Errorf("train word vectors: %w", err)
 		}
 	}
-	m := o.Model(words, nil)
-	part := make([][]float64, (len(texts)+63)/64)
-	vec.ForEach(workers, len(part), func(_, b int) {
-		part[b] = make([]float64, m.Dim())
-		x := make([]float32, m.Dim())
+	m := o.Model(words, nil, nil)
+	n, d := min(len(texts), momentTexts), m.Dim()
+	x := make([]float32, n*d)
+	vec.ForEach(workers, (n+63)/64, func(_, b int) {
 		f := m.finder()
 		defer m.scratch.Put(f)
-		for i := b * 64; i < min(len(texts), b*64+64) && ctx.Err() == nil; i++ {
-			m.pool(f, x, texts[i])
-			for j, v := range x {
-				part[b][j] += float64(v) / float64(len(texts))
-			}
+		for i := b * 64; i < min(n, b*64+64) && ctx.Err() == nil; i++ {
+			m.pool(f, x[i*d:(i+1)*d], texts[i*len(texts)/n])
 		}
 	})
-	m.Mean = make([]float32, m.Dim())
-	for j := range m.Mean {
-		var sum float64
-		for _, p := range part {
-			sum += p[j]
-		}
-		m.Mean[j] = float32(sum)
-	}
+	m.center(x, n, workers)
 	return m, ctx.Err()
 }
 
-// train reads words as they are pooled, from documents spread over the sample.
-func (o Word) train(ctx context.Context, texts []string, seed uint64, workers int) (*fasttext.Model, error) {
+// center sets the mean and the directions from n vectors x, n x Dim, which it
+// changes. To each variance Dim/n of the mean variance is added, so that
+// directions which a small sample tells nothing of stay as they are.
+func (m *WordModel) center(x []float32, n, workers int) {
+	d := m.Dim()
+	sum := make([]float64, d)
+	for i := range n {
+		for j, v := range x[i*d : (i+1)*d] {
+			sum[j] += float64(v)
+		}
+	}
+	m.Mean = make([]float32, d)
+	for j, v := range sum {
+		m.Mean[j] = float32(v / float64(n))
+	}
+	for i := range n {
+		vec.Axpy(-1, m.Mean, x[i*d:(i+1)*d])
+	}
+	var eig mat.EigenSym
+	if !eig.Factorize(gram(x, x, n, d, workers), true) {
+		panic("embed: eigenvalues of a covariance did not converge; the word vectors hold NaN or Inf")
+	}
+	values, u := eig.Values(nil), new(mat.Dense)
+	eig.VectorsTo(u)
+	ridge := floats.Sum(values) / float64(n)
+	if ridge <= 0 { // all texts are alike
+		return
+	}
+	half := make([]float32, d*d) // U diag(s^-1/4)
+	for i := range half {
+		half[i] = float32(u.At(i/d, i%d) * math.Pow(max(0, values[i%d])+ridge, -1./8))
+	}
+	m.Spread = make([]float32, d*d)
+	vec.GemmParallel(workers, false, true, d, d, d, 1, half, d, half, d, 0, m.Spread, d)
+}
+
+// train reads words as they are pooled, from the starts of documents spread over
+// the sample.
+func (o Word) train(ctx context.Context, texts []string, seed uint64) (*fasttext.Model, error) {
+	most := min(o.MaxBytes, max(trainStart, o.TrainBytes/len(texts)))
 	var size int
 	for _, t := range texts {
-		size += min(len(t), o.MaxBytes)
+		size += min(len(t), most)
 	}
 	step := max(1, (size+o.TrainBytes-1)/o.TrainBytes)
 	var lines []string
@@ -123,7 +153,7 @@ func (o Word) train(ctx context.Context, texts []string, seed uint64, workers in
 	}}
 	for i := 0; i < len(texts); i += step {
 		line = line[:0]
-		s.scan(texts[i][:min(len(texts[i]), o.MaxBytes)])
+		s.scan(texts[i][:min(len(texts[i]), most)])
 		lines = append(lines, string(line))
 	}
 	t := o.Train
@@ -131,11 +161,19 @@ func (o Word) train(ctx context.Context, texts []string, seed uint64, workers in
 	return t.Train(ctx, lines)
 }
 
-// Model is the embedder with the mean of a fitted one; nil takes none away.
-func (o Word) Model(words *fasttext.Model, mean []float32) *WordModel {
+// trainStart is how many bytes of a document the vectors are trained on at
+// least: the starts of many say more than a few as a whole.
+const trainStart = 1024
+
+// Model is the embedder with the mean and the directions of a fitted one; nil
+// leaves vectors as they are.
+func (o Word) Model(words *fasttext.Model, mean, spread []float32) *WordModel {
 	option.Fill(&o)
-	m := &WordModel{Options: o, Mean: mean, words: words, number: make(map[uint64]int32, words.Words())}
+	m := &WordModel{Options: o, Mean: mean, Spread: spread, words: words, number: make(map[uint64]int32, words.Words())}
 	d := m.Dim()
+	for j := range d {
+		m.columns = append(m.columns, int32(j))
+	}
 	m.table = make([]float32, words.Words()*d)
 	var tokens float64
 	for i := range words.Words() {
@@ -169,10 +207,16 @@ func (m *WordModel) Embed(ctx context.Context, dst []float32, texts []string) er
 			return err
 		}
 		row := dst[i*d : (i+1)*d]
-		if m.pool(f, row, text) && m.Mean != nil {
-			vec.Axpy(-1, m.Mean, row)
-			normalize(row)
+		if !m.pool(f, row, text) || m.Mean == nil {
+			continue
 		}
+		vec.Axpy(-1, m.Mean, row)
+		if m.Spread != nil {
+			copy(f.vector, row)
+			clear(row)
+			vec.SumRows(row, m.Spread, m.columns, f.vector)
+		}
+		normalize(row)
 	}
 	return nil
 }
@@ -181,46 +225,47 @@ func (m *WordModel) finder() *wordFinder {
 	if f, ok := m.scratch.Get().(*wordFinder); ok {
 		return f
 	}
-	return &wordFinder{seen: make([]bool, m.words.Words()), others: map[uint64]bool{}}
+	return &wordFinder{seen: make([]bool, m.words.Words()), others: map[uint64]bool{}, vector: make([]float32, m.Dim())}
 }
 
-// pool writes the unit vector of a text, the mean not taken away, and tells
+// pool writes the unit vector of a text, neither centred nor spread, and tells
 // whether the text has words.
 func (m *WordModel) pool(f *wordFinder, dst []float32, text string) bool {
+	text = text[:min(len(text), m.Options.MaxBytes)]
 	clear(dst)
-	f.each = func(word []rune) {
-		i, ok := m.number[f.hash]
-		switch {
-		case ok && !f.seen[i]:
+	f.each = func([]rune) {
+		if i, ok := m.number[f.hash]; ok && !f.seen[i] {
 			f.seen[i], f.touched = true, append(f.touched, i)
-		case !ok && !f.others[f.hash]:
-			f.others[f.hash] = true
-			vec.Add(dst, dst, f.unknown(m, word))
 		}
 	}
-	f.scan(text[:min(len(text), m.Options.MaxBytes)])
+	f.scan(text)
+	found := len(f.touched) > 0
 	vec.SumRows(dst, m.table, f.touched, nil)
-	known := len(f.touched) + len(f.others)
 	for _, i := range f.touched {
 		f.seen[i] = false
 	}
 	f.touched = f.touched[:0]
-	clear(f.others)
+	if !found {
+		found = m.poolUnknown(f, dst, text)
+	}
 	normalize(dst)
-	return known > 0
+	return found
 }
 
-// unknown gives the vector of the open word, which the model does not know.
-func (f *wordFinder) unknown(m *WordModel, word []rune) []float32 {
-	r := &f.recent[f.hash>>(64-recentBits)]
-	if r.vector == nil {
-		r.vector = make([]float32, m.Dim())
-	} else if r.hash == f.hash {
-		return r.vector
+// poolUnknown adds up the vectors of the words of a text, of which none is known,
+// and tells whether there are any.
+func (m *WordModel) poolUnknown(f *wordFinder, dst []float32, text string) bool {
+	f.each = func(word []rune) {
+		if !f.others[f.hash] {
+			f.others[f.hash] = true
+			m.words.WordVector(f.vector, string(word))
+			vec.Add(dst, dst, f.vector)
+		}
 	}
-	r.hash = f.hash
-	m.words.WordVector(r.vector, string(word))
-	return r.vector
+	f.scan(text)
+	found := len(f.others) > 0
+	clear(f.others)
+	return found
 }
 
 // wordHash is the hash that the scanner has for a word.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/climb-go/climb/vec"
 )
@@ -123,16 +122,16 @@ func tableSigmoid(x float32) float32 {
 	case x != x:
 		return x
 	}
-	return sigmoidTable()[int((x+8)*512/8/2)]
+	return sigmoidTable[int((x+8)*512/8/2)]
 }
 
-var sigmoidTable = sync.OnceValue(func() (t [513]float32) {
+var sigmoidTable = func() (t [513]float32) {
 	for i := range t {
 		x := float32(i*2*8)/512 - 8
 		t[i] = float32(1 / (1 + math.Exp(-float64(x))))
 	}
 	return t
-})
+}()
 
 // node is a node of the Huffman tree: the labels, then those that join two.
 type node struct {

@@ -29,18 +29,22 @@ import (
 // one before it left, without which training on a small vocabulary goes astray. A
 // window does not reach past the end of a text.
 //
+// The defaults are for a few megabytes of text. There the original's (dim 100,
+// epochs 5, lr 0.05, negatives 5, minn 3, maxn 6) leave the vectors of most words near to where
+// they started: docs/design/2026-11-23-embedders.md has the figures.
+//
 // Rows of words start at random, those of n-grams at 0, so that an n-gram which
 // was never seen says nothing. In the original (0.9.2) each thread fills a tenth
 // of all rows and the rest stays 0: one thread does about the same, ten or more
 // start every row at random, with vectors that differ more from seed to seed.
 type WordVectors struct {
-	Dim       int     `json:"dim" default:"100" min:"1" max:"4096" doc:"elements of a vector"`
-	Epochs    int     `json:"epochs" default:"5" min:"1" doc:"words learned from, as a multiple of those of the texts"`
-	LR        float64 `json:"lr" default:"0.05" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
+	Dim       int     `json:"dim" default:"64" min:"1" max:"4096" doc:"elements of a vector"`
+	Epochs    int     `json:"epochs" default:"3" min:"1" doc:"words learned from, as a multiple of those of the texts"`
+	LR        float64 `json:"lr" default:"0.3" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
 	Window    int     `json:"window" default:"5" min:"1" doc:"words to either side, at most"`
-	Negatives int     `json:"negatives" default:"5" min:"1" doc:"words drawn at random for each one that is near"`
-	MinN      int     `json:"minn" default:"3" min:"1" doc:"shortest n-gram of characters"`
-	MaxN      int     `json:"maxn" default:"6" min:"0" max:"64" doc:"longest n-gram of characters; below minn: none"`
+	Negatives int     `json:"negatives" default:"3" min:"1" doc:"words drawn at random for each one that is near"`
+	MinN      int     `json:"minn" default:"4" min:"1" doc:"shortest n-gram of characters"`
+	MaxN      int     `json:"maxn" default:"5" min:"0" max:"64" doc:"longest n-gram of characters; below minn: none"`
 	Buckets   int     `json:"buckets" default:"200000" min:"1" max:"100000000" doc:"rows that n-grams are hashed into; memory is (2 x words + buckets) x dim x 4 bytes"`
 	MinCount  int     `json:"min_count" default:"5" min:"1" doc:"a word that is rarer has no row of its own"`
 	Subsample float64 `json:"subsample" default:"1e-4" min:"1e-12" max:"1" doc:"share of the text above which a word is left out at times"`

@@ -66,7 +66,7 @@ func TestWordVectorsAreLikeTheOriginals(t *testing.T) {
 	oracle(t, "", "skipgram", "-input", data, "-output", theirs, "-dim", "48", "-epoch", "12", "-bucket", "20000", "-thread", "1")
 	models := []*Model{open(t, theirs+".bin")}
 	for seed := range 2 {
-		models = append(models, trainWords(t, WordVectors{Dim: 48, Epochs: 12, Buckets: 20000, Seed: uint64(seed)}, texts))
+		models = append(models, trainWords(t, WordVectors{Dim: 48, Epochs: 12, LR: 0.05, Negatives: 5, MinN: 3, MaxN: 6, Buckets: 20000, Seed: uint64(seed)}, texts))
 	}
 	m := models[1]
 	if err := m.Save(ours); err != nil {

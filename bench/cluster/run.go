@@ -16,7 +16,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"syscall"
 
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/vec"
@@ -35,7 +34,7 @@ type outcome struct {
 	Units float64 `json:"units"` // of work, where that is asked for
 	CPU   float64 `json:"cpu"`
 	Wall  float64 `json:"wall"`
-	MiB   float64 `json:"-"` // largest resident set
+	MiB   float64 `json:"mib"` // largest resident set, of a run of ours
 }
 
 func median(x []float64) float64 {
@@ -113,9 +112,6 @@ func run(cmd *exec.Cmd) (o outcome) {
 	}
 	if err != nil {
 		log.Fatalf("%v: %v\n%s", cmd.Args, err, stderr.Bytes())
-	}
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		o.MiB = float64(u.Maxrss) / 1024
 	}
 	return o
 }

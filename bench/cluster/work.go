@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -59,6 +60,7 @@ func doWork(kind string, args []string) {
 	default:
 		log.Fatalf("no work %q", kind)
 	}
+	o.MiB = peakMiB()
 	if err := json.NewEncoder(os.Stdout).Encode(o); err != nil {
 		log.Fatal(err)
 	}
@@ -76,6 +78,22 @@ func cpuSeconds() float64 {
 		log.Fatal(err)
 	}
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
+}
+
+// peakMiB is the largest resident set that this process has had. Its parent
+// cannot ask for it: getrusage counts the memory of the process that was forked,
+// which may have held the data of another part.
+func peakMiB() float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	if err != nil {
+		log.Fatalf("/proc/self/status: VmHWM: %v", err)
+	}
+	return kib / 1024
 }
 
 // load reads a whole array.

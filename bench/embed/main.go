@@ -291,8 +291,14 @@ func (r *Report) print() {
 		if r.NMI[name] == 0 {
 			continue
 		}
-		fmt.Printf("%-18s NMI %.3f (%.3f to %.3f), purity %.3f; ten times the clusters %.3f (%.3f to %.3f), %.3f; documents per second and core %.0f, without the fit %.0f\n", name,
-			r.NMI[name], r.Interval[name][0], r.Interval[name][1], r.Purity[name], r.NMI10[name], r.Interval10[name][0], r.Interval10[name][1], r.Purity10[name],
-			r.Speed[name], r.EmbedSpeed[name])
+		fmt.Printf("%-18s NMI %.3f (%.3f to %.3f), purity %.3f; ten times the clusters %.3f (%.3f to %.3f), %.3f", name,
+			r.NMI[name], r.Interval[name][0], r.Interval[name][1], r.Purity[name], r.NMI10[name], r.Interval10[name][0], r.Interval10[name][1], r.Purity10[name])
+		if r.Speed[name] > 0 {
+			fmt.Printf("; documents per second and core %.0f, without the fit %.0f", r.Speed[name], r.EmbedSpeed[name])
+		}
+		if r.Ratio[name] > 0 {
+			fmt.Printf(", %.1f and %.1f times sklearn's", r.Ratio[name], r.EmbedRatio[name])
+		}
+		fmt.Println()
 	}
 }
