@@ -22,8 +22,9 @@ def fit(y):
     y = np.array(y)
     centre, scale = y.mean(), y.std()
     rows = xgb.DMatrix(x, (y - centre) / scale, nthread=1)
-    cv = xgb.cv(options, rows, 1000, nfold=5, early_stopping_rounds=20, seed=1)
-    model = xgb.train(options, rows, len(cv))
+    # A dict of lists: as a table of pandas it would need pandas, and have another length.
+    cv = xgb.cv(options, rows, 1000, nfold=5, early_stopping_rounds=20, seed=1, as_pandas=False)
+    model = xgb.train(options, rows, len(cv["test-rmse-mean"]))
     return (centre + scale * model.predict(xgb.DMatrix(unseen, nthread=1))).tolist()
 
 
