@@ -3,6 +3,7 @@ package predict
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -102,28 +103,12 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 	return nil
 }
 
-// boost grows a model on all rows next to one per fold, Patience trees at a
-// time, cuts them all to the number of trees with the least squared error on
-// the folds' held-out rows, and returns that mean squared error.
+// boost grows a model on all rows next to one per fold, cuts them all to the
+// number of trees with the least squared error on the folds' held-out rows, and
+// returns that mean squared error.
 func (g *GBDT) boost(f *gbdtFit, b *binned, target []float64, fold []int) float64 {
 	growers := g.growers(b, target, fold)
-	best, least := 0, math.Inf(1)
-	for t := 0; t <= g.Trees && t-best <= g.Patience; t++ {
-		if t >= len(growers[0].heldError) {
-			var wg sync.WaitGroup
-			for _, gr := range growers {
-				wg.Go(func() { gr.grow(min(g.Patience, g.Trees-t+1)) })
-			}
-			wg.Wait()
-		}
-		sum := 0.0
-		for _, gr := range growers {
-			sum += gr.heldError[t]
-		}
-		if sum < least {
-			best, least = t, sum
-		}
-	}
+	best, least := g.race(growers)
 	for _, gr := range growers[1:] {
 		f.folds = append(f.folds, compile(gr.trees[:min(best, len(gr.trees))], b.features))
 		f.foldMean = append(f.foldMean, gr.start)
@@ -131,6 +116,59 @@ func (g *GBDT) boost(f *gbdtFit, b *binned, target []float64, fold []int) float6
 	f.chosen = min(best, len(growers[0].trees))
 	f.trees = compile(growers[0].trees[:f.chosen], b.features)
 	return least / float64(b.rows)
+}
+
+// race gives every processor the grower that is least advanced, Patience trees
+// at a time, until Patience trees have brought the folds nothing or all are
+// grown. It returns the number of trees with the least squared error, and that
+// error; how far a grower has run beyond it changes nothing.
+func (g *GBDT) race(growers []*grower) (best int, least float64) {
+	reached, busy := make([][]float64, len(growers)), make([]bool, len(growers)) // held-out errors so far
+	for i, gr := range growers {
+		reached[i] = gr.heldError
+	}
+	least = math.Inf(1)
+	seen, over := 0, false // numbers of trees that were looked at
+	judge := func() {
+		for ; !over && !slices.ContainsFunc(reached, func(e []float64) bool { return len(e) <= seen }); seen++ {
+			sum := 0.0
+			for _, e := range reached {
+				sum += e[seen]
+			}
+			if sum < least {
+				best, least = seen, sum
+			}
+			over = seen-best >= g.Patience
+		}
+	}
+	var mu sync.Mutex
+	take := func() int {
+		pick := -1
+		for i, e := range reached {
+			if !over && !busy[i] && len(e) <= g.Trees && (pick < 0 || len(e) < len(reached[pick])) {
+				pick = i
+			}
+		}
+		return pick
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(growers)) {
+		wg.Go(func() {
+			mu.Lock()
+			defer mu.Unlock()
+			for i := take(); i >= 0; i = take() {
+				busy[i] = true
+				n := min(g.Patience, g.Trees+1-len(reached[i]))
+				mu.Unlock()
+				growers[i].grow(n)
+				mu.Lock()
+				reached[i], busy[i] = growers[i].heldError, false
+				judge()
+			}
+		})
+	}
+	wg.Wait()
+	return best, least
 }
 
 // growers returns one that trains on all rows and one per fold that trains on
