@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ import (
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/vec"
 )
 
 // seeds is the number of runs of k-means behind a figure.
@@ -45,6 +47,7 @@ const student = 4.303
 // A Report is what -json prints. Maps are by method; _10x is with ten times as
 // many clusters as sources, and sklearn_normalized has rows of length 1.
 type Report struct {
+	Machine   string `json:"machine"`
 	Date      string `json:"date"`
 	Command   string `json:"command"`
 	Documents int    `json:"documents"`
@@ -107,7 +110,7 @@ func measure(data string, most int, only []string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Date: time.Now().UTC().Format("2006-01-02"), Command: fmt.Sprintf("go run ./bench/embed -docs %d", most),
+	r := &Report{Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.GOMAXPROCS(0), vec.CPU(), runtime.GOOS, runtime.GOARCH), Date: time.Now().UTC().Format("2006-01-02"), Command: fmt.Sprintf("go run ./bench/embed -docs %d", most),
 		Documents: len(texts), Sources: slices.Max(source) + 1}
 	for _, m := range []*map[string]float64{&r.NMI, &r.NMI10, &r.Purity, &r.Purity10, &r.Speed, &r.EmbedSpeed, &r.Ratio, &r.EmbedRatio} {
 		*m = map[string]float64{}
