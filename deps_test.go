@@ -58,7 +58,7 @@ var policy = []struct {
 	{"examples/trainer", "train", ""},
 	{"bench/cluster", "cluster vec", ""},
 	{"bench/corpus", ". corpus task vec", "github.com/klauspost/compress"},
-	{"bench/embed", "cluster corpus embed", ""},
+	{"bench/embed", "cluster corpus embed vec", ""},
 	{"bench/lm", "lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "search simulate", ""},
 	{"bench/predict", "history mix predict", "github.com/klauspost/compress"},
