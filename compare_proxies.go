@@ -73,7 +73,7 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 		if s.Result, s.CoreSeconds, err = runJob(ctx, a, spec.dir(), job, nil); err != nil {
 			return err
 		}
-		if err := writeAtomic(path, append(marshal(s), '\n')); err != nil {
+		if err := task.WriteFile(path, append(marshal(s), '\n')); err != nil {
 			return err
 		}
 	default:

@@ -129,7 +129,7 @@ func driveConfirm(ctx context.Context, r *Run, p *task.Plan, e Event) (bool, err
 	if err != nil {
 		return ran, err
 	}
-	return ran, writeAtomic(p.Path("confirm.json"), append(marshal(out), '\n'))
+	return ran, task.WriteFile(p.Path("confirm.json"), append(marshal(out), '\n'))
 }
 
 // confirmSeed is the k-th fresh seed: none that the search has used.

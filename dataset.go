@@ -280,14 +280,14 @@ func (r *Run) describeDataset(p *task.Plan) error {
 	if err != nil {
 		return err
 	}
-	if err := writeAtomic(p.Path("manifest.json"), append(data, '\n')); err != nil {
+	if err := task.WriteFile(p.Path("manifest.json"), append(data, '\n')); err != nil {
 		return err
 	}
 	var card bytes.Buffer
 	if err := m.WriteCard(&card); err != nil {
 		return err
 	}
-	if err := writeAtomic(p.Path("README.md"), card.Bytes()); err != nil {
+	if err := task.WriteFile(p.Path("README.md"), card.Bytes()); err != nil {
 		return err
 	}
 	if url := r.Config.Dataset.URL; url != "" {

@@ -331,7 +331,7 @@ func (r *Run) saveConfig() error {
 	if err := r.Config.WriteYAML(&b); err != nil {
 		return err
 	}
-	return writeAtomic(filepath.Join(r.Config.Out, "climb.yaml"), b.Bytes())
+	return task.WriteFile(filepath.Join(r.Config.Out, "climb.yaml"), b.Bytes())
 }
 
 // RunTask runs one task of a plan: the worker that every launcher uses.

@@ -423,17 +423,3 @@ func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
 	result := &train.Result{}
 	return spec, result, readJSON(p.Path(filepath.FromSlash(spec.dir()), "result.json"), result)
 }
-
-// writeAtomic replaces a file of the run in one step.
-func writeAtomic(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close(), os.Chmod(f.Name(), 0o644)); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
-}

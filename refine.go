@@ -82,7 +82,7 @@ func driveRefine(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	if err := saveCentroids(p.Path("centroids.npy"), c); err != nil {
 		return true, err
 	}
-	return o.Rounds > 0, writeAtomic(p.Path("refine.json"), append(marshal(out), '\n'))
+	return o.Rounds > 0, task.WriteFile(p.Path("refine.json"), append(marshal(out), '\n'))
 }
 
 // runTally runs a round, or what is missing of it, and adds up its tasks in
@@ -201,7 +201,7 @@ func saveCentroids(path string, c *cluster.Centroids) error {
 	if err != nil {
 		return err
 	}
-	return writeAtomic(path, b.data)
+	return task.WriteFile(path, b.data)
 }
 
 // A memoryFile is a file in memory.

@@ -150,7 +150,7 @@ func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	if err := out.answer(strategy); err != nil {
 		return ran, err
 	}
-	return ran, writeAtomic(p.Path("search.json"), append(marshal(out), '\n'))
+	return ran, task.WriteFile(p.Path("search.json"), append(marshal(out), '\n'))
 }
 
 // answer settles what the search recommends.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,21 @@ func (p *Plan) Clean() (int, error) {
 	}
 	return removed, errors.Join(errs...)
 }
+
+// WriteFile writes a file of a stage that is no task's output: it is there whole or not at all, and what a killed process leaves
+// of it is removed by Clean, as of an attempt.
+func WriteFile(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	tmp := partial(dir)
+	defer os.Remove(tmp)
+	if err := writeSynced(tmp, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return diskError(dir, os.Rename(tmp, path))
+}
+
+// partial is the name of a file in dir that is being written.
+func partial(dir string) string { return filepath.Join(dir, attemptPrefix+attemptName(0)) }
 
 // isDead tells whether the process of an attempt is known to be gone.
 func isDead(id string) bool {

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 			select {}
 		})
 		panic(err)
+	case "file":
+		fmt.Println("ready", writeSynced(partial(os.Args[1]), []byte("ha")))
+		select {}
 	case "lock":
 		_, err := Acquire(os.Args[1])
 		fmt.Println("ready", err)
@@ -105,6 +108,32 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	if got := attemptDirs(t, p); len(got) != 2 {
 		t.Errorf("left are %q, want those of another host and another container", got)
+	}
+}
+
+// What a process that was killed left of a file is gone after Clean, and what
+// was there before stays until the new file is whole.
+func TestKilledWriting(t *testing.T) {
+	p := squares(t, 1)
+	path := p.Path("answer.json")
+	if err := WriteFile(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	kill(helper(t, "file", p.Dir()))
+	if left := attemptDirs(t, p); len(left) != 1 {
+		t.Fatalf("left are %q, want half a file", left)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "old" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if removed, err := p.Clean(); err != nil || removed != 1 {
+		t.Errorf("Clean took %d, %v", removed, err)
+	}
+	if err := WriteFile(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "new" || len(attemptDirs(t, p)) != 0 {
+		t.Errorf("%q, %v, beside it %q", data, err, attemptDirs(t, p))
 	}
 }
 
