@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/climb-go/climb/cluster"
@@ -52,10 +53,14 @@ func miniTexts(t testing.TB) []string {
 	return texts
 }
 
+// qualitySeeds starts of k-means are averaged: between starts the NMI has a
+// standard deviation of 0.015, more than half of word's lead over scikit-learn.
+const qualitySeeds = 12
+
 // quality clusters vectors into k groups and compares them with the source
-// tags: mean of three seeds.
+// tags: mean of qualitySeeds starts.
 func quality(t testing.TB, x []float32, d int, source []int, k int) (nmi, purity float64) {
-	for seed := range uint64(3) {
+	for seed := range uint64(qualitySeeds) {
 		c, err := cluster.KMeans{K: k, Init: "kmeans++", PerCluster: len(source)}.Fit(context.Background(), x, len(source), d, seed, 2)
 		if err != nil {
 			t.Fatal(err)
@@ -66,8 +71,8 @@ func quality(t testing.TB, x []float32, d int, source []int, k int) (nmi, purity
 		for i, g := range label {
 			group[i] = int(g)
 		}
-		nmi += cluster.NMI(group, source) / 3
-		purity += cluster.Purity(group, source) / 3
+		nmi += cluster.NMI(group, source) / qualitySeeds
+		purity += cluster.Purity(group, source) / qualitySeeds
 	}
 	return nmi, purity
 }
@@ -93,7 +98,7 @@ func TestQualityAgainstSklearn(t *testing.T) {
 	if exec.Command(python, "-c", "import sklearn").Run() != nil {
 		t.Skipf("no %s with sklearn to compare with", python)
 	}
-	cmd := exec.Command(python, "testdata/sklearn_lsa.py", "24")
+	cmd := exec.Command(python, "testdata/sklearn_lsa.py", "24", strconv.Itoa(qualitySeeds))
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(raw), os.Stderr
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
 	out, err := cmd.Output()

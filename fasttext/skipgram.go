@@ -39,8 +39,8 @@ import (
 // start every row at random, with vectors that differ more from seed to seed.
 type WordVectors struct {
 	Dim       int     `json:"dim" default:"64" min:"1" max:"4096" doc:"elements of a vector"`
-	Epochs    int     `json:"epochs" default:"3" min:"1" doc:"words learned from, as a multiple of those of the texts"`
-	LR        float64 `json:"lr" default:"0.3" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
+	Epochs    int     `json:"epochs" default:"4" min:"1" doc:"words learned from, as a multiple of those of the texts"`
+	LR        float64 `json:"lr" default:"0.2" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
 	Window    int     `json:"window" default:"5" min:"1" doc:"words to either side, at most"`
 	Negatives int     `json:"negatives" default:"3" min:"1" doc:"words drawn at random for each one that is near"`
 	MinN      int     `json:"minn" default:"4" min:"1" doc:"shortest n-gram of characters"`

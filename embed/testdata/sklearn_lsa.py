@@ -1,5 +1,5 @@
 """Reads documents {"text", "source"} as JSON lines; prints the NMI and purity
-of k-means clusters of scikit-learn's TF-IDF + SVD(100), mean of three seeds."""
+of k-means clusters of scikit-learn's TF-IDF + SVD(100), mean of the given number of seeds."""
 
 import json
 import sys
@@ -12,11 +12,11 @@ from sklearn.metrics import normalized_mutual_info_score
 
 docs = [json.loads(line) for line in sys.stdin]
 names, source = np.unique([d["source"] for d in docs], return_inverse=True)
-k = int(sys.argv[1])
+k, seeds = int(sys.argv[1]), int(sys.argv[2])
 x = TfidfVectorizer().fit_transform(d["text"] for d in docs)
 x = TruncatedSVD(100, random_state=0).fit_transform(x)
 nmi, purity = [], []
-for seed in range(3):
+for seed in range(seeds):
     label = KMeans(k, n_init=1, random_state=seed).fit_predict(x)
     table = np.zeros((k, len(names)))
     np.add.at(table, (label, source), 1)
