@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"unicode/utf8"
+
+	"github.com/climb-go/climb/vec"
 )
 
 // AppendDocument appends d as one JSON line with the fields id, text, source
@@ -75,7 +77,7 @@ func AppendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, '"')
 	for b := []byte(s); ; {
-		n := plainLen(b)
+		n := vec.PlainText(b)
 		dst = append(dst, b[:n]...)
 		if n == len(b) {
 			return append(dst, '"')

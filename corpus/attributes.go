@@ -118,7 +118,7 @@ func (r *reader) addAttributes(d *Document) error {
 			return fmt.Errorf("%s, byte %d: %s", at, i, reason)
 		}
 		if id := a.record.got[idField]; id.usable() || d.ID != "" {
-			if got, _ := id.value(); got != d.ID {
+			if got, _ := a.record.value(idField); got != d.ID {
 				return fmt.Errorf("%s has the id %q, the document %q: make the attributes of %s again", at, got, d.ID, d.Path)
 			}
 		}

@@ -163,14 +163,14 @@ func (r *reader) line(at BadLine, line []byte, long bool) error {
 
 // fill sets the fields of d from the record.
 func (r *reader) fill(d *Document) (repaired bool) {
-	d.Text, repaired = r.record.got[textField].value()
+	d.Text, repaired = r.record.value(textField)
 	if f := r.record.got[idField]; f.usable() {
-		id, bad := f.value()
+		id, bad := r.record.value(idField)
 		d.ID, repaired = id, repaired || bad
 	}
 	if f := r.record.got[sourceField]; f.usable() {
 		if f.escaped || string(f.raw) != r.source {
-			source, bad := f.value()
+			source, bad := r.record.value(sourceField)
 			r.source, repaired = source, repaired || bad
 		}
 		d.Source = r.source

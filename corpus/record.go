@@ -1,10 +1,12 @@
 package corpus
 
 import (
-	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/climb-go/climb/vec"
 )
 
 // The fields that a record takes out of a line.
@@ -22,6 +24,7 @@ type record struct {
 	got   [numFields]field
 	rest  []byte // members not taken, as an object without its braces
 	stack []byte
+	plain []byte // a value without its escapes
 }
 
 // A field is the value of a wanted field; kind is its first byte, 0 if the
@@ -190,23 +193,19 @@ func (f field) String() string {
 	return "a number"
 }
 
-// value is the field's text, valid UTF-8. repaired says that U+FFFD stands in
+// value is the text of a field, valid UTF-8. repaired says that U+FFFD stands in
 // it for bytes or surrogates that are not Unicode text.
-func (f field) value() (text string, repaired bool) {
-	raw := f.raw
+func (r *record) value(f int) (text string, repaired bool) {
+	raw := r.got[f].raw
 	if !utf8.Valid(raw) {
 		raw, repaired = repairUTF8(raw), true
 	}
-	if !f.escaped {
-		return string(raw), repaired
+	if r.got[f].escaped {
+		r.plain = slices.Grow(r.plain[:0], len(raw))[:len(raw)] // escapes are longer than what they stand for
+		n, lone := unescape(r.plain, raw)
+		raw, repaired = r.plain[:n], repaired || lone
 	}
-	var b strings.Builder
-	b.Grow(len(raw)) // escapes are longer than what they stand for
-	lone := unescape(&b, raw)
-	if text = b.String(); len(text) < len(raw)/4*3 {
-		text = strings.Clone(text) // a document that is kept holds no more than its text
-	}
-	return text, repaired || lone
+	return string(raw), repaired
 }
 
 // repairUTF8 puts U+FFFD in place of each byte that is not part of UTF-8, as
@@ -221,56 +220,39 @@ func repairUTF8(b []byte) []byte {
 	return out
 }
 
-// unescape writes the text of the inside of a string token. lone says that a
-// surrogate without its other half became U+FFFD.
-func unescape(dst *strings.Builder, raw []byte) (lone bool) {
+// unescape writes the text of the inside of a string token, which takes no more
+// than len(raw) bytes, and returns how many. lone says that a surrogate without its
+// other half became U+FFFD.
+func unescape(dst, raw []byte) (n int, lone bool) {
 	for {
-		i := bytes.IndexByte(raw, '\\')
-		if i < 0 {
-			dst.Write(raw)
-			return lone
+		written, read := vec.Unescape(dst[n:], raw)
+		n, raw = n+written, raw[read:]
+		if len(raw) == 0 {
+			return n, lone
 		}
-		dst.Write(raw[:i])
-		c := raw[i+1]
-		raw = raw[i+2:]
-		switch c {
-		case 'n':
-			dst.WriteByte('\n')
-		case 't':
-			dst.WriteByte('\t')
-		case 'r':
-			dst.WriteByte('\r')
-		case 'b':
-			dst.WriteByte('\b')
-		case 'f':
-			dst.WriteByte('\f')
-		case 'u':
-			r, _ := hex4(raw)
-			raw = raw[4:]
-			if utf16.IsSurrogate(r) {
-				pair := rune(utf8.RuneError)
-				if len(raw) >= 6 && raw[0] == '\\' && raw[1] == 'u' {
-					low, _ := hex4(raw[2:])
-					pair = utf16.DecodeRune(r, low)
-				}
-				if r = pair; r == utf8.RuneError {
-					lone = true
-				} else {
-					raw = raw[6:]
-				}
+		r, _ := hex4(raw[2:]) // what is left of escapes are those with a code
+		raw = raw[6:]
+		if utf16.IsSurrogate(r) {
+			pair := rune(utf8.RuneError)
+			if len(raw) >= 6 && raw[0] == '\\' && raw[1] == 'u' {
+				low, _ := hex4(raw[2:])
+				pair = utf16.DecodeRune(r, low)
 			}
-			dst.WriteRune(r)
-		default: // a quote, a backslash, a slash
-			dst.WriteByte(c)
+			if r = pair; r == utf8.RuneError {
+				lone = true
+			} else {
+				raw = raw[6:]
+			}
 		}
+		n += utf8.EncodeRune(dst[n:], r)
 	}
 }
 
 // unescapeKey is the text of a key that holds escapes.
 func unescapeKey(raw []byte) []byte {
-	var b strings.Builder
-	unescape(&b, raw)
-	return []byte(b.String())
+	key := make([]byte, len(raw))
+	n, _ := unescape(key, raw)
+	return key[:n]
 }
 
 // String lists the first names of the rest, for a hint.

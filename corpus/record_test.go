@@ -64,7 +64,7 @@ func TestParse(t *testing.T) {
 		for f, want := range []string{c.text, c.id, c.source} {
 			got := ""
 			if r.got[f].usable() {
-				v, _ := r.got[f].value()
+				v, _ := r.value(f)
 				got = string(v)
 			}
 			if got != want {
@@ -132,7 +132,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for i, path := range r.paths {
 			var got any
-			v, _ := r.got[i].value()
+			v, _ := r.value(i)
 			switch r.got[i].kind {
 			case '"':
 				got = string(v)

@@ -1,9 +1,9 @@
 package corpus
 
 import (
-	"encoding/binary"
 	"errors"
-	"math/bits"
+
+	"github.com/climb-go/climb/vec"
 )
 
 // The functions of this file walk over JSON text (RFC 8259) and accept what
@@ -24,46 +24,12 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// special has the high bit set of each of the eight bytes of x that is a
-// quote, a backslash or a control character, and perhaps of bytes above the
-// lowest of these. With the bit 2 turned, a quote is 0x20, next to the control
-// characters, and nothing else comes below 0x21.
-func special(x uint64) uint64 {
-	low, slash := x^ones*2, x^ones*'\\'
-	return ((low-ones*0x21)&^low | (slash-ones)&^slash) & highs
-}
-
-// plainLen is the number of bytes before the first special one.
-func plainLen(b []byte) int {
-	i := 0
-	for ; i+32 <= len(b); i += 32 {
-		w := b[i : i+32]
-		if special(binary.LittleEndian.Uint64(w))|special(binary.LittleEndian.Uint64(w[8:]))|
-			special(binary.LittleEndian.Uint64(w[16:]))|special(binary.LittleEndian.Uint64(w[24:])) != 0 {
-			break
-		}
-	}
-	for ; i+8 <= len(b); i += 8 {
-		if stop := special(binary.LittleEndian.Uint64(b[i:])); stop != 0 {
-			return i + bits.TrailingZeros64(stop)/8
-		}
-	}
-	for i < len(b) && b[i] >= 0x20 && b[i] != '"' && b[i] != '\\' {
-		i++
-	}
-	return i
-}
-
 // skipString passes the string token that starts at b[i], a quote, and says
 // whether it holds escapes.
 func skipString(b []byte, i int) (end int, escaped bool, err error) {
 	for i++; ; {
-		i += plainLen(b[i:])
+		n, escapes := vec.SkipText(b[i:])
+		i, escaped = i+n, escaped || escapes > 0
 		if i >= len(b) {
 			return len(b), false, errSyntax
 		}
@@ -71,32 +37,17 @@ func skipString(b []byte, i int) (end int, escaped bool, err error) {
 		case '"':
 			return i + 1, escaped, nil
 		case '\\':
-			escaped = true
-			n := escapeLen(b[i:])
-			if n == 0 {
+			if i+2 > len(b) || b[i+1] != 'u' {
 				return i, false, errSyntax
 			}
-			i += n
+			if _, ok := hex4(b[i+2:]); !ok {
+				return i, false, errSyntax
+			}
+			i, escaped = i+6, true
 		default:
 			return i, false, errSyntax
 		}
 	}
-}
-
-// escapeLen is the length of the escape at the start of b, 0 if it is none.
-func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	switch b[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
-	case 'u':
-		if _, ok := hex4(b[2:]); ok {
-			return 6
-		}
-	}
-	return 0
 }
 
 func hex4(b []byte) (r rune, ok bool) {

@@ -212,3 +212,22 @@ func sumRows(dst, x []float32, rows []int32, weights []float32) {
 	}
 	sumRowsAVX2(&dst[0], len(dst), &x[0], &rows[0], &weights[0], len(rows))
 }
+
+// skipText and unescape do the start of src. What is left they leave to the
+// caller: less than 32 bytes, or what starts with a byte that they do not pass.
+func skipText(src []byte) (done, escapes int) {
+	if level == portable || len(src) < 32 {
+		return 0, 0
+	}
+	done = skipTextAVX2(&src[0], len(src), &escapes)
+	return done, escapes
+}
+
+func unescape(dst, src []byte) (written, done int) {
+	if level == portable || len(src) < 32 {
+		return 0, 0
+	}
+	_ = dst[len(src)-1]
+	done = unescapeAVX2(&dst[0], &src[0], len(src), &written)
+	return written, done
+}

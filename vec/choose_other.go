@@ -47,3 +47,7 @@ func floatFromHalf(dst []float32, src []uint16) { floatFromHalfGo(dst, src) }
 func minHash(dst, a, b, x []uint32) (done int) { return 0 }
 
 func sumRows(dst, x []float32, rows []int32, weights []float32) { sumRowsGo(dst, x, rows, weights) }
+
+// skipText and unescape leave all to the caller.
+func skipText(src []byte) (done, escapes int)      { return 0, 0 }
+func unescape(dst, src []byte) (written, done int) { return 0, 0 }

@@ -377,6 +377,12 @@ func peaksAVX2(x []float32, group *float32) float32
 func sumRowsAVX2(dst *float32, n int, x *float32, rows *int32, weights *float32, count int)
 
 //go:noescape
+func skipTextAVX2(src *byte, n int, escapes *int) int
+
+//go:noescape
+func unescapeAVX2(dst, src *byte, n int, written *int) int
+
+//go:noescape
 func copyPanelAVX2(dst, src *float32, stride, k int)
 
 //go:noescape

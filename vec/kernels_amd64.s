@@ -146,6 +146,40 @@ DATA interleave<>+48(SB)/8, $0x001d000d001c000c
 DATA interleave<>+56(SB)/8, $0x001f000f001e000e
 GLOBL interleave<>(SB), RODATA|NOPTR, $64
 
+DATA escapes<>+0(SB)/8, $0x0000000000000000
+DATA escapes<>+8(SB)/8, $0x0000000000000000
+DATA escapes<>+16(SB)/8, $0x0000000000000000
+DATA escapes<>+24(SB)/8, $0x0000000000000000
+DATA escapes<>+32(SB)/8, $0x0000000000220000
+DATA escapes<>+40(SB)/8, $0x2f00000000000000
+DATA escapes<>+48(SB)/8, $0x0000000000000000
+DATA escapes<>+56(SB)/8, $0x0000000000000000
+DATA escapes<>+64(SB)/8, $0x0000000000000000
+DATA escapes<>+72(SB)/8, $0x0000000000000000
+DATA escapes<>+80(SB)/8, $0x0000000000000000
+DATA escapes<>+88(SB)/8, $0x0000005c00000000
+DATA escapes<>+96(SB)/8, $0x000c000000080000
+DATA escapes<>+104(SB)/8, $0x000a000000000000
+DATA escapes<>+112(SB)/8, $0x00000009000d0000
+DATA escapes<>+120(SB)/8, $0x0000000000000000
+DATA escapes<>+128(SB)/8, $0x0000000000000000
+DATA escapes<>+136(SB)/8, $0x0000000000000000
+DATA escapes<>+144(SB)/8, $0x0000000000000000
+DATA escapes<>+152(SB)/8, $0x0000000000000000
+DATA escapes<>+160(SB)/8, $0x0000000000000000
+DATA escapes<>+168(SB)/8, $0x0000000000000000
+DATA escapes<>+176(SB)/8, $0x0000000000000000
+DATA escapes<>+184(SB)/8, $0x0000000000000000
+DATA escapes<>+192(SB)/8, $0x0000000000000000
+DATA escapes<>+200(SB)/8, $0x0000000000000000
+DATA escapes<>+208(SB)/8, $0x0000000000000000
+DATA escapes<>+216(SB)/8, $0x0000000000000000
+DATA escapes<>+224(SB)/8, $0x0000000000000000
+DATA escapes<>+232(SB)/8, $0x0000000000000000
+DATA escapes<>+240(SB)/8, $0x0000000000000000
+DATA escapes<>+248(SB)/8, $0x0000000000000000
+GLOBL escapes<>(SB), RODATA|NOPTR, $256
+
 // func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
 TEXT ·tileAVX512(SB), NOSPLIT, $0-88
 	MOVQ ars+32(FP), R8
@@ -4816,6 +4850,117 @@ restRow:
 	VMASKMOVPS Y0, Y15, (DI)
 
 done:
+	VZEROUPPER
+	RET
+
+// func skipTextAVX2(src *byte, n int, escapes *int) int
+TEXT ·skipTextAVX2(SB), NOSPLIT, $0-32
+	MOVQ src+0(FP), SI
+	MOVQ n+8(FP), R9
+	ADDQ SI, R9
+	LEAQ -32(R9), DX
+	LEAQ escapes<>(SB), R10
+	MOVL $0x5c, AX
+	MOVQ AX, X4
+	VPBROADCASTB X4, Y4
+	MOVL $0x22, AX
+	MOVQ AX, X5
+	VPBROADCASTB X5, Y5
+	MOVL $0x1f, AX
+	MOVQ AX, X6
+	VPBROADCASTB X6, Y6
+	XORL R11, R11
+
+block:
+	CMPQ SI, DX
+	JHI done
+	VMOVDQU (SI), Y0
+	VPCMPEQB Y0, Y4, Y1
+	VPCMPEQB Y0, Y5, Y2
+	VPMINUB Y0, Y6, Y3
+	VPCMPEQB Y0, Y3, Y3
+	VPOR Y1, Y2, Y1
+	VPOR Y1, Y3, Y1
+	VPMOVMSKB Y1, AX
+	TESTL AX, AX
+	JNZ found
+	ADDQ $32, SI
+	JMP block
+
+found:
+	TZCNTL AX, AX
+	ADDQ AX, SI
+	CMPB (SI), $0x5c
+	JNE done
+	LEAQ 1(SI), AX
+	CMPQ AX, R9
+	JAE done
+	MOVBLZX (AX), AX
+	MOVBLZX (R10)(AX*1), BX
+	TESTL BX, BX
+	JZ done
+	ADDQ $2, SI
+	INCQ R11
+	JMP block
+
+done:
+	MOVQ escapes+16(FP), AX
+	MOVQ R11, (AX)
+	SUBQ src+0(FP), SI
+	MOVQ SI, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func unescapeAVX2(dst, src *byte, n int, written *int) int
+TEXT ·unescapeAVX2(SB), NOSPLIT, $0-40
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), R9
+	ADDQ SI, R9
+	LEAQ -32(R9), DX
+	LEAQ escapes<>(SB), R10
+	MOVL $0x5c, AX
+	MOVQ AX, X4
+	VPBROADCASTB X4, Y4
+	MOVQ dst+0(FP), DI
+
+block:
+	CMPQ SI, DX
+	JHI done
+	VMOVDQU (SI), Y0
+	VMOVDQU Y0, (DI)
+	VPCMPEQB Y0, Y4, Y1
+	VPMOVMSKB Y1, AX
+	TESTL AX, AX
+	JNZ found
+	ADDQ $32, SI
+	ADDQ $32, DI
+	JMP block
+
+found:
+	TZCNTL AX, BX
+	ADDQ BX, DI
+	TZCNTL AX, AX
+	ADDQ AX, SI
+	CMPB (SI), $0x5c
+	JNE done
+	LEAQ 1(SI), AX
+	CMPQ AX, R9
+	JAE done
+	MOVBLZX (AX), AX
+	MOVBLZX (R10)(AX*1), BX
+	TESTL BX, BX
+	JZ done
+	ADDQ $2, SI
+	MOVB BX, (DI)
+	INCQ DI
+	JMP block
+
+done:
+	SUBQ dst+0(FP), DI
+	MOVQ written+24(FP), AX
+	MOVQ DI, (AX)
+	SUBQ src+8(FP), SI
+	MOVQ SI, ret+32(FP)
 	VZEROUPPER
 	RET
 

@@ -79,6 +79,8 @@ func main() {
 			g.halves()
 			g.peaks()
 			g.sumRows()
+			g.skipText()
+			g.unescape()
 		}
 		g.copyPanel("copyPanel", 2)
 		g.screen()
@@ -96,8 +98,8 @@ func main() {
 	writeGo("../kernels_other.go", other.Bytes())
 }
 
-// data writes the constants, each 32 bytes, the numbers 0 to 31, and the order
-// that shuffles two halves of 16 words into pairs.
+// data writes the constants, each 32 bytes, the numbers 0 to 31, the order
+// that shuffles two halves of 16 words into pairs, and JSON's escapes.
 func data(w *bytes.Buffer) {
 	for _, c := range constants {
 		fmt.Fprintln(w)
@@ -115,6 +117,7 @@ func data(w *bytes.Buffer) {
 		fmt.Fprintf(w, "DATA interleave<>+%d(SB)/8, $0x%04x%04x%04x%04x\n", 4*i, 17+i, 1+i, 16+i, i)
 	}
 	fmt.Fprintln(w, "GLOBL interleave<>(SB), RODATA|NOPTR, $64")
+	escapeTable(w)
 }
 
 // dispatch writes the function that chooses an implementation of k.
