@@ -28,9 +28,10 @@ var policy = []struct {
 	{"option", "", ""},
 
 	{"vec", "", "golang.org/x/sys"},
+	{"mmap", "", "golang.org/x/sys"},
 	{"mix", "", ""},
 	{"openai", "", ""},
-	{"token", "", "golang.org/x/sys golang.org/x/text"},
+	{"token", "mmap", "golang.org/x/text"},
 	{"eval/jinja", "", ""},
 	{"eval", "eval/jinja", "github.com/goccy/go-yaml github.com/klauspost/compress github.com/parquet-go/parquet-go gonum.org/v1/gonum"},
 	{"blob", "", "gocloud.dev"},
@@ -38,7 +39,7 @@ var policy = []struct {
 	{"launch", "task", ""},
 
 	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
-	{"fasttext", "vec", "golang.org/x/sys"},
+	{"fasttext", "mmap vec", ""},
 	{"embed", "fasttext openai token vec", "github.com/yalue/onnxruntime_go golang.org/x/sync gonum.org/v1/gonum"},
 	{"label", "fasttext openai vec", ""},
 	{"cluster", "vec", ""},

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/climb-go/climb/mmap"
 	"github.com/climb-go/climb/vec"
 )
 
@@ -48,7 +49,7 @@ type Model struct {
 
 	input, output matrix
 	tree          []node // hierarchical softmax only
-	file          *mapping
+	file          *mmap.File
 }
 
 const (
@@ -60,13 +61,13 @@ const (
 // read and every number that something depends on is checked. The file must not
 // be made shorter while the model is open.
 func Open(path string) (*Model, error) {
-	file, err := openMapping(path)
+	file, err := mmap.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
-	m, err := parse(file.data)
+	m, err := parse(file.Data)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read model %s: %w", path, err), file.close())
+		return nil, errors.Join(fmt.Errorf("read model %s: %w", path, err), file.Close())
 	}
 	m.file = file
 	return m, nil
@@ -77,7 +78,7 @@ func (m *Model) Close() error {
 	if m.file == nil {
 		return nil
 	}
-	return m.file.close()
+	return m.file.Close()
 }
 
 func parse(data []byte) (*Model, error) {

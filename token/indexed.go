@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/climb-go/climb/mmap"
 )
 
 // Indexed is a Megatron dataset that is open for reading. Its files are mapped
@@ -11,7 +13,7 @@ import (
 // the operating system. They must not be made shorter while it is open. All
 // methods but Close may be called from several goroutines.
 type Indexed struct {
-	bin, idx *mapping
+	bin, idx *mmap.File
 	dtype    uint8
 	size     int64
 	seqs     int64
@@ -27,10 +29,10 @@ func OpenIndexed(prefix string) (*Indexed, error) {
 	x := new(Indexed)
 	name := prefix + ".idx"
 	var err error
-	if x.idx, err = openMapping(name); err == nil {
+	if x.idx, err = mmap.Open(name); err == nil {
 		if err = x.parseIndex(); err == nil {
 			name = prefix + ".bin"
-			if x.bin, err = openMapping(name); err == nil {
+			if x.bin, err = mmap.Open(name); err == nil {
 				err = x.checkBin()
 			}
 		}
@@ -43,7 +45,7 @@ func OpenIndexed(prefix string) (*Indexed, error) {
 }
 
 func (x *Indexed) checkBin() error {
-	if got, want := int64(len(x.bin.data)), x.tokens*x.size; got < want {
+	if got, want := int64(len(x.bin.Data)), x.tokens*x.size; got < want {
 		return fmt.Errorf("is %d bytes and must be %d for the %d tokens of the index; it was cut short: write it again", got, want, x.tokens)
 	} else if got > want {
 		return fmt.Errorf("is %d bytes and must be %d for the %d tokens of the index; the two files do not belong together", got, want, x.tokens)
@@ -52,7 +54,7 @@ func (x *Indexed) checkBin() error {
 }
 
 func (x *Indexed) parseIndex() error {
-	b := x.idx.data
+	b := x.idx.Data
 	if len(b) < indexHeader || string(b[:len(indexMagic)]) != indexMagic {
 		return errors.New("is not a Megatron index; it must begin with MMIDIDX and a header of 34 bytes")
 	}
@@ -80,7 +82,7 @@ func (x *Indexed) parseIndex() error {
 
 func (x *Indexed) checkIndex() error {
 	for i := range x.seqs {
-		n := int32(binary.LittleEndian.Uint32(x.idx.data[indexHeader+int(i)*4:]))
+		n := int32(binary.LittleEndian.Uint32(x.idx.Data[indexHeader+int(i)*4:]))
 		if n < 0 {
 			return fmt.Errorf("sequence %d has the length %d", i, n)
 		}
@@ -102,12 +104,12 @@ func (x *Indexed) checkIndex() error {
 
 // offset of sequence i in .bin, bytes.
 func (x *Indexed) offset(i int64) int64 {
-	return int64(binary.LittleEndian.Uint64(x.idx.data[int64(indexHeader)+4*x.seqs+8*i:]))
+	return int64(binary.LittleEndian.Uint64(x.idx.Data[int64(indexHeader)+4*x.seqs+8*i:]))
 }
 
 // firstSequence of document i; i may be Docs().
 func (x *Indexed) firstSequence(i int) int64 {
-	return int64(binary.LittleEndian.Uint64(x.idx.data[int64(indexHeader)+12*x.seqs+8*int64(i):]))
+	return int64(binary.LittleEndian.Uint64(x.idx.Data[int64(indexHeader)+12*x.seqs+8*int64(i):]))
 }
 
 // Docs is the number of documents.
@@ -152,7 +154,7 @@ func (x *Indexed) At(dst []uint32, pos int64) int {
 		panic(fmt.Sprintf("token: position %d of %d", pos, x.tokens))
 	}
 	dst = dst[:min(int64(len(dst)), x.tokens-pos)]
-	b := x.bin.data[pos*x.size:]
+	b := x.bin.Data[pos*x.size:]
 	if x.dtype == Uint16 {
 		for i := range dst {
 			dst[i] = uint32(binary.LittleEndian.Uint16(b[2*i:]))
@@ -168,9 +170,9 @@ func (x *Indexed) At(dst []uint32, pos int64) int {
 // Close unmaps the files.
 func (x *Indexed) Close() error {
 	var errs []error
-	for _, m := range []*mapping{x.bin, x.idx} {
+	for _, m := range []*mmap.File{x.bin, x.idx} {
 		if m != nil {
-			errs = append(errs, m.close())
+			errs = append(errs, m.Close())
 		}
 	}
 	x.bin, x.idx = nil, nil

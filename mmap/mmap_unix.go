@@ -1,6 +1,6 @@
 //go:build unix
 
-package token
+package mmap
 
 import (
 	"os"
@@ -8,10 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A mapping is a file as a slice of bytes.
-type mapping struct{ data []byte }
-
-func openMapping(path string) (*mapping, error) {
+// Open maps the file at path.
+func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -22,18 +20,21 @@ func openMapping(path string) (*mapping, error) {
 		return nil, err
 	}
 	if info.Size() == 0 { // mmap refuses it
-		return new(mapping), nil
+		return new(File), nil
 	}
 	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	return &mapping{data}, nil
+	return &File{data}, nil
 }
 
-func (m *mapping) close() error {
-	if m.data == nil {
+// Close unmaps the file.
+func (f *File) Close() error {
+	if f.Data == nil {
 		return nil
 	}
-	return os.NewSyscallError("munmap", unix.Munmap(m.data))
+	data := f.Data
+	f.Data = nil
+	return os.NewSyscallError("munmap", unix.Munmap(data))
 }
