@@ -17,12 +17,11 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/climb-go/climb/vec"
+	"github.com/climb-go/climb/bench/measure"
 )
 
 // A job is rows to cluster. Rows are unit vectors around 2,000 places whose
@@ -118,7 +117,7 @@ func main() {
 }
 
 func (b *bench) report(scale float64, only []string) (*Report, error) {
-	r := &Report{Machine: machine(), Date: time.Now().UTC().Format("2006-01-02"),
+	r := &Report{Machine: measure.Machine(), Date: time.Now().UTC().Format("2006-01-02"),
 		Command: "go run ./bench/cluster " + strings.Join(os.Args[1:], " ")}
 	known := []string{streamPart}
 	for _, j := range jobs {
@@ -145,19 +144,6 @@ func (b *bench) report(scale float64, only []string) (*Report, error) {
 		r.Stream = b.stream(job{streamPart, max(2000, int(5_000_000*scale)), 256, 1000, false})
 	}
 	return r, nil
-}
-
-func machine() string {
-	name := "unknown processor"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(info)) {
-			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-				name = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, %d cores, %s, %s, %s/%s", name, runtime.NumCPU(), vec.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func (r *Report) print() {

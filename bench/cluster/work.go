@@ -10,10 +10,9 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/vec"
 )
@@ -60,40 +59,16 @@ func doWork(kind string, args []string) {
 	default:
 		log.Fatalf("no work %q", kind)
 	}
-	o.MiB = peakMiB()
+	o.MiB = measure.PeakMiB()
 	if err := json.NewEncoder(os.Stdout).Encode(o); err != nil {
 		log.Fatal(err)
 	}
 }
 
 func timed(f func()) outcome {
-	cpu, wall := cpuSeconds(), time.Now()
+	cpu, wall := measure.CPUSeconds(), time.Now()
 	f()
-	return outcome{CPU: cpuSeconds() - cpu, Wall: time.Since(wall).Seconds()}
-}
-
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		log.Fatal(err)
-	}
-	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
-}
-
-// peakMiB is the largest resident set that this process has had. Its parent
-// cannot ask for it: getrusage counts the memory of the process that was forked,
-// which may have held the data of another part.
-func peakMiB() float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-	if err != nil {
-		log.Fatalf("/proc/self/status: VmHWM: %v", err)
-	}
-	return kib / 1024
+	return outcome{CPU: measure.CPUSeconds() - cpu, Wall: time.Since(wall).Seconds()}
 }
 
 // load reads a whole array.

@@ -23,6 +23,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
@@ -229,12 +230,12 @@ func dedup(ctx context.Context, dir string, o corpus.MinHash) (*dedupResult, err
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("deduplicate: %w", err)
 	}
-	kib, err := strconv.ParseFloat(strings.TrimSpace(peak.String()), 64)
+	mib, err := strconv.ParseFloat(strings.TrimSpace(peak.String()), 64)
 	if err != nil {
 		return nil, fmt.Errorf("deduplicate: peak of memory: %w", err)
 	}
 	r := &dedupResult{Options: o, Seconds: time.Since(start).Seconds(), CPU: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(),
-		PeakRSS: kib / 1024, Recall: map[string]float64{}, Expected: map[string]float64{}}
+		PeakRSS: mib, Recall: map[string]float64{}, Expected: map[string]float64{}}
 	if err := r.judge(ctx, config); err != nil {
 		return nil, err
 	}
@@ -244,8 +245,7 @@ func dedup(ctx context.Context, dir string, o corpus.MinHash) (*dedupResult, err
 }
 
 // dedupChild deduplicates, and prints the largest resident set of this process
-// in KiB. The parent cannot ask for it: getrusage counts the memory of the
-// process that was forked.
+// in MiB.
 func dedupChild(ctx context.Context, config string) error {
 	r, err := loadRun(ctx, config)
 	if err != nil {
@@ -254,12 +254,7 @@ func dedupChild(ctx context.Context, config string) error {
 	if err := r.Until(ctx, "corpus"); err != nil {
 		return err
 	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return err
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	fmt.Println(strings.Fields(rest)[0])
+	fmt.Println(measure.PeakMiB())
 	return nil
 }
 

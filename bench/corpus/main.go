@@ -14,12 +14,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/climb-go/climb/vec"
+	"github.com/climb-go/climb/bench/measure"
 )
 
 // A part fills in figures under keys of its own.
@@ -63,7 +62,7 @@ func main() {
 		return
 	}
 	out := map[string]any{
-		"machine": fmt.Sprintf("%d cores, %s, %s/%s", runtime.NumCPU(), vec.CPU(), runtime.GOOS, runtime.GOARCH),
+		"machine": measure.Machine(),
 		"date":    time.Now().UTC().Format(time.DateOnly),
 		"command": "go run ./bench/corpus " + strings.Join(os.Args[1:], " "),
 	}

@@ -10,14 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/corpus"
 )
 
@@ -166,9 +165,9 @@ func countDocuments(ctx context.Context, name string) error {
 	}
 	r, err := readShards(ctx, shards, o)
 	if err == nil && isParquet {
-		before := cpuTime()
+		before := measure.CPUSeconds()
 		r, err = readShards(ctx, shards, o)
-		r.Seconds = cpuTime() - before
+		r.Seconds = measure.CPUSeconds() - before
 	}
 	if err != nil {
 		return err
@@ -187,15 +186,6 @@ func readShards(ctx context.Context, shards []corpus.Shard, o corpus.Options) (r
 		}
 	}
 	return r, nil
-}
-
-// cpuTime is the processor time of this process so far, seconds.
-func cpuTime() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return math.NaN()
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // zstdAlone is zstd -dc FILE | wc -c; the time is that of both.

@@ -24,18 +24,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/option"
-	"github.com/climb-go/climb/vec"
 )
 
 // seeds is the number of runs of k-means behind a figure.
@@ -82,7 +80,7 @@ func main() {
 	most := flag.Int("docs", 600, "documents of a source, at most")
 	only := flag.String("only", "lexical,word,sklearn", "sides to measure; ratios need sklearn")
 	flag.Parse()
-	r, err := measure(*data, *most, strings.Split(*only, ","))
+	r, err := compare(*data, *most, strings.Split(*only, ","))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -97,7 +95,7 @@ func main() {
 	fmt.Printf("%s\n", out)
 }
 
-func measure(data string, most int, only []string) (*Report, error) {
+func compare(data string, most int, only []string) (*Report, error) {
 	work, err := os.MkdirTemp("", "bench-embed-*")
 	if err != nil {
 		return nil, err
@@ -110,7 +108,7 @@ func measure(data string, most int, only []string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.GOMAXPROCS(0), vec.CPU(), runtime.GOOS, runtime.GOARCH), Date: time.Now().UTC().Format("2006-01-02"), Command: fmt.Sprintf("go run ./bench/embed -docs %d", most),
+	r := &Report{Machine: measure.Machine(), Date: time.Now().UTC().Format("2006-01-02"), Command: "go run ./bench/embed " + strings.Join(os.Args[1:], " "),
 		Documents: len(texts), Sources: slices.Max(source) + 1}
 	for _, m := range []*map[string]float64{&r.NMI, &r.NMI10, &r.Purity, &r.Purity10, &r.Speed, &r.EmbedSpeed, &r.Ratio, &r.EmbedRatio} {
 		*m = map[string]float64{}
@@ -169,17 +167,17 @@ func (r *Report) ours(texts []string, source []int, only []string) error {
 		if !slices.Contains(only, method.name) {
 			continue
 		}
-		start := processor()
+		start := measure.CPUSeconds()
 		m, err := method.fit()
 		if err != nil {
 			return err
 		}
-		fitted := processor()
+		fitted := measure.CPUSeconds()
 		x := make([]float32, len(texts)*m.Dim())
 		if err := m.Embed(ctx, x, texts); err != nil {
 			return err
 		}
-		end := processor()
+		end := measure.CPUSeconds()
 		r.speed(method.name, end-start, end-fitted)
 		var q [2]quality
 		for i, k := range []int{r.Sources, 10 * r.Sources} {
@@ -208,15 +206,6 @@ func clusters(x []float32, dim, k int, source []int) (q quality, err error) {
 		q.NMI, q.Purity = append(q.NMI, cluster.NMI(group, source)), append(q.Purity, cluster.Purity(group, source))
 	}
 	return q, nil
-}
-
-// processor is the processor time of this process in seconds.
-func processor() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		log.Fatal(err)
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // peer measures scikit-learn.

@@ -15,13 +15,12 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/lm"
-	"github.com/climb-go/climb/vec"
 )
 
 // A shape is a model with the batch it is trained on.
@@ -133,7 +132,7 @@ func main() {
 
 // report runs the named parts and models.
 func (b *bench) report(parts, names []string) *Report {
-	r := &Report{Machine: machine(), Date: time.Now().UTC().Format("2006-01-02"),
+	r := &Report{Machine: measure.Machine(), Date: time.Now().UTC().Format("2006-01-02"),
 		Command: "go run ./bench/lm " + strings.Join(os.Args[1:], " ")}
 	r.Peak = median(b.series(func() float64 { return b.ours("peak", 1, "").cpuRate() / 1e9 })[0])
 	if slices.Contains(parts, "gemm") {
@@ -148,19 +147,6 @@ func (b *bench) report(parts, names []string) *Report {
 		r.Scaling = b.scaling()
 	}
 	return r
-}
-
-func machine() string {
-	name := "unknown processor"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(info)) {
-			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-				name = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s, %d cores, %s, %s, %s/%s", name, runtime.NumCPU(), vec.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func (r *Report) print() {

@@ -8,9 +8,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/vec"
@@ -59,10 +59,10 @@ func noise(n int) []float32 {
 // timed repeats f, once without counting, for some seconds of processor time.
 func timed(seconds float64, f func() float64) (o outcome) {
 	f()
-	cpu, wall := cpuSeconds(), time.Now()
+	cpu, wall := measure.CPUSeconds(), time.Now()
 	for o.CPU < seconds {
 		o.Units += f()
-		o.CPU = cpuSeconds() - cpu
+		o.CPU = measure.CPUSeconds() - cpu
 	}
 	o.Wall = time.Since(wall).Seconds()
 	return o
@@ -90,18 +90,9 @@ func train(s shape, threads int, bf16 bool) (o outcome) {
 		opt.Step(m.Params(), grad, 1e-3)
 	}
 	step()
-	cpu, wall := cpuSeconds(), time.Now()
+	cpu, wall := measure.CPUSeconds(), time.Now()
 	for range s.Steps {
 		step()
 	}
-	return outcome{Units: float64(s.Steps * s.Batch * s.Seqlen), CPU: cpuSeconds() - cpu, Wall: time.Since(wall).Seconds()}
-}
-
-// cpuSeconds is the processor time of this process so far.
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		log.Fatal(err)
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	return outcome{Units: float64(s.Steps * s.Batch * s.Seqlen), CPU: measure.CPUSeconds() - cpu, Wall: time.Since(wall).Seconds()}
 }

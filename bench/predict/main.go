@@ -16,12 +16,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/predict"
 )
@@ -84,7 +84,7 @@ func main() {
 	log.SetFlags(0)
 	asJSON := flag.Bool("json", false, "print JSON")
 	flag.Parse()
-	r := &Report{Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
+	r := &Report{Machine: measure.Machine(),
 		Date: time.Now().UTC().Format("2006-01-02"), Command: "go run ./bench/predict " + strings.Join(os.Args[1:], " "),
 		Predict: map[string]map[string]*Score{}, MixLaws: map[string]map[string]float64{}, MixEqual: map[string]map[string]float64{}, Speed: map[string]Speed{}}
 	for _, part := range []struct {

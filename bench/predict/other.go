@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/predict"
 )
@@ -259,31 +259,22 @@ func (r *Report) speed() error {
 	scores := make([]float64, len(candidates))
 	for _, m := range predict.Methods {
 		var s Speed
-		start, work := time.Now(), cpu()
+		start, work := time.Now(), measure.CPUSeconds()
 		if err := fresh(m.Name).Fit(large, targets); err != nil {
 			return err
 		}
-		s.Fit, s.FitCPU = time.Since(start).Seconds(), cpu()-work
+		s.Fit, s.FitCPU = time.Since(start).Seconds(), measure.CPUSeconds()-work
 		p := fresh(m.Name)
 		if err := p.Fit(small, smallTargets); err != nil {
 			return err
 		}
-		start, work = time.Now(), cpu()
+		start, work = time.Now(), measure.CPUSeconds()
 		predict.All(scores, p, candidates)
 		predict.Top(scores, 64)
-		s.Rank, s.RankCPU = time.Since(start).Seconds(), cpu()-work
+		s.Rank, s.RankCPU = time.Since(start).Seconds(), measure.CPUSeconds()-work
 		r.Speed[m.Name] = s
 	}
 	return nil
-}
-
-// cpu is the processor time of this process so far, in seconds.
-func cpu() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return math.NaN()
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // synthetic returns mixtures and a smooth score with 2 % of noise.

@@ -37,7 +37,7 @@ func (r *Report) regmix() error {
 			}
 		}
 	}
-	if err := measure(jobs); err != nil {
+	if err := run(jobs); err != nil {
 		return err
 	}
 	for _, j := range jobs { // in their order: sums must not depend on the cores
@@ -66,8 +66,8 @@ type job struct {
 	scores map[string]*Score // by predictor; what comes of it
 }
 
-// measure does the jobs, the largest first.
-func measure(jobs []job) error {
+// run does the jobs, the largest first.
+func run(jobs []job) error {
 	errs := make([]error, len(jobs))
 	var next atomic.Int64
 	var wg sync.WaitGroup

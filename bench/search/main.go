@@ -18,21 +18,21 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/climb-go/climb/bench/measure"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/simulate"
 )
 
 // A Report is what -json prints.
 type Report struct {
+	Machine string  `json:"machine"`
 	Date    string  `json:"date"`
 	Command string  `json:"command"`
 	Cores   int     `json:"cores"`
@@ -100,7 +100,7 @@ func main() {
 		}
 	}
 	start := time.Now()
-	r := &Report{Date: start.UTC().Format("2006-01-02"), Command: "go run ./bench/search " + strings.Join(os.Args[1:], " "), Cores: runtime.GOMAXPROCS(0)}
+	r := &Report{Machine: measure.Machine(), Date: start.UTC().Format("2006-01-02"), Command: "go run ./bench/search " + strings.Join(os.Args[1:], " "), Cores: runtime.GOMAXPROCS(0)}
 	for _, part := range []struct {
 		name string
 		run  func() error
@@ -236,7 +236,7 @@ func (r *Report) propose() error {
 		if err != nil {
 			return err
 		}
-		start, work := time.Now(), cpu()
+		start, work := time.Now(), measure.CPUSeconds()
 		got, err := s.Propose(ctx, w.Problem, history, batch)
 		if err == nil && len(got) != batch {
 			err = fmt.Errorf("%s proposes %d mixtures, not %d", name, len(got), batch)
@@ -244,22 +244,13 @@ func (r *Report) propose() error {
 		if err != nil {
 			return err
 		}
-		half, halfWork := time.Now(), cpu()
+		half, halfWork := time.Now(), measure.CPUSeconds()
 		if _, err := s.Best(w.Problem, history); err != nil {
 			return err
 		}
-		r.Proposal[name] = Proposal{half.Sub(start).Seconds(), halfWork - work, time.Since(half).Seconds(), cpu() - halfWork}
+		r.Proposal[name] = Proposal{half.Sub(start).Seconds(), halfWork - work, time.Since(half).Seconds(), measure.CPUSeconds() - halfWork}
 	}
 	return nil
-}
-
-// cpu is the processor time of this process so far, in seconds.
-func cpu() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return math.NaN()
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 func (r *Report) print(strategies []string) {
