@@ -83,7 +83,7 @@ func value(n int, name string, kind int, dims ...any) []byte {
 	return field(n, field(1, []byte(name)), field(2, field(1, number(1, kind), field(2, shape...))))
 }
 
-func floats(rows int, f func(id int64, j int) float32) (raw []byte) {
+func float32s(rows int, f func(id int64, j int) float32) (raw []byte) {
 	for r := range rows {
 		for j := range smallDim {
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(f(int64(r), j)))
@@ -111,8 +111,8 @@ func smallONNX(puts ...[]byte) []byte {
 		node("Add", in("h", "c"), "last_hidden_state"),
 		node("Squeeze", in("c", "one"), "sentence_embedding"),
 		field(2, []byte("small")),
-		tensor("table", onnxFloat, floats(vocab, smallTable), vocab, smallDim),
-		tensor("types", onnxFloat, floats(2, smallTypes), 2, smallDim),
+		tensor("table", onnxFloat, float32s(vocab, smallTable), vocab, smallDim),
+		tensor("types", onnxFloat, float32s(2, smallTypes), 2, smallDim),
 		tensor("one", onnxInt64, binary.LittleEndian.AppendUint64(nil, 1), 1),
 	}
 	// IR version 8, operators of version 13.
