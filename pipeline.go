@@ -288,7 +288,7 @@ func (r *Run) runPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 	parts := make([]float64, len(p.Tasks))
 	pool := launch.Local{Workers: runtime.GOMAXPROCS(0), Retries: 2}
 	return pool.Run(ctx, p, run, func(le launch.Event) {
-		if le.Err != nil && !errors.Is(le.Err, context.Canceled) {
+		if task.IsRetry(le.Err) && !errors.Is(le.Err, context.Canceled) { // any other error ends the stage, and is returned
 			note := e
 			note.Note, note.Warning = fmt.Sprintf("task %d: %v", le.Task, le.Err), true
 			r.emit(note)

@@ -34,8 +34,8 @@ func Read(ctx context.Context, s Shard, o Options, bad *Bad) iter.Seq2[Document,
 	return func(yield func(Document, error) bool) {
 		r := &reader{ctx: ctx, o: o, bad: bad, record: newRecord(o), yield: yield}
 		r.lines.max = int(o.MaxLineBytes)
-		if err := r.shard(s); err != nil && err != errStop {
-			yield(Document{}, fmt.Errorf("read shard %s: %w", s, err))
+		if err := r.shard(s); err != nil && err != errStop { // which names the file
+			yield(Document{}, fmt.Errorf("read %w", err))
 		}
 	}
 }
