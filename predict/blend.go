@@ -78,7 +78,7 @@ func (b *Blend) Std(x []float64) float64 { return b.fit.unit * b.fit.claimed(x) 
 
 // HalfWidth implements Calibrated.
 func (b *Blend) HalfWidth(x []float64, level float64) float64 {
-	return b.fit.times(level) * b.fit.claimed(x)
+	return b.fit.halfWidth(x, b.fit.claimed(x), level)
 }
 
 // Gradient implements Smooth.
@@ -116,7 +116,7 @@ func (a *Auto) Std(x []float64) float64 { return a.fit.unit * a.fit.claimed(x) }
 
 // HalfWidth implements Calibrated.
 func (a *Auto) HalfWidth(x []float64, level float64) float64 {
-	return a.fit.times(level) * a.fit.claimed(x)
+	return a.fit.halfWidth(x, a.fit.claimed(x), level)
 }
 
 // Gradient implements Smooth.

@@ -8,23 +8,131 @@ import (
 
 // A conformal compares held-out errors with the deviations that were claimed
 // for them (Lei et al., 2018, JASA 113, section 5.2; leave-fold-out for the
-// split).
+// split). How the two differ by where a mixture lies is learned too: errors in
+// units of their deviations are divided by what a scaling says of them that has
+// not seen them, before their quantiles are taken.
 type conformal struct {
-	ratio []float64 // |error|/deviation, ascending
-	unit  float64   // root mean square of ratio
+	ratio   []float64 // |error| / (deviation x scaling), ascending
+	unit    float64   // root mean square of |error| / deviation
+	alike   bool      // deviations of held-out rows come about as those of new ones do
+	scaling scaling
 }
 
-func newConformal(predicted, std, y []float64) conformal {
-	c := conformal{ratio: make([]float64, len(y))}
+func newConformal(x [][]float64, predicted, std, y []float64, alike bool) conformal {
+	c := conformal{ratio: make([]float64, len(y)), alike: alike}
+	places, logs := make([]place, len(y)), make([]float64, len(y))
 	for i, v := range y {
 		if e := math.Abs(predicted[i] - v); e > 1e-12*math.Abs(v) {
 			c.ratio[i] = min(e/(std[i]+1e-150), 1e6)
 		}
 		c.unit += c.ratio[i] * c.ratio[i] / float64(len(y))
+		places[i], logs[i] = c.placeOf(x[i], std[i]), math.Log(max(c.ratio[i], leastRatio))
 	}
 	c.unit = math.Sqrt(c.unit)
+	fold := deal(x, stackFolds, 2)
+	for f := range stackFolds {
+		others := newScaling(without(places, fold, f), without(logs, fold, f))
+		for i := range y {
+			if fold[i] == f {
+				c.ratio[i] /= others.of(places[i])
+			}
+		}
+	}
 	slices.Sort(c.ratio)
+	c.scaling = newScaling(places, logs)
 	return c
+}
+
+// halfWidth is that of the interval at x with the claimed deviation.
+func (c conformal) halfWidth(x []float64, std, level float64) float64 {
+	return c.times(level) * c.scaling.of(c.placeOf(x, std)) * std
+}
+
+// A place is what the size of errors may depend on beside the claimed deviation:
+// how lopsided the mixture is, by its negative entropy, and the logarithm of the
+// deviation itself, which may differ too much from mixture to mixture or too
+// little. The latter is left out, 0, where held-out deviations are another
+// model's.
+type place [2]float64
+
+func (c conformal) placeOf(x []float64, std float64) (p place) {
+	if c.alike {
+		p[1] = math.Log(std + 1e-150)
+	}
+	for _, v := range x {
+		if v > 0 {
+			p[0] += v * math.Log(v)
+		}
+	}
+	return p
+}
+
+// A scaling is a linear model of the logarithm of |error| / deviation, with slopes
+// by deviation of the place.
+type scaling struct{ mean, deviation, slope place }
+
+// scalingTrust is how many rows that show no dependence are added to those seen,
+// and scalingReach how many deviations from its mean a place counts at most. See
+// docs/design/2026-11-26-predictors.md.
+const (
+	scalingTrust = 16
+	scalingReach = 2
+	leastRatio   = 1e-3 // what errors of 0 count as
+)
+
+func newScaling(places []place, logs []float64) (s scaling) {
+	n := float64(len(logs))
+	if n == 0 {
+		return s
+	}
+	mean := 0.0
+	for i, p := range places {
+		mean += logs[i] / n
+		for k, v := range p {
+			s.mean[k] += v / n
+		}
+	}
+	for _, p := range places {
+		for k, v := range p {
+			s.deviation[k] += (v - s.mean[k]) * (v - s.mean[k]) / n
+		}
+	}
+	for k := range s.deviation {
+		s.deviation[k] = math.Sqrt(s.deviation[k])
+	}
+	var both float64 // of the two, in their units
+	var with place   // of each with the logarithms
+	for i, p := range places {
+		z := s.standard(p)
+		both += z[0] * z[1]
+		for k, v := range z {
+			with[k] += v * (logs[i] - mean)
+		}
+	}
+	each := n + scalingTrust
+	det := each*each - both*both
+	s.slope = place{(each*with[0] - both*with[1]) / det, (each*with[1] - both*with[0]) / det}
+	return s
+}
+
+// standard is p in deviations from the mean; what does not vary is 0.
+func (s scaling) standard(p place) (z place) {
+	for k, v := range p {
+		if s.deviation[k] > 1e-9*(1+math.Abs(s.mean[k])) {
+			z[k] = (v - s.mean[k]) / s.deviation[k]
+		}
+	}
+	return z
+}
+
+// of is by how much errors at p exceed those elsewhere, in units of their
+// deviations.
+func (s scaling) of(p place) float64 {
+	sum := 0.0
+	for k, v := range s.standard(p) {
+		sum += s.slope[k] * min(max(v, -scalingReach), scalingReach)
+	}
+	return math.Exp(sum)
 }
 
 // times is how many deviations to either side hold a share level of runs: the
@@ -41,36 +149,36 @@ func (c conformal) times(level float64) float64 {
 }
 
 // calibrated returns what makes p's intervals, made when first asked for.
-func calibrated(p heldOut, y []float64) func() conformal {
-	y = slices.Clone(y)
+func calibrated(p heldOut, x [][]float64, y []float64, alike bool) func() conformal {
+	x, y = slices.Clone(x), slices.Clone(y)
 	return sync.OnceValue(func() conformal {
 		predicted, std := p.heldOut()
-		return newConformal(predicted, std, y)
+		return newConformal(x, predicted, std, y, alike)
 	})
 }
 
 // HalfWidth implements Calibrated, as of the predictors that follow. The
 // held-out predictions are made on the first call after Fit.
 func (g *GP) HalfWidth(x []float64, level float64) float64 {
-	return g.fit.conformal().times(level) * g.Std(x)
+	return g.fit.conformal().halfWidth(x, g.Std(x), level)
 }
 
 // HalfWidth implements Calibrated.
 func (r *Ridge) HalfWidth(x []float64, level float64) float64 {
-	return r.fit.conformal().times(level) * r.Std(x)
+	return r.fit.conformal().halfWidth(x, r.Std(x), level)
 }
 
 // HalfWidth implements Calibrated.
 func (g *GBDT) HalfWidth(x []float64, level float64) float64 {
-	return g.fit.conformal().times(level) * g.Std(x)
+	return g.fit.conformal().halfWidth(x, g.Std(x), level)
 }
 
 // HalfWidth implements Calibrated.
 func (l *ExpLaw) HalfWidth(x []float64, level float64) float64 {
-	return l.fit.conformal().times(level) * l.Std(x)
+	return l.fit.conformal().halfWidth(x, l.Std(x), level)
 }
 
 // HalfWidth implements Calibrated.
 func (l *PowerLaw) HalfWidth(x []float64, level float64) float64 {
-	return l.fit.conformal().times(level) * l.Std(x)
+	return l.fit.conformal().halfWidth(x, l.Std(x), level)
 }

@@ -98,7 +98,7 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 		spread += f.jackknife(row) / float64(len(x))
 	}
 	f.noise = max(0, cvError-spread)
-	f.conformal = calibrated(&GBDT{fit: f}, y)
+	f.conformal = calibrated(&GBDT{fit: f}, x, y, false)
 	g.fit = f
 	return nil
 }

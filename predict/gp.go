@@ -142,7 +142,7 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	if err := f.condition(); err != nil {
 		return fmt.Errorf("gp: %w", err)
 	}
-	f.conformal = calibrated(&GP{fit: f}, y)
+	f.conformal = calibrated(&GP{fit: f}, x, y, true)
 	g.fit = f
 	return nil
 }

@@ -106,7 +106,7 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
 	}
 	f.refit, f.x, f.t = begin(best), x, t
-	f.conformal = calibrated(f, y)
+	f.conformal = calibrated(f, x, y, true)
 	return *f, nil
 }
 

@@ -87,7 +87,7 @@ func (r *Ridge) Fit(x [][]float64, y []float64) error {
 	svd.VTo(f.v)
 	f.sing = svd.Values(nil)
 	f.solve(&u, centred)
-	f.conformal = calibrated(&Ridge{fit: f}, y)
+	f.conformal = calibrated(&Ridge{fit: f}, x, y, true)
 	r.fit = f
 	return nil
 }

@@ -114,7 +114,7 @@ func (s *stack) weigh(x [][]float64, y []float64) {
 	s.weights = stackWeights(s.held, y, s.trust, nil)
 	s.cross = s.crossBlend(x, y)
 	s.blended = RMSE(s.cross, y)
-	s.conformal = newConformal(s.cross, s.std, y)
+	s.conformal = newConformal(x, s.cross, s.std, y, true)
 }
 
 // crossBlend returns blends of the held-out predictions of each row by weights

@@ -56,10 +56,57 @@ func TestStackWeights(t *testing.T) {
 // The quantile has the finite-sample correction: of 9 held-out errors the 8th
 // holds 80 per cent of new ones.
 func TestConformal(t *testing.T) {
-	c := newConformal(make([]float64, 9), []float64{1, 1, 1, 1, 1, 1, 1, 1, 1}, []float64{3, -1, 2, 9, -8, 7, 5, 4, -6})
+	x := make([][]float64, 9) // all alike, and in one fold
+	c := newConformal(x, make([]float64, 9), []float64{1, 1, 1, 1, 1, 1, 1, 1, 1}, []float64{3, -1, 2, 9, -8, 7, 5, 4, -6}, true)
 	for level, want := range map[float64]float64{0.05: 1, 0.1: 1, 0.5: 5, 0.8: 8, 0.9: 9, 0.99: 9} {
 		if got := c.times(level); got != want {
 			t.Errorf("level %v: %v deviations, want %v", level, got, want)
+		}
+	}
+}
+
+// Errors that are larger where mixtures are lopsided, or smaller where the claimed
+// deviation is large, have intervals that hold as much there as elsewhere.
+func TestConformalKnowsWhere(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	draw := func(n int) (x [][]float64, std, y []float64) {
+		for range n {
+			a := (1 + 2*r.Float64()) / 3
+			m := []float64{a, (1 - a) / 2, (1 - a) / 2}
+			d := math.Exp(r.NormFloat64() / 2)
+			x, std = append(x, m), append(std, d)
+			y = append(y, r.NormFloat64()*math.Sqrt(d)*math.Exp(2*(conformal{}).placeOf(m, 1)[0]))
+		}
+		return x, std, y
+	}
+	x, std, y := draw(500)
+	c := newConformal(x, make([]float64, len(y)), std, y, true)
+	x, std, y = draw(20000)
+	var in, all [4]float64
+	for i, v := range y {
+		half := 0
+		if x[i][0] > 2./3 {
+			half = 1
+		}
+		for _, k := range []int{half, 2 + map[bool]int{true: 1}[std[i] > 1]} {
+			all[k]++
+			if math.Abs(v) <= c.halfWidth(x[i], std[i], 0.8) {
+				in[k]++
+			}
+		}
+	}
+	for k, n := range all {
+		if share := in[k] / n; math.Abs(share-0.8) > 0.05 {
+			t.Errorf("part %d: intervals hold %.3f of %v, want 0.8", k, share, n)
+		}
+	}
+	for n := range 4 { // too few to learn from, and nothing that varies
+		x, std, y := draw(n)
+		for i := range std {
+			std[i] = 1
+		}
+		if w := newConformal(x, make([]float64, n), std, y, true).scaling.of(place{-1, 0}); !(w > 0 && w < 10) {
+			t.Errorf("%d rows: factor %v", n, w)
 		}
 	}
 }

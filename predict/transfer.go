@@ -65,7 +65,7 @@ func (t *Transfer) Fit(x [][]float64, y []float64) error {
 		}
 		best.with = helped.with
 	}
-	best.conformal = calibrated(&Transfer{fit: best}, y)
+	best.conformal = calibrated(&Transfer{fit: best}, x, y, true)
 	t.fit = best
 	return nil
 }
@@ -113,7 +113,7 @@ func (t *Transfer) Std(x []float64) float64 { return t.fit.rest.(Uncertain).Std(
 
 // HalfWidth implements Calibrated.
 func (t *Transfer) HalfWidth(x []float64, level float64) float64 {
-	return t.fit.conformal().times(level) * t.Std(x)
+	return t.fit.conformal().halfWidth(x, t.Std(x), level)
 }
 
 // Gradient implements Smooth where both parts are.
