@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/climb-go/climb/mix"
@@ -63,6 +66,23 @@ func (s *Study) Compare(ctx context.Context, watch func(Event)) (*Comparison, er
 	}
 	out, err := c.compare(ctx)
 	return out, errors.Join(err, lock.Release())
+}
+
+// clean removes what a study that was killed left half written outside its
+// stages, whose own is removed when they run.
+func (c *comparison) clean() error {
+	entries, err := os.ReadDir(c.Config.Out)
+	if err != nil {
+		return err
+	}
+	_, err = task.Clean(c.Config.Out)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "proxies-") {
+			_, e := task.Clean(filepath.Join(c.Config.Out, e.Name()))
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }
 
 // prepare lists the arms.
@@ -129,6 +149,9 @@ func (a *arm) open(ctx context.Context) error {
 
 // compare does the work under the lock.
 func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
+	if err := c.clean(); err != nil {
+		return nil, err
+	}
 	c.plan()
 	for _, a := range c.arms {
 		if err := a.settle(ctx); err != nil {

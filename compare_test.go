@@ -1,9 +1,11 @@
 package climb
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -142,5 +144,60 @@ curve: 0
 	}
 	if _, err := LoadStudy(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "[4:") {
 		t.Errorf("error %v, want the file and line 4", err)
+	}
+}
+
+// What a killed process had half written beside the stages is removed by the next
+// one, of a run and of a study; what a live one is writing stays.
+func TestLeftovers(t *testing.T) {
+	in := t.TempDir()
+	planted(t, in, 100)
+	r, _ := runCorpus(t, in, "id")
+	out := r.Config.Out
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Skipf("no process to wait for: %v", err)
+	}
+	namespace, _ := os.Readlink("/proc/self/ns/pid")
+	host, err := os.Hostname()
+	if err != nil || namespace == "" {
+		t.Skipf("no name of the host or of its processes: %v", err)
+	}
+	name := func(pid int) string {
+		return fmt.Sprintf(".attempt-00000.abc.%d.%s.%s", pid, strings.Trim(namespace, "pid:[]"), host)
+	}
+	store := filepath.Join(out, "proxies-0123456789ab")
+	if err := os.Mkdir(store, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write := func() {
+		for _, dir := range []string{out, store} {
+			for _, pid := range []int{dead.Process.Pid, os.Getpid()} {
+				if err := os.WriteFile(filepath.Join(dir, name(pid)), []byte("{"), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	left := func(dir string, pid int) bool {
+		_, err := os.Stat(filepath.Join(dir, name(pid)))
+		return err == nil
+	}
+	write()
+	if err := r.Until(t.Context(), "corpus"); err != nil {
+		t.Fatal(err)
+	}
+	if left(out, dead.Process.Pid) || !left(out, os.Getpid()) {
+		t.Error("a run left what a dead process was writing, or took what a live one is")
+	}
+	write()
+	c := &comparison{Study: &Study{Config: r.Config}}
+	if err := c.clean(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{out, store} {
+		if left(dir, dead.Process.Pid) || !left(dir, os.Getpid()) {
+			t.Errorf("%s: a study left what a dead process was writing, or took what a live one is", dir)
+		}
 	}
 }

@@ -167,6 +167,9 @@ func (r *Run) Until(ctx context.Context, target string) error {
 }
 
 func (r *Run) until(ctx context.Context, last string) error {
+	if _, err := task.Clean(r.Config.Out); err != nil {
+		return err
+	}
 	if err := r.saveConfig(); err != nil {
 		return err
 	}

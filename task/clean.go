@@ -17,10 +17,14 @@ func attemptName(n int) string {
 	return fmt.Sprintf("%05d.%s.%d.%s.%s", n, unique(), os.Getpid(), pidNamespace(), hostname())
 }
 
-// Clean removes what dead attempts left in the directory of the stage. An attempt is dead if its process ran on this host and is
-// gone; those of other hosts, and of other containers on this host, are left alone. It returns how many it removed.
-func (p *Plan) Clean() (int, error) {
-	entries, err := os.ReadDir(p.dir)
+// Clean removes what dead attempts left in the directory of the stage.
+func (p *Plan) Clean() (int, error) { return Clean(p.dir) }
+
+// Clean removes what dead attempts, and calls of WriteFile that were killed, left in a directory. They are dead if their process
+// ran on this host and is gone; those of other hosts, and of other containers on this host, are left alone. It returns how many it
+// removed.
+func Clean(dir string) (int, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -31,7 +35,7 @@ func (p *Plan) Clean() (int, error) {
 		if !ok || !isDead(id) {
 			continue
 		}
-		if err := os.RemoveAll(p.Path(e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			errs = append(errs, err)
 			continue
 		}
