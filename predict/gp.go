@@ -70,7 +70,7 @@ type gpFit struct {
 // eqs. 5.10-5.12).
 const (
 	refitRows  = 128
-	refitFolds = 8
+	refitFolds = 16
 )
 
 // heldOut implements heldOut.
