@@ -18,10 +18,11 @@ import (
 // comparison is a study at work: its arms, in one run directory.
 type comparison struct {
 	*Study
-	arms  []*arm
-	ranks []*group // of proxies, in their order
-	watch func(Event)
-	step  int // of steps, for the display
+	arms    []*arm
+	ranks   []*group // of proxies, in their order
+	watch   func(Event)
+	step    int // of steps, for the display
+	targets int // groups of target runs, once they are known
 
 	work float64 // floating-point operations of the runs that are left, as planned
 	done float64 // ... that this process has done
@@ -162,6 +163,7 @@ func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.targets = len(groups)
 	for _, g := range groups {
 		need, err := g.specs()
 		if err == nil {
@@ -251,7 +253,7 @@ func (a *arm) first(stage string) bool {
 // steps are those of the display: the searches, the target runs, and the ranks
 // by proxies.
 func (c *comparison) steps() int {
-	n := 1 + len(c.Proxies)
+	n := max(1, c.targets) + len(c.Proxies)
 	for _, a := range c.arms {
 		if a.strategy.searches() {
 			n++
