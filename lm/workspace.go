@@ -9,7 +9,7 @@ import (
 
 const (
 	passTokens = 1024    // tokens that go through the model together; keeps activations near the cache
-	headFloats = 1 << 22 // logits held at a time
+	headFloats = 1 << 23 // logits held at a time
 	headRows   = 512     // and rows of them
 	queryBlock = 64      // rows of attention scores held at a time
 )

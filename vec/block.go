@@ -8,18 +8,27 @@ import "sync"
 // in the third.
 const (
 	blockK = 256 // part of the result: it sets the order of the sums
-	blockM = 192 // a multiple of every tile's rows
-	blockN = 2048
+	blockN = 1024
 	// directB is the number of rows of C up to which packing B does not pay.
 	directB = 64
-	// packA is the number of columns of C from which packing pays for an A that
-	// is transposed, or whose rows meet in the same lines of the first-level
+	// packA is the number of columns of C from which packing pays for an A whose
+	// elements along k, where tiles go down them, meet in the same lines of a
 	// cache because they are a multiple of aliased elements apart. The small
-	// tiles of AVX2 ask for new lines of A more often.
-	packA     = 512
-	packAAVX2 = 128
-	aliased   = 512
+	// tiles of AVX2 ask for new lines of A more often: for them packing pays for
+	// any A that is transposed, and where rows meet.
+	packA       = 512
+	packAAVX2   = 128
+	aliased     = 1024
+	aliasedAVX2 = 512
 )
+
+// blockM is a multiple of the tiles' rows.
+func blockM() int {
+	if level == avx512 {
+		return 256
+	}
+	return 192
+}
 
 // A product is one call of Gemm with the transposes turned into strides: element
 // (i, p) of op(A) is a[i*ars+p*aks], element (p, j) of op(B) b[p*bks+j*bcs].
@@ -40,6 +49,7 @@ type product struct {
 type workspace struct {
 	a, b []float32
 	edge []float32
+	next ahead     // what tiles bring nearer
 	turn []float32 // rows in bfloat16 on their way to columns
 }
 
@@ -82,13 +92,13 @@ func (p product) run() {
 // block of rows, for each panel of B, every panel of A.
 func (w *workspace) multiply(p product) {
 	mr, nr := tileSize()
-	b := side{x: p.b, across: p.bcs, along: p.bks, n: p.n, k: p.k, bf16: p.bf16, width: nr, once: p.m <= blockM, turn: &w.turn}
+	b := side{x: p.b, across: p.bcs, along: p.bks, n: p.n, k: p.k, bf16: p.bf16, width: nr, once: p.m <= blockM(), turn: &w.turn}
 	if level != portable && !p.bf16 && p.bcs == 1 && p.m <= directB {
 		b.placed = p.n / nr
 	}
 	w.b = b.room(w.b)
-	for i0 := 0; i0 < p.m; i0 += blockM {
-		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM, p.m-i0), k: p.k, bf16: p.bf16, width: mr, turn: &w.turn}
+	for i0 := 0; i0 < p.m; i0 += blockM() {
+		a := side{x: p.a[i0*p.ars:], across: p.ars, along: p.aks, n: min(blockM(), p.m-i0), k: p.k, bf16: p.bf16, width: mr, turn: &w.turn}
 		if p.inPlace() {
 			a.placed = a.n / mr
 		}
@@ -101,6 +111,10 @@ func (w *workspace) multiply(p product) {
 				b.pack(q)
 			}
 			bx, _, bks := b.panel(q)
+			w.next = ahead{at: &bx[0]}
+			if i0 == 0 && q+1 < b.panels() {
+				w.next = b.ahead(q + 1)
+			}
 			w.column(&p, &a, bx, bks, p.c[i0*p.ldc+q*nr:], min(nr, p.n-q*nr))
 		}
 	}
@@ -113,9 +127,9 @@ func (p *product) inPlace() bool {
 	}
 	switch level {
 	case avx512:
-		return p.n < packA || p.aks == 1 && p.ars%aliased != 0
+		return p.n < packA || p.aks%aliased != 0
 	case avx2:
-		return p.n < packAAVX2 || p.aks == 1 && (p.n < packA || p.ars%aliased != 0)
+		return p.n < packAAVX2 || p.aks == 1 && (p.n < packA || p.ars%aliasedAVX2 != 0)
 	}
 	return false
 }
@@ -134,7 +148,7 @@ func (w *workspace) column(p *product, a *side, b []float32, bks int, c []float3
 		if r >= a.placed {
 			end, next = whole, mr*a.depth()
 		}
-		tiles(p.bf16, end-r, next, a.depth(), x, ars, aks, b, bks, c[r*mr*p.ldc:], p.ldc, p.alpha, p.beta)
+		tiles(p.bf16, end-r, next, a.depth(), x, ars, aks, b, bks, c[r*mr*p.ldc:], p.ldc, p.alpha, p.beta, w.next)
 		r = end
 	}
 	for r := whole; r < a.panels(); r++ {
@@ -152,7 +166,7 @@ func (w *workspace) edgeTile(p *product, a *side, r int, b []float32, bks int, c
 	for i := 0; i < rows && p.beta != 0; i++ {
 		copy(w.edge[i*nr:][:cols], c[i*p.ldc:])
 	}
-	tiles(p.bf16, 1, 0, a.depth(), x, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta)
+	tiles(p.bf16, 1, 0, a.depth(), x, ars, aks, b, bks, w.edge, nr, p.alpha, p.beta, w.next)
 	for i := range rows {
 		copy(c[i*p.ldc:][:cols], w.edge[i*nr:])
 	}

@@ -16,21 +16,21 @@ func tileSize() (mr, nr int) {
 }
 
 // tiles does C = alpha*A*B + beta*C for a column of tiles, panels of them: element
-// (i, p) of panel r of A is a[r*next+i*ars+p*aks] and element (p, j) of B is
+// (i, p) of panel r of A is a[r*stride+i*ars+p*aks] and element (p, j) of B is
 // b[p*bks+j]. Portable Go takes packed panels only. With bf16 the panels are those
 // of packNarrow.
-func tiles(bf16 bool, panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
+func tiles(bf16 bool, panels, stride, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32, next ahead) {
 	mr, nr := tileSize()
-	_, _, _ = a[(panels-1)*next+(mr-1)*ars+(k-1)*aks], b[(k-1)*bks+nr-1], c[(panels*mr-1)*ldc+nr-1]
+	_, _, _ = a[(panels-1)*stride+(mr-1)*ars+(k-1)*aks], b[(k-1)*bks+nr-1], c[(panels*mr-1)*ldc+nr-1]
 	switch {
 	case bf16 && pairing():
-		tilePairsAVX512(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+		tilePairsAVX512(panels, stride, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta, next.at, next.step, next.skip)
 	case level == avx512:
-		tileAVX512(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+		tileAVX512(panels, stride, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta, next.at, next.step, next.skip)
 	case level == avx2:
-		tileAVX2(panels, next, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta)
+		tileAVX2(panels, stride, k, &a[0], ars, aks, &b[0], bks, &c[0], ldc, alpha, beta, next.at, next.step, next.skip)
 	default:
-		tilesGo(panels, next, k, a, b, c, ldc, alpha, beta)
+		tilesGo(panels, stride, k, a, b, c, ldc, alpha, beta)
 	}
 }
 

@@ -6,8 +6,8 @@ const level = portable
 
 func tileSize() (mr, nr int) { return 4, 4 }
 
-func tiles(_ bool, panels, next, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32) {
-	tilesGo(panels, next, k, a, b, c, ldc, alpha, beta)
+func tiles(_ bool, panels, stride, k int, a []float32, ars, aks int, b []float32, bks int, c []float32, ldc int, alpha, beta float32, _ ahead) {
+	tilesGo(panels, stride, k, a, b, c, ldc, alpha, beta)
 }
 
 // pairing tells whether the tiles of GemmBF16 take pairs, which pairRows and pairs

@@ -122,8 +122,8 @@ func TestGemmSmall(t *testing.T) {
 
 // TestGemmLarge crosses the block sizes of every dimension, and k = 0.
 func TestGemmLarge(t *testing.T) {
-	sizes := [][3]int{{blockM + 7, 33, 2*blockK + 3}, {9, blockN + 37, 21}, {2*blockM + 1, 65, blockK}, {directB, 96, blockK + 1}, {directB + 1, 96, 40}, {3, 5, 0}}
 	eachLevel(t, func(t *testing.T) {
+		sizes := [][3]int{{blockM() + 7, 33, 2*blockK + 3}, {9, blockN + 37, 21}, {2*blockM() + 1, 65, blockK}, {directB, 96, blockK + 1}, {directB + 1, 96, 40}, {3, 5, 0}}
 		rng := rand.New(rand.NewPCG(5, 6))
 		for i, s := range sizes {
 			for trans := range 4 {
@@ -280,7 +280,7 @@ func TestGemmBF16(t *testing.T) {
 			}
 		}
 		for trans := range 4 {
-			g := newGemmCase(rng, trans&1 != 0, trans&2 != 0, blockM+31, 70, 2*blockK+77, 1, 1)
+			g := newGemmCase(rng, trans&1 != 0, trans&2 != 0, blockM()+31, 70, 2*blockK+77, 1, 1)
 			want, got := slices.Clone(g.c), slices.Clone(g.c)
 			g.runBF16(want)
 			g.narrow().check(t, want)

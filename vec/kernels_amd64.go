@@ -251,10 +251,10 @@ func adamw(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscal
 }
 
 //go:noescape
-func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)
 
 //go:noescape
-func tilePairsAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+func tilePairsAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)
 
 //go:noescape
 func pairRows8AVX512(dst, src *float32, stride, pairs int)
@@ -350,7 +350,7 @@ func rmsGradAVX512(dx, dw, dy, x, w []float32, r, beta float32)
 func adamwAVX512(p, g, m, v []float32, beta1, alpha1, beta2, alpha2, keep, step, rscale, eps float32)
 
 //go:noescape
-func tileAVX2(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
+func tileAVX2(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)
 
 //go:noescape
 func copy8AVX2(dst, src *float32, stride, k int)

@@ -180,8 +180,8 @@ DATA escapes<>+240(SB)/8, $0x0000000000000000
 DATA escapes<>+248(SB)/8, $0x0000000000000000
 GLOBL escapes<>(SB), RODATA|NOPTR, $256
 
-// func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
-TEXT ·tileAVX512(SB), NOSPLIT, $0-88
+// func tileAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)
+TEXT ·tileAVX512(SB), NOSPLIT, $0-112
 	MOVQ ars+32(FP), R8
 	MOVQ aks+40(FP), R12
 	MOVQ bks+56(FP), R13
@@ -195,8 +195,12 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-88
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ step+96(FP), R14
+	SHLQ $2, R14
+	SHLQ $2, skip+104(FP)
 
 panel:
+	MOVQ ahead+88(FP), R15
 	MOVQ k+16(FP), CX
 	MOVQ a+24(FP), AX
 	MOVQ b+48(FP), BX
@@ -245,6 +249,9 @@ panel:
 	PCALIGN $32
 
 four:
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	ADDQ R14, R15
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
 	ADDQ R13, BX
@@ -470,13 +477,15 @@ write:
 	ADDQ SI, DI
 	MOVQ next+8(FP), AX
 	ADDQ AX, a+24(FP)
+	MOVQ skip+104(FP), AX
+	ADDQ AX, ahead+88(FP)
 	DECQ panels+0(FP)
 	JNZ panel
 	VZEROUPPER
 	RET
 
-// func tilePairsAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
-TEXT ·tilePairsAVX512(SB), NOSPLIT, $0-88
+// func tilePairsAVX512(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)
+TEXT ·tilePairsAVX512(SB), NOSPLIT, $0-112
 	MOVQ ars+32(FP), R8
 	MOVQ aks+40(FP), R12
 	MOVQ bks+56(FP), R13
@@ -490,8 +499,12 @@ TEXT ·tilePairsAVX512(SB), NOSPLIT, $0-88
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
+	MOVQ step+96(FP), R14
+	SHLQ $2, R14
+	SHLQ $2, skip+104(FP)
 
 panel:
+	MOVQ ahead+88(FP), R15
 	MOVQ k+16(FP), CX
 	MOVQ a+24(FP), AX
 	MOVQ b+48(FP), BX
@@ -540,6 +553,9 @@ panel:
 	PCALIGN $32
 
 four:
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	ADDQ R14, R15
 	VMOVUPS (BX), Z16
 	VMOVUPS 64(BX), Z17
 	ADDQ R13, BX
@@ -1165,6 +1181,8 @@ write:
 	ADDQ SI, DI
 	MOVQ next+8(FP), AX
 	ADDQ AX, a+24(FP)
+	MOVQ skip+104(FP), AX
+	ADDQ AX, ahead+88(FP)
 	DECQ panels+0(FP)
 	JNZ panel
 	VZEROUPPER
@@ -4236,8 +4254,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func tileAVX2(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)
-TEXT ·tileAVX2(SB), NOSPLIT, $0-88
+// func tileAVX2(panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)
+TEXT ·tileAVX2(SB), NOSPLIT, $0-112
 	MOVQ ars+32(FP), R8
 	MOVQ aks+40(FP), R12
 	MOVQ bks+56(FP), R13
@@ -4251,20 +4269,12 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-88
 	LEAQ (R8)(R8*2), R9
 	LEAQ (R8)(R8*4), R10
 	LEAQ (R9)(R8*4), R11
-	MOVQ k+16(FP), R15
-	SHLQ $6, R15
-	ADDQ b+48(FP), R15
+	MOVQ step+96(FP), R14
+	SHLQ $2, R14
+	SHLQ $2, skip+104(FP)
 
 panel:
-	PREFETCHT1 0(R15)
-	PREFETCHT1 64(R15)
-	PREFETCHT1 128(R15)
-	PREFETCHT1 192(R15)
-	PREFETCHT1 256(R15)
-	PREFETCHT1 320(R15)
-	PREFETCHT1 384(R15)
-	PREFETCHT1 448(R15)
-	ADDQ $512, R15
+	MOVQ ahead+88(FP), R15
 	MOVQ k+16(FP), CX
 	MOVQ a+24(FP), AX
 	MOVQ b+48(FP), BX
@@ -4303,6 +4313,9 @@ panel:
 	PCALIGN $32
 
 four:
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	ADDQ R14, R15
 	VMOVUPS (BX), Y12
 	VMOVUPS 32(BX), Y13
 	ADDQ R13, BX
@@ -4486,6 +4499,8 @@ write:
 	ADDQ SI, DI
 	MOVQ next+8(FP), AX
 	ADDQ AX, a+24(FP)
+	MOVQ skip+104(FP), AX
+	ADDQ AX, ahead+88(FP)
 	DECQ panels+0(FP)
 	JNZ panel
 	VZEROUPPER

@@ -56,6 +56,24 @@ func (s *side) panel(q int) (x []float32, across, along int) {
 	return s.slot(q), 1, s.width
 }
 
+// An ahead is memory that is wanted soon, for tiles to bring to the second-level
+// cache: for every four steps along k the line at at and the next, step elements
+// further each time; skip elements further for the next tile.
+type ahead struct {
+	at         *float32
+	step, skip int
+}
+
+// ahead is what panel q will be packed from, in an order in which some 32 tiles
+// bring all of it.
+func (s *side) ahead(q int) ahead {
+	at := &s.x[q*s.width*s.across]
+	if s.across == 1 {
+		return ahead{at, s.along, (s.k + 31) / 32 * s.along}
+	}
+	return ahead{at, s.k / max(1, s.depth()/4), s.across}
+}
+
 // pack packs panel q unless it is used where it lies, and with it those after it
 // that a kernel does at the same time; it returns how many it did. x has stride 1
 // across or along: rows are copied or turned.

@@ -24,7 +24,7 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 	if pairs {
 		multiply = g.dotPairs
 	}
-	g.text(name, "panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32)")
+	g.text(name, "panels, next, k int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, alpha, beta float32, ahead *float32, step, skip int)")
 	g.in("MOVQ ars+32(FP), R8")
 	g.in("MOVQ aks+40(FP), R12")
 	g.in("MOVQ bks+56(FP), R13")
@@ -37,18 +37,11 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 	g.in("LEAQ (R8)(R8*2), R9")
 	g.in("LEAQ (R8)(R8*4), R10")
 	g.in("LEAQ (R9)(R8*4), R11")
-	if g.isa == "AVX2" {
-		g.in("MOVQ k+16(FP), R15")
-		g.in("SHLQ $6, R15")
-		g.in("ADDQ b+48(FP), R15")
-	}
+	g.in("MOVQ step+96(FP), R14")
+	g.in("SHLQ $2, R14")
+	g.in("SHLQ $2, skip+104(FP)")
 	g.label("panel")
-	if g.isa == "AVX2" { // a part of the panel of B that comes next, if it is packed
-		for i := range 8 {
-			g.in("PREFETCHT1 %d(R15)", 64*i)
-		}
-		g.in("ADDQ $512, R15")
-	}
+	g.in("MOVQ ahead+88(FP), R15")
 	g.in("MOVQ k+16(FP), CX")
 	g.in("MOVQ a+24(FP), AX")
 	g.in("MOVQ b+48(FP), BX")
@@ -80,6 +73,9 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 	g.in("JLT rest")
 	g.in("PCALIGN $32")
 	g.label("four")
+	g.in("PREFETCHT1 (R15)")
+	g.in("PREFETCHT1 64(R15)")
+	g.in("ADDQ R14, R15")
 	for range 4 {
 		step()
 	}
@@ -126,6 +122,8 @@ func (g *gen) tile(name string, rows int, pairs bool) {
 	}
 	g.in("MOVQ next+8(FP), AX")
 	g.in("ADDQ AX, a+24(FP)")
+	g.in("MOVQ skip+104(FP), AX")
+	g.in("ADDQ AX, ahead+88(FP)")
 	g.in("DECQ panels+0(FP)")
 	g.in("JNZ panel")
 	g.ret()
