@@ -20,7 +20,10 @@ import (
 // python is Debian's: its packages are python3-torch and python3-numpy.
 const python = "/usr/bin/python3"
 
-type bench struct{ rounds int }
+type bench struct {
+	rounds int
+	peaks  []float64 // of one thread, in GFLOP/s: as often as what is compared with them
+}
 
 // An outcome is what one run did: units of work (tokens, or floating-point
 // operations) in seconds of processor time and on the clock.
@@ -62,12 +65,17 @@ func (b *bench) ours(work string, threads int, size string, flags ...string) out
 	return run(cmd)
 }
 
-// peer is a run of peer.py, which lies beside this file.
-func (b *bench) peer(threads int, args ...string) outcome {
+// keepMemory is for glibc 2.35 and later.
+const keepMemory = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
+
+// peer is a run of peer.py, which lies beside this file, with env added to the
+// environment.
+func (b *bench) peer(threads int, env []string, args ...string) outcome {
 	_, file, _, _ := runtime.Caller(0)
 	cmd := exec.Command(python, append([]string{filepath.Join(filepath.Dir(file), "peer.py")}, args...)...)
 	n := strconv.Itoa(threads)
 	cmd.Env = append(os.Environ(), "OPENBLAS_NUM_THREADS="+n, "OMP_NUM_THREADS="+n)
+	cmd.Env = append(cmd.Env, env...)
 	if c := coreType(); c != "" {
 		cmd.Env = append(cmd.Env, "OPENBLAS_CORETYPE="+c)
 	}
@@ -90,29 +98,38 @@ func run(cmd *exec.Cmd) (o outcome) {
 	return o
 }
 
-func (b *bench) gemm(peak float64) Gemm {
+// peak is the rate of multiply-adds in the registers of one thread, in GFLOP/s.
+func (b *bench) peak() float64 {
+	p := b.ours("peak", 1, "").cpuRate() / 1e9
+	b.peaks = append(b.peaks, p)
+	return p
+}
+
+func (b *bench) gemm() Gemm {
 	const n = 1024
 	x := b.series(
+		b.peak,
 		func() float64 { return b.ours("gemm", 1, "").cpuRate() / 1e9 },
-		func() float64 { return b.peer(1, "gemm", strconv.Itoa(n), "1").cpuRate() / 1e9 },
+		func() float64 { return b.peer(1, nil, "gemm", strconv.Itoa(n), "1").cpuRate() / 1e9 },
 	)
-	g := Gemm{N: n, GFLOPS: median(x[0])}
-	g.PeakFraction, g.OpenBLASRatio = g.GFLOPS/peak, g.GFLOPS/median(x[1])
+	g := Gemm{N: n, GFLOPS: median(x[1])}
+	g.PeakFraction, g.OpenBLASRatio = g.GFLOPS/median(x[0]), g.GFLOPS/median(x[2])
 	return g
 }
 
 // size measures one model; the last call's memory stays in mem.
-func (b *bench) size(s shape, peak float64, mem *Memory) Size {
+func (b *bench) size(s shape, mem *Memory) Size {
 	cfg, err := json.Marshal(s)
 	if err != nil {
 		log.Fatal(err)
 	}
-	torch := func(threads int) outcome {
-		return b.peer(threads, "train", strconv.Itoa(threads), strconv.Itoa(s.Steps), string(cfg))
+	torch := func(threads int, env ...string) outcome {
+		return b.peer(threads, env, "train", strconv.Itoa(threads), strconv.Itoa(s.Steps), string(cfg))
 	}
-	var wall []float64
+	var wall, tunedWall []float64
 	*mem = Memory{}
 	runs := []func() float64{
+		b.peak,
 		func() float64 {
 			o := b.ours("train", 1, s.Name)
 			mem.Ours = max(mem.Ours, o.MiB)
@@ -126,6 +143,12 @@ func (b *bench) size(s shape, peak float64, mem *Memory) Size {
 		},
 		func() float64 { return b.ours("train", 2, s.Name).wallRate() },
 		func() float64 { return torch(2).wallRate() },
+		func() float64 {
+			o := torch(1, keepMemory)
+			tunedWall = append(tunedWall, o.wallRate())
+			return o.cpuRate()
+		},
+		func() float64 { return torch(2, keepMemory).wallRate() },
 	}
 	if hasBF16() {
 		runs = append(runs,
@@ -134,13 +157,16 @@ func (b *bench) size(s shape, peak float64, mem *Memory) Size {
 	}
 	x := b.series(runs...)
 	mem.Ratio = mem.Ours / mem.Torch
-	r := Size{Name: s.Name, Params: s.NumParams(), Ours1: median(x[0]), Torch1: median(x[1]),
-		Ours2: median(x[2]), Torch2: median(x[3]), TorchWall1: median(wall)}
+	r := Size{Name: s.Name, Params: s.NumParams(), Ours1: median(x[1]), Torch1: median(x[2]),
+		Ours2: median(x[3]), Torch2: median(x[4]), TorchWall1: median(wall)}
 	r.Ratio1, r.Ratio2 = r.Ours1/r.Torch1, r.Ours2/max(r.Torch2, r.TorchWall1)
+	t := &r.Tuned
+	t.Torch1, t.Torch2, t.TorchWall1 = median(x[5]), median(x[6]), median(tunedWall)
+	t.Ratio1, t.Ratio2 = r.Ours1/t.Torch1, r.Ours2/max(t.Torch2, t.TorchWall1)
 	if hasBF16() {
-		r.BFloat16 = BFloat16{median(x[4]), median(x[5]), median(x[4]) / r.Ours1, median(x[5]) / r.Ours2}
+		r.BFloat16 = BFloat16{median(x[7]), median(x[8]), median(x[7]) / r.Ours1, median(x[8]) / r.Ours2}
 	}
-	r.PeakFraction = r.Ours1 * s.FlopsPerToken(s.Seqlen) / 1e9 / peak
+	r.PeakFraction = r.Ours1 * s.FlopsPerToken(s.Seqlen) / 1e9 / median(x[0])
 	return r
 }
 
