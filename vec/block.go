@@ -85,6 +85,7 @@ func (p product) run() {
 			w.multiply(block)
 		}
 	}
+	w.next = ahead{} // keeps nobody's memory alive
 	workspaces.Put(w)
 }
 
