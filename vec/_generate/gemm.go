@@ -10,10 +10,10 @@ import "fmt"
 // 5 and 7 times the row stride, so any stride along the rows and along k will do:
 // a packed panel, A as it lies, and A transposed are the same to the kernel. It
 // goes down one panel of B with as many panels of A as it is told, each next
-// elements after the one before. On its way it brings two lines of the cache nearer
-// for every four steps along k, from ahead on: step elements further each time,
-// skip elements further for the next panel. AVX2 leaves out multiplying by an alpha of 1,
-// which does not change a bit.
+// elements after the one before. On its way it brings two lines of the cache
+// nearer for every four steps along k, from ahead on: step elements further each
+// time, skip elements further for the next panel. AVX2 leaves out multiplying by
+// an alpha of 1, which does not change a bit.
 //
 // With pairs, an element of A or B is two of bfloat16, one after the other along
 // k, and both are packed.
