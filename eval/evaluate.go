@@ -74,12 +74,16 @@ func Oriented(metric string, value float64) float64 {
 
 // A TaskResult holds the figures of one model on one task.
 type TaskResult struct {
-	Task    string               `json:"task"`
-	Kind    string               `json:"kind"`
-	Items   int                  `json:"items"`
-	Metrics map[string]float64   `json:"metrics"`
-	StdErr  map[string]float64   `json:"stderr"` // a metric of a single item has none
-	Scores  map[string][]float64 `json:"-"`      // each item's share in every metric but the perplexities, in file order; pair them between models
+	Task    string             `json:"task"`
+	Kind    string             `json:"kind"`
+	Items   int                `json:"items"`
+	Metrics map[string]float64 `json:"metrics"`
+	StdErr  map[string]float64 `json:"stderr"` // a metric of a single item has none
+	// Scores are what each item adds to a metric, in file order: their mean is
+	// the metric, and their standard deviation over sqrt(items) its standard
+	// error. Of ratios and perplexities they are linearised (see Evaluate). Two
+	// models are compared item by item with them.
+	Scores map[string][]float64 `json:"item_scores,omitempty"`
 	// LogProbs are the log-likelihoods of the items' gold answers, in nats.
 	LogProbs []float64 `json:"log_probs,omitempty"`
 }
@@ -93,6 +97,15 @@ func (r *TaskResult) Keep(named ...string) {
 		if !slices.Contains(Core, metric) && !slices.Contains(named, metric) {
 			delete(r.Metrics, metric)
 			delete(r.StdErr, metric)
+			delete(r.Scores, metric)
+		}
+	}
+}
+
+// KeepScores drops the items' scores on all metrics but those that are named.
+func (r *TaskResult) KeepScores(named ...string) {
+	for metric := range r.Scores {
+		if !slices.Contains(named, metric) {
 			delete(r.Scores, metric)
 		}
 	}
@@ -139,15 +152,17 @@ func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 	switch t.Kind {
 	case Target:
 		mean, stderr := meanStdErr(nats)
-		r.set("perplexity", math.Exp(mean), math.Exp(mean)*stderr)
+		r.setExp("perplexity", mean, stderr, nats)
 	case Text:
 		rate, stderr := ratioStdErr(bits, bytes)
+		r.Scores["bpb"] = linear(bits, bytes)
+		r.Scores["bits_per_byte"] = r.Scores["bpb"]
 		r.set("bpb", rate, stderr)
 		r.set("bits_per_byte", rate, stderr)
 		rate, stderr = ratioStdErr(nats, bytes)
-		r.set("byte_perplexity", math.Exp(rate), math.Exp(rate)*stderr)
+		r.setExp("byte_perplexity", rate, stderr, linear(nats, bytes))
 		rate, stderr = ratioStdErr(nats, words)
-		r.set("word_perplexity", math.Exp(rate), math.Exp(rate)*stderr)
+		r.setExp("word_perplexity", rate, stderr, linear(nats, words))
 	}
 	return r, nil
 }
@@ -162,6 +177,20 @@ func (r *TaskResult) set(metric string, value, stderr float64) {
 	if !math.IsNaN(stderr) && !math.IsInf(stderr, 0) {
 		r.StdErr[metric] = stderr
 	}
+}
+
+// setExp keeps exp(mean), where x are the items' values of the mean.
+func (r *TaskResult) setExp(metric string, mean, stderr float64, x []float64) {
+	value := math.Exp(mean)
+	r.set(metric, value, value*stderr)
+	if math.IsInf(value, 0) {
+		return
+	}
+	scores := make([]float64, len(x))
+	for i, v := range x {
+		scores[i] = value * (1 + v - mean)
+	}
+	r.Scores[metric] = scores
 }
 
 // scoreChoice adds an item's shares. l are the likelihoods of its choices, and

@@ -215,6 +215,50 @@ func (m broken) LogLikelihood(_ context.Context, requests []Request) ([]Likeliho
 	return out, nil
 }
 
+// Of every metric of every kind, the items' scores have the metric as their mean
+// and its standard error as theirs.
+func TestItemScores(t *testing.T) {
+	for _, file := range []string{
+		`{"query":"q","choices":["a","bb"],"gold":0}
+{"query":"r","choices":["a","bb","c"],"gold":2}
+{"query":"s","choices":["a","bb"],"gold":1}`,
+		`{"context":"q","target":"a bc"}
+{"context":"r","target":"d"}
+{"context":"s","target":"efg h i"}`,
+		`{"id":"1","text":"one two three"}
+{"id":"2","text":"four"}
+{"id":"3","text":"five six"}`,
+	} {
+		task := load(t, "x.jsonl", file)
+		r, err := task.Evaluate(t.Context(), lengths{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, metric := range task.Metrics() {
+			mean, stderr := meanStdErr(r.Scores[metric])
+			if math.Abs(mean-r.Metrics[metric]) > 1e-9*math.Abs(mean) || math.Abs(stderr-r.StdErr[metric]) > 1e-9*math.Abs(mean) {
+				t.Errorf("%s %s: items give %v ± %v, the metric is %v ± %v", task.Kind, metric, mean, stderr, r.Metrics[metric], r.StdErr[metric])
+			}
+		}
+		r.KeepScores("bpb")
+		if len(r.Scores) != 1 || len(r.Scores["bpb"]) != 3 {
+			t.Errorf("%s: kept %v", task.Kind, r.Scores)
+		}
+	}
+}
+
+// lengths makes up likelihoods that differ from text to text.
+type lengths struct{}
+
+func (lengths) LogLikelihood(_ context.Context, requests []Request) ([]Likelihood, error) {
+	out := make([]Likelihood, len(requests))
+	for i, q := range requests {
+		n := len(q.Continuation)
+		out[i] = Likelihood{LogProb: -math.Sqrt(float64(n)) - float64(len(q.Context)%3)/5, Tokens: n, Bytes: n, Greedy: n%2 == 0}
+	}
+	return out, nil
+}
+
 func TestEvaluateRefusesBadLikelihoods(t *testing.T) {
 	task := load(t, "x.jsonl", `{"id":"seven","text":"abcd"}`)
 	for want, m := range map[string]Model{

@@ -40,6 +40,21 @@ func ratioStdErr(y, x []float64) (ratio, stderr float64) {
 	return ratio, math.Sqrt(ss/(n-1)*n) / sx
 }
 
+// linear are the values whose mean is sum(y)/sum(x) and whose standard error is
+// that of ratioStdErr: r + (y_i - r x_i) / mean(x).
+func linear(y, x []float64) []float64 {
+	ratio, _ := ratioStdErr(y, x)
+	var sx float64
+	for _, v := range x {
+		sx += v
+	}
+	out := make([]float64, len(x))
+	for i := range x {
+		out[i] = ratio + (y[i]-ratio*x[i])*float64(len(x))/sx
+	}
+	return out
+}
+
 // MeanCI is the mean of x with its Student-t interval at a level such as 0.95.
 // One value has the interval (-Inf, +Inf); no value has the mean NaN too.
 func MeanCI(x []float64, level float64) (mean, lo, hi float64) {

@@ -165,7 +165,7 @@ func (j *Job) curve(ctx context.Context, m eval.Model, r *Result, watch func(Pro
 		if g.Step == g.Steps || g.Step*j.Curve/g.Steps == (g.Step-1)*j.Curve/g.Steps {
 			return nil
 		}
-		files, score, err := evaluate(ctx, m, j.Target)
+		files, score, err := j.evaluate(ctx, m, j.Target)
 		if err != nil {
 			return err
 		}
@@ -178,7 +178,7 @@ func (r *Result) point(tokens int64, lr, score float64, files []*eval.TaskResult
 	p := Point{Tokens: tokens, LR: lr, Score: score}
 	for _, f := range files {
 		short := *f
-		short.LogProbs = nil
+		short.LogProbs, short.Scores = nil, nil
 		p.Validate = append(p.Validate, &short)
 	}
 	r.Curve = append(r.Curve, p)
@@ -186,14 +186,14 @@ func (r *Result) point(tokens int64, lr, score float64, files []*eval.TaskResult
 
 // measure evaluates the target and the test files.
 func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) {
-	if r.Validate, r.Score, err = evaluate(ctx, m, j.Target); err != nil {
+	if r.Validate, r.Score, err = j.evaluate(ctx, m, j.Target); err != nil {
 		return err
 	}
 	if j.Curve > 0 {
 		per := int64(j.Batch) * int64(j.Model.Context)
 		r.point(int64(r.Steps)*per, j.schedule().At(r.Steps-1), r.Score, r.Validate)
 	}
-	r.Test, r.TestMean, err = evaluate(ctx, m, j.Test)
+	r.Test, r.TestMean, err = j.evaluate(ctx, m, j.Test)
 	if bad := r.Score + r.TestMean; math.IsNaN(bad) || math.IsInf(bad, 0) {
 		r.Failed = "the score is not a finite number"
 	}
@@ -202,7 +202,7 @@ func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) 
 
 // evaluate returns the results of the terms' files, each once, and the
 // weighted mean of the terms.
-func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*eval.TaskResult, score float64, err error) {
+func (j *Job) evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*eval.TaskResult, score float64, err error) {
 	if len(terms) == 0 {
 		return nil, 0, nil
 	}
@@ -226,6 +226,7 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*ev
 				return nil, 0, fmt.Errorf("evaluate %s: %w", filepath.Base(t.File), err)
 			}
 			done[k].Keep(named(terms, t.File, task.Listed)...)
+			done[k].KeepScores(j.items(terms, t.File)...)
 			if names[task.Name]++; names[task.Name] > 1 { // of a file in another folder
 				done[k].Task = fmt.Sprintf("%s#%d", task.Name, names[task.Name])
 			}
@@ -235,6 +236,14 @@ func evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (files []*ev
 	}
 	score, err = eval.Objective(terms, results)
 	return files, score, err
+}
+
+// items are the metrics of a file whose scores are kept item by item.
+func (j *Job) items(terms []eval.Term, file string) []string {
+	if !j.Items {
+		return nil
+	}
+	return named(terms, file, []string{"bpb"})
 }
 
 // named are the metrics that a file's result is to have beyond the common ones.

@@ -46,6 +46,10 @@ type Job struct {
 	// Curve is how often the files of Target are evaluated on the way, at
 	// equal distances; the last time is the end of the run. 0 is never.
 	Curve int `json:"curve,omitempty"`
+
+	// Items asks for the scores of the single items beside their means, so that
+	// runs can be compared item by item.
+	Items bool `json:"items,omitempty"`
 }
 
 // A Result is what a run measured, and nothing that differs when it is run again. A run that diverged has Failed set and no

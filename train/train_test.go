@@ -433,6 +433,33 @@ func TestCurve(t *testing.T) {
 	}
 }
 
+// Items of every file are kept where the job asks for them, and they alone
+// differ; without the question the result has none.
+func TestItems(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 80)
+	tokenizer, domains, _ := world(t, a, strings.Repeat("one two three four. ", 80))
+	j := testJob(tokenizer, domains, targetFile(t, a[:200]))
+	want, err := Proxy{}.Train(t.Context(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Items, j.Curve = true, 1
+	got, err := Proxy{}.Train(t.Context(), j, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range got.Validate {
+		if len(want.Validate[i].Scores) != 0 || len(r.Scores) != 1 || len(r.Scores["bpb"]) != r.Items || len(got.Curve[0].Validate[i].Scores) != 0 {
+			t.Errorf("%s: scores %v of %d items", r.Task, r.Scores, r.Items)
+		}
+		r.Scores = want.Validate[i].Scores
+	}
+	got.Curve = nil
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("with items another result: %s", diff)
+	}
+}
+
 // TestCommandLeavesHarnessResults has the command leave what lm_eval writes, as
 // a file and as a folder.
 func TestCommandLeavesHarnessResults(t *testing.T) {
@@ -458,7 +485,7 @@ func TestCommandLeavesHarnessResults(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `no results of a task "hellaswag"; there are arc_easy, sciq, wikitext`) {
 		t.Error(err)
 	}
-	if _, _, err := evaluate(t.Context(), nil, job.Target); err == nil || !strings.Contains(err.Error(), "hellaswag has no file; its results come from proxy.command") {
+	if _, _, err := job.evaluate(t.Context(), nil, job.Target); err == nil || !strings.Contains(err.Error(), "hellaswag has no file; its results come from proxy.command") {
 		t.Error(err)
 	}
 }
