@@ -29,7 +29,7 @@ func fuzzy(r *Run) (any, error) {
 // part-NNNNN.sig, and what their similarities are estimated from,
 // part-NNNNN.sketch.
 var signaturesStage = &stage{
-	name: "signatures", title: "sign every document", format: 1, inputs: []string{"corpus"},
+	name: "signatures", title: "sign every document", format: 2, inputs: []string{"corpus"},
 	options: fuzzy,
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		if r.Config.Corpus.Dedup != "fuzzy" {
@@ -148,7 +148,7 @@ type sourceCount struct {
 
 // rowsStage finds duplicates over all shards and settles which rows stay.
 var rowsStage = &stage{
-	name: "rows", title: "find duplicate documents", format: 2, inputs: []string{"corpus", "buckets"},
+	name: "rows", title: "find duplicate documents", format: 3, inputs: []string{"corpus", "buckets"},
 	options: func(r *Run) (any, error) {
 		o := scanOptions(r.Config)
 		if o.Dedup = r.Config.Corpus.Dedup; o.Dedup == "fuzzy" {

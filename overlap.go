@@ -14,7 +14,7 @@ import (
 // with a target file, for validation or test.
 type DecontaminateConfig struct {
 	Action string `json:"action" default:"drop" choices:"drop,mark,none" doc:"documents that share a run of words with a file of target.validation or target.test: leave them out of every domain, write \"overlap\": true beside them in the dataset, or do not look"`
-	Words  int    `json:"words" default:"13" min:"2" max:"100" doc:"length of the run in words; items with fewer are not looked for"`
+	Words  int    `json:"words" default:"13" min:"2" max:"100" doc:"length of the run in words, of which a few characters of a script without spaces make one; items with fewer are not looked for"`
 }
 
 // overlapOptions are what the overlap stage depends on.
@@ -51,7 +51,7 @@ func overlapWith(r *Run) (overlapOptions, error) {
 // file: part-NNNNN.rows, and counts and samples in part-NNNNN.json. It does
 // nothing if there are no such files.
 var overlapStage = &stage{
-	name: "overlap", title: "look for the target files", format: 1, inputs: []string{"corpus", "rows"},
+	name: "overlap", title: "look for the target files", format: 2, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return overlapWith(r) },
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		var o overlapOptions
@@ -120,7 +120,7 @@ func loadGrams(o overlapOptions) (*evalGrams, error) {
 			for _, q := range item.Requests {
 				text := q.Context[item.Head:] + q.Continuation
 				texts[i] = append(texts[i], text)
-				most = max(most, len(corpus.Words(nil, text, false)))
+				most = max(most, corpus.CountWords(corpus.Words(nil, text)))
 			}
 			if most < o.Words {
 				g.files[i].Short++
@@ -149,7 +149,7 @@ func overlapShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 			for _, at := range found {
 				f := &rep.Files[at.File]
 				if f.Documents++; len(f.Samples) < overlapSamples {
-					f.Samples = append(f.Samples, overlapSample{docs[i].ID, corpus.Excerpt(text, at.Word, o.Words)})
+					f.Samples = append(f.Samples, overlapSample{docs[i].ID, corpus.Excerpt(text, at.Word, at.Len)})
 				}
 			}
 			if len(found) > 0 {

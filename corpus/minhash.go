@@ -41,10 +41,11 @@ const signatureSeed = 0x5eed
 
 // A signer makes signatures. sig holds Buckets x Hashes minima, row-major.
 type signer struct {
-	o            MinHash
-	a, b         []uint32 // of the permutations
-	words, grams []uint64
-	x, sig       []uint32
+	o      MinHash
+	a, b   []uint32 // of the permutations
+	words  []Word
+	grams  []uint64
+	x, sig []uint32
 }
 
 func newSigner(o MinHash) *signer {
@@ -59,11 +60,11 @@ func newSigner(o MinHash) *signer {
 
 // sign computes the signature of a text; false if it has no words.
 func (s *signer) sign(text string) bool {
-	s.words = Words(s.words[:0], text, true)
+	s.words = Words(s.words[:0], text)
 	if len(s.words) == 0 {
 		return false
 	}
-	s.grams = Grams(s.grams[:0], s.words, min(s.o.Words, len(s.words)))
+	s.grams = Shingles(s.grams[:0], s.words, s.o.Words)
 	for i := range s.sig {
 		s.sig[i] = math.MaxUint32
 	}
@@ -140,9 +141,8 @@ func ordered(x float32) uint32 {
 
 // shingles is the set of runs of words that a signature stands for.
 func (o MinHash) shingles(text string) map[uint64]bool {
-	words := Words(nil, text, true)
 	set := map[uint64]bool{}
-	for _, g := range Grams(nil, words, max(1, min(o.Words, len(words)))) {
+	for _, g := range Shingles(nil, Words(nil, text), o.Words) {
 		set[g] = true
 	}
 	return set

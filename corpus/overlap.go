@@ -11,7 +11,8 @@ import (
 // A GramSet holds the runs of n words of evaluation files, to find documents
 // that contain one: such a document may give an answer away. The rule is that
 // of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C) and OLMo, n = 13 on
-// words as Words finds them, numbers told apart. We drop whole documents, where
+// words as Words finds them, of which characters of
+// scripts without spaces count for parts. We drop whole documents, where
 // GPT-3 cuts 200 characters around the match, and count a run however often it
 // occurs in the corpus.
 //
@@ -33,10 +34,11 @@ type gram struct {
 // those of file i.
 func NewGramSet(n int, texts [][]string) *GramSet {
 	s := &GramSet{n: n}
-	var words, hashes []uint64
+	var words []Word
+	var hashes []uint64
 	for file := range texts {
 		for _, text := range texts[file] {
-			words = Words(words[:0], text, false)
+			words = Words(words[:0], text)
 			hashes = Grams(hashes[:0], words, n)
 			for _, h := range hashes {
 				s.grams = append(s.grams, gram{h, int32(file)})
@@ -59,14 +61,16 @@ func (s *GramSet) Len() int { return len(s.grams) }
 // An Overlap is a document's first run of words that a file has too.
 type Overlap struct {
 	File int
-	Word int // 0-based, the run's first
+	Word int // 0-based, the run's first, as Words counts
+	Len  int // words of the run
 }
 
 // A GramFinder looks for the runs of a GramSet in texts. It is for one
 // goroutine; the set may be shared.
 type GramFinder struct {
-	set          *GramSet
-	words, grams []uint64
+	set   *GramSet
+	words []Word
+	grams []uint64
 }
 
 // Finder returns a finder.
@@ -76,7 +80,7 @@ func (s *GramSet) Finder() *GramFinder { return &GramFinder{set: s} }
 // run with, in the order of the text.
 func (f *GramFinder) Find(dst []Overlap, text string) []Overlap {
 	s, first := f.set, len(dst)
-	f.words = Words(f.words[:0], text, false)
+	f.words = Words(f.words[:0], text)
 	f.grams = Grams(f.grams[:0], f.words, s.n)
 	for i, h := range f.grams {
 		if s.filter[h>>s.shift/64]>>(h>>s.shift%64)&1 == 0 {
@@ -86,7 +90,9 @@ func (f *GramFinder) Find(dst []Overlap, text string) []Overlap {
 		for ; at < len(s.grams) && s.grams[at].hash == h; at++ {
 			file := int(s.grams[at].file)
 			if !slices.ContainsFunc(dst[first:], func(o Overlap) bool { return o.File == file }) {
-				dst = append(dst, Overlap{file, i})
+				end := len(f.words) - len(f.grams) + i // each word from the first run's end on ends one
+				start := gramStart(f.words, end, s.n)
+				dst = append(dst, Overlap{file, start, end + 1 - start})
 			}
 		}
 	}
@@ -96,12 +102,12 @@ func (f *GramFinder) Find(dst []Overlap, text string) []Overlap {
 // Excerpt returns the n words of text from the 0-based word first on, as they are
 // written.
 func Excerpt(text string, first, n int) string {
-	var words []uint64
+	var words []Word
 	// end is the length of the shortest beginning with so many words, the last
 	// one's first character.
 	end := func(count int) int {
 		return sort.Search(len(text), func(length int) bool {
-			words = Words(words[:0], text[:length], false)
+			words = Words(words[:0], text[:length])
 			return len(words) >= count
 		})
 	}
@@ -110,7 +116,7 @@ func Excerpt(text string, first, n int) string {
 	from -= size
 	for to < len(text) {
 		_, size := utf8.DecodeRuneInString(text[to:])
-		if len(Words(words[:0], "a"+text[to:to+size]+"a", false)) > 1 { // it separates
+		if len(Words(words[:0], "a"+text[to:to+size]+"a")) > 1 { // it separates
 			break
 		}
 		to += size

@@ -38,14 +38,14 @@ func TestOverlap(t *testing.T) {
 			t.Fatalf("item %d: 12 words are found: %v", i, got)
 		}
 		doc := planted(13)
-		if d := cmp.Diff([]Overlap{{1, before}}, find.Find(nil, doc)); d != "" {
+		if d := cmp.Diff([]Overlap{{1, before, 13}}, find.Find(nil, doc)); d != "" {
 			t.Fatalf("item %d: %s", i, d)
 		}
 		if got, want := Excerpt(doc, before, 13), strings.ToUpper(strings.Join(words[from:from+13], ", ")); got != want {
 			t.Fatalf("excerpt %q, want %q", got, want)
 		}
 	}
-	if d := cmp.Diff([]Overlap{{0, 2}, {2, 2}, {1, 40}}, find.Find(nil, text(2)+" "+items[0][7]+" "+text(8)+" "+items[1][0]+" "+items[0][1])); d != "" {
+	if d := cmp.Diff([]Overlap{{0, 2, 13}, {2, 2, 13}, {1, 40, 13}}, find.Find(nil, text(2)+" "+items[0][7]+" "+text(8)+" "+items[1][0]+" "+items[0][1])); d != "" {
 		t.Error(d)
 	}
 	if got, want := Excerpt("«Éa ñb» çdé.", 1, 2), "ñb» çdé"; got != want {

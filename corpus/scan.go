@@ -72,9 +72,9 @@ func partEntry(mode string, d Document) entry {
 	case "text":
 		e.a, e.b = e.b, uint64(len(d.Text))
 	case "words":
-		words := Words(nil, d.Text, false)
+		words := Words(nil, d.Text)
 		if len(words) > 0 { // others are compared as they are
-			e.a, e.b = Grams(nil, words, len(words))[0], uint64(len(words))
+			e.a, e.b = sequence(words), uint64(len(words))
 		} else {
 			e.a = e.b
 		}

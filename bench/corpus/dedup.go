@@ -385,8 +385,7 @@ func (r *dedupResult) read(ctx context.Context, run *climb.Run, pairs map[[2]pla
 			d.place[doc.ID] = at
 		}
 		if planted || wanted[at] {
-			words := corpus.Words(nil, doc.Text, true)
-			grams := corpus.Grams(nil, words, max(1, min(r.Options.Words, len(words))))
+			grams := corpus.Shingles(nil, corpus.Words(nil, doc.Text), r.Options.Words)
 			slices.Sort(grams)
 			d.grams[at] = slices.Clip(slices.Compact(grams))
 		}
