@@ -1,6 +1,7 @@
 package climb
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,6 +24,9 @@ func (c *SearchDomains) apply(p *search.Problem) error {
 			return 0, &ConfigError{Text: fmt.Sprintf("search.domains.%s: no domain is called %q; there are %s", field, name, strings.Join(p.Domains, ", "))}
 		}
 		return d, nil
+	}
+	if err := cmp.Or(checkShares("least", c.Least), checkShares("most", c.Most)); err != nil {
+		return &ConfigError{Text: "search.domains." + err.Error()}
 	}
 	lower, upper := make([]float64, len(p.Domains)), make([]float64, len(p.Domains))
 	for d := range p.Domains {

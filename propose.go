@@ -1,6 +1,7 @@
 package climb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,9 @@ type ProposeOptions struct {
 	Supply       map[string]float64 // tokens of each domain, for the epoch cap
 	TargetTokens float64            // of the run that the mixture is for
 	Epochs       float64            // times that it may read a domain
+	Least        map[string]float64 // smallest shares
 	Most         map[string]float64 // largest shares
+	KeepOutliers bool               // count the runs that history.Table.Screen leaves out
 	Smaller      *history.Table     // runs of a smaller model on the same domains and metrics; nil for none
 	Seed         uint64
 }
@@ -42,21 +45,32 @@ type Proposed struct {
 
 // Proposals are what to run next, and what to use if nothing more is run.
 type Proposals struct {
-	Domains     []string   `json:"domains"`
-	Strategy    string     `json:"strategy"`
-	Runs        int        `json:"runs"`   // with a score
-	Failed      int        `json:"failed"` // left out
-	Next        []Proposed `json:"next"`
-	Recommended Proposed   `json:"recommended"`
-	Measured    bool       `json:"measured"`          // the recommended mixture is one of the runs
-	Best        float64    `json:"best"`              // highest mean score of a measured mixture
-	Noise       float64    `json:"noise"`             // standard deviation of a run
-	Smaller     string     `json:"smaller,omitempty"` // what the smaller model's runs were worth
-	Pareto      []string   `json:"pareto"`            // hashes of the runs that no other one equals on every metric and beats on one
+	Domains     []string          `json:"domains"`
+	Metrics     []string          `json:"metrics"`
+	Lower       []string          `json:"lower_is_better"`    // of the metrics; of the others higher is better
+	Ignored     []history.Ignored `json:"ignored,omitempty"`  // columns of the table
+	Warnings    []string          `json:"warnings,omitempty"` // of runs that were left out, and of proposals that were one
+	Strategy    string            `json:"strategy"`
+	Runs        int               `json:"runs"`   // with a score
+	Failed      int               `json:"failed"` // left out
+	Next        []Proposed        `json:"next"`
+	Recommended Proposed          `json:"recommended"`
+	Measured    bool              `json:"measured"`          // the recommended mixture is one of the runs
+	Best        float64           `json:"best"`              // highest mean score of a measured mixture
+	Noise       float64           `json:"noise"`             // standard deviation of a run
+	Smaller     string            `json:"smaller,omitempty"` // what the smaller model's runs were worth
+	Pareto      []string          `json:"pareto"`            // hashes of the runs that no other one equals on every metric and beats on one
+
+	paths map[string]string // of domains, where the table has some
 }
 
 // Propose continues the search that a table of runs records.
 func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposals, error) {
+	out := &Proposals{Domains: t.Domains, Ignored: t.Ignored, Strategy: o.Strategy, Next: []Proposed{}, paths: t.Paths}
+	t, err := o.screen(t, out)
+	if err != nil {
+		return nil, err
+	}
 	p, runs, err := t.Problem(o.Objective)
 	if err != nil {
 		return nil, err
@@ -68,11 +82,6 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	if err := o.inform(&p); err != nil {
 		return nil, err
 	}
-	strategy, err := search.New(o.Strategy, search.Options{})
-	if err != nil {
-		return nil, err
-	}
-	out := &Proposals{Domains: p.Domains, Strategy: o.Strategy, Next: []Proposed{}}
 	runs = p.Rescore(runs)
 	for _, r := range runs {
 		if r.Failed != "" {
@@ -82,21 +91,33 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	if out.Runs = len(runs) - out.Failed; out.Runs < 2 {
 		return nil, fmt.Errorf("%d of %d runs have a score; at least 2 are needed to propose more", out.Runs, len(runs))
 	}
+	return out, out.fill(ctx, p, runs, o)
+}
+
+// fill asks the strategy.
+func (out *Proposals) fill(ctx context.Context, p search.Problem, runs []search.Trial, o ProposeOptions) error {
+	strategy, err := search.New(o.Strategy, search.Options{})
+	if err != nil {
+		return err
+	}
 	process, err := search.NewProcess(p, runs, predict.GP{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	say := func(m mix.Mixture) Proposed { return Proposed{m, process.Predict(m), process.Std(m)} }
 	next, err := strategy.Propose(ctx, p, runs, o.N)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if next, err = out.distinct(ctx, p, runs, next, o); err != nil {
+		return err
 	}
 	for _, m := range next {
 		out.Next = append(out.Next, say(m))
 	}
 	best, err := strategy.Best(p, runs)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out.Smaller = process.Why()
 	out.Recommended, out.Noise, out.Best = say(best), process.Noise(), search.TopMeasured(runs, 1)[0].Score
@@ -104,7 +125,63 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 	for _, r := range p.Pareto(runs) {
 		out.Pareto = append(out.Pareto, r.Hash)
 	}
-	return out, nil
+	return nil
+}
+
+// screen leaves outliers out of the tables and says which metrics count how.
+func (o *ProposeOptions) screen(t *history.Table, out *Proposals) (*history.Table, error) {
+	columns, weights, err := t.Terms(o.Objective)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range columns {
+		out.Metrics = append(out.Metrics, t.Metrics[c])
+		if weights[i] < 0 {
+			out.Lower = append(out.Lower, t.Metrics[c])
+		}
+	}
+	o.Objective.Metrics = out.Metrics
+	if o.KeepOutliers {
+		return t, nil
+	}
+	if t, out.Warnings, err = t.Screen(o.Objective); err != nil || o.Smaller == nil {
+		return t, err
+	}
+	small, warnings, err := o.Smaller.Screen(o.Objective)
+	if err != nil {
+		return nil, fmt.Errorf("runs of the smaller model: %w", err)
+	}
+	o.Smaller = small
+	for _, w := range warnings {
+		out.Warnings = append(out.Warnings, "smaller model: "+w)
+	}
+	return t, nil
+}
+
+// distinct keeps one of proposals that are one but for rounding: where climb-auto
+// has found a single peak, all its candidates end there. What is then missing of
+// its batch comes from draws that were not improved (strategy bayes).
+func (out *Proposals) distinct(ctx context.Context, p search.Problem, runs []search.Trial, next []mix.Mixture, o ProposeOptions) ([]mix.Mixture, error) {
+	kept := history.Distinct(next, nil, o.N)
+	same := len(next) - len(kept)
+	if same == 0 {
+		return kept, nil
+	}
+	more := 0
+	if o.Strategy == "climb-auto" {
+		for _, m := range kept {
+			runs = append(slices.Clip(runs), search.Trial{Mixture: m, Hash: m.Hash(), Failed: "is proposed"})
+		}
+		drawn, err := search.Bayes{}.Propose(ctx, p, runs, 4*o.N)
+		if err != nil {
+			return nil, err
+		}
+		before := len(kept)
+		kept = history.Distinct(append(kept, drawn...), nil, o.N)
+		more = len(kept) - before
+	}
+	out.Warnings = append(out.Warnings, fmt.Sprintf("%d proposals were within half a per cent of the tokens of another one: one of them is kept, and %d more are draws from the posterior (strategy bayes)", same, more))
+	return kept, nil
 }
 
 // inform puts the runs of the smaller model into the problem.
@@ -115,32 +192,33 @@ func (o *ProposeOptions) inform(p *search.Problem) error {
 	if o.Strategy != "climb-auto" && o.Strategy != "bayes" {
 		return fmt.Errorf("strategy %s makes no use of a smaller model's runs: climb-auto and bayes do", o.Strategy)
 	}
-	if !slices.Equal(slices.Sorted(slices.Values(o.Smaller.Domains)), slices.Sorted(slices.Values(p.Domains))) {
-		return fmt.Errorf("runs of the smaller model: their domains are %v: the same as those of the larger model's runs are needed, %v", o.Smaller.Domains, p.Domains)
-	}
-	objective := o.Objective
-	objective.Metrics = nil
-	for _, t := range p.Tasks {
-		objective.Metrics = append(objective.Metrics, t.Name)
-	}
-	trials, err := o.Smaller.Trials(objective)
-	if err != nil {
-		return fmt.Errorf("runs of the smaller model: %w", err)
-	}
-	p.Smaller = p.Reuse(search.Past{Domains: o.Smaller.Domains, Trials: trials}, 1e-9) // in the order of p's domains
-	return nil
+	return o.Smaller.Inform(p, o.Objective)
 }
 
 // limit puts prior, epoch cap and largest shares into the problem.
 func (o *ProposeOptions) limit(p *search.Problem) error {
-	prior, err := byDomain("prior", p.Domains, o.Prior, 0)
-	if err != nil {
-		return err
-	}
 	if len(o.Prior) > 0 {
+		prior, err := everyDomain("prior", p.Domains, o.Prior)
+		if err != nil {
+			return err
+		}
+		sum := 0.0
+		for _, w := range prior {
+			sum += w
+		}
+		if math.Abs(sum-1) > 0.05 {
+			return fmt.Errorf("prior: shares sum to %.4g, want 1", sum)
+		}
 		if p.Prior, err = mix.Normalize(prior); err != nil {
 			return fmt.Errorf("prior: %w", err)
 		}
+	}
+	if err := cmp.Or(checkShares("least", o.Least), checkShares("most", o.Most)); err != nil {
+		return err
+	}
+	var err error
+	if p.Bounds.Lower, err = byDomain("least", p.Domains, o.Least, 0); err != nil {
+		return err
 	}
 	if p.Bounds.Upper, err = byDomain("most", p.Domains, o.Most, 1); err != nil {
 		return err
@@ -148,7 +226,7 @@ func (o *ProposeOptions) limit(p *search.Problem) error {
 	if len(o.Supply) == 0 {
 		return p.Check()
 	}
-	supply, err := byDomain("supply", p.Domains, o.Supply, 0)
+	supply, err := everyDomain("supply", p.Domains, o.Supply)
 	if err != nil {
 		return err
 	}
@@ -180,9 +258,38 @@ func byDomain(what string, domains []string, named map[string]float64, rest floa
 	return out, nil
 }
 
+// everyDomain is byDomain where each domain must be named: one that is left out
+// would be barred.
+func everyDomain(what string, domains []string, named map[string]float64) ([]float64, error) {
+	out, err := byDomain(what, domains, named, 0)
+	if err != nil {
+		return nil, err
+	}
+	var lacking []string
+	for _, name := range domains {
+		if _, ok := named[name]; !ok {
+			lacking = append(lacking, name)
+		}
+	}
+	if len(lacking) > 0 {
+		return nil, fmt.Errorf("%s: nothing is said of %s: give every domain a number, 0 where there is none of it", what, strings.Join(lacking, ", "))
+	}
+	return out, nil
+}
+
+// checkShares refuses what is no share.
+func checkShares(what string, named map[string]float64) error {
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if v := named[name]; !(v >= 0 && v <= 1) {
+			return fmt.Errorf("%s: %s has the share %g, want one from 0 to 1, as 0.4 for 40 %%", what, name, v)
+		}
+	}
+	return nil
+}
+
 // Table returns the proposals as a table of mixtures that wait for their scores.
 func (p *Proposals) Table() *history.Table {
-	t := &history.Table{Domains: p.Domains}
+	t := &history.Table{Domains: p.Domains, Paths: p.paths}
 	for i, m := range p.Next {
 		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m.Mixture})
 	}

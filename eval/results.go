@@ -17,16 +17,35 @@ import (
 // (lm_eval/evaluator.py): by task, "metric,filter" and "metric_stderr,filter".
 // Files of its versions before 0.4, without the filter, are read too.
 type Results struct {
-	Results  map[string]map[string]any  `json:"results"`
-	Subtasks map[string][]string        `json:"group_subtasks"`
-	Configs  map[string]map[string]any  `json:"configs"`
-	Versions map[string]any             `json:"versions"`
-	Shots    map[string]any             `json:"n-shot"`
-	Higher   map[string]map[string]bool `json:"higher_is_better"`
-	Samples  map[string]SampleCount     `json:"n-samples"`
-	Config   map[string]any             `json:"config"`
+	Results  map[string]map[string]any `json:"results"`
+	Subtasks map[string][]string       `json:"group_subtasks"`
+	Configs  map[string]map[string]any `json:"configs"`
+	Versions map[string]any            `json:"versions"`
+	Shots    map[string]any            `json:"n-shot"`
+	Higher   map[string]Directions     `json:"higher_is_better"` // by task and metric
+	Samples  map[string]SampleCount    `json:"n-samples"`
+	Config   map[string]any            `json:"config"`
 
 	path string
+}
+
+// Directions say of metrics whether higher is better. The harness writes null for
+// a group whose tasks disagree: of such a metric nothing is said.
+type Directions map[string]bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *Directions) UnmarshalJSON(data []byte) error {
+	var said map[string]*bool
+	if err := json.Unmarshal(data, &said); err != nil {
+		return err
+	}
+	*d = Directions{}
+	for metric, higher := range said {
+		if higher != nil {
+			(*d)[metric] = *higher
+		}
+	}
+	return nil
 }
 
 // A SampleCount says how many items a task has and how many were scored.
@@ -38,7 +57,7 @@ type SampleCount struct {
 // NewResults is empty. config describes the model and how it was run.
 func NewResults(config map[string]any) *Results {
 	return &Results{Results: map[string]map[string]any{}, Subtasks: map[string][]string{}, Configs: map[string]map[string]any{},
-		Versions: map[string]any{}, Shots: map[string]any{}, Higher: map[string]map[string]bool{}, Samples: map[string]SampleCount{}, Config: config}
+		Versions: map[string]any{}, Shots: map[string]any{}, Higher: map[string]Directions{}, Samples: map[string]SampleCount{}, Config: config}
 }
 
 // Label is the name of the task in results files: what a YAML task calls
@@ -57,7 +76,7 @@ func (r *Results) Add(t *Task, scored *TaskResult) error {
 	if r.Results[name] != nil {
 		return fmt.Errorf("two tasks are called %s; give their files, or the field task in them, different names", name)
 	}
-	row, higher := map[string]any{"alias": name}, map[string]bool{}
+	row, higher := map[string]any{"alias": name}, Directions{}
 	for metric, v := range scored.Metrics {
 		row[metric+",none"], row[metric+"_stderr,none"] = v, any("N/A")
 		if se, ok := scored.StdErr[metric]; ok {
@@ -176,7 +195,8 @@ scan:
 }
 
 // Task returns the figures of a task by its name. Of a metric with several
-// filters the unfiltered one counts, or the first by name.
+// filters the unfiltered one counts, or the first by name. Numbers of items
+// (sample_len) are no metrics: where one name has a filter, all metrics have.
 func (r *Results) Task(name string) (*TaskResult, error) {
 	row := r.Results[name]
 	if row == nil {
@@ -186,9 +206,11 @@ func (r *Results) Task(name string) (*TaskResult, error) {
 	if output, ok := r.Configs[name]["output_type"].(string); ok {
 		t.Kind = kindOf[output]
 	}
-	for _, key := range slices.Sorted(maps.Keys(row)) {
+	keys := slices.Sorted(maps.Keys(row))
+	filtered := slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, ",") })
+	for _, key := range keys {
 		value, ok := row[key].(float64)
-		if !ok {
+		if !ok || filtered && !strings.Contains(key, ",") || key == "sample_len" || key == "sample_count" {
 			continue
 		}
 		metric, filter, _ := strings.Cut(key, ",")
@@ -201,6 +223,25 @@ func (r *Results) Task(name string) (*TaskResult, error) {
 		}
 	}
 	return t, nil
+}
+
+// Group returns the name of the group with figures of its own that a task is a
+// part of, of nested ones the outermost; "" if there is none.
+func (r *Results) Group(task string) string {
+	seen, out := map[string]bool{task: true}, ""
+	for again := true; again; {
+		again = false
+		for _, group := range slices.Sorted(maps.Keys(r.Subtasks)) {
+			if seen[group] || !slices.ContainsFunc(r.Subtasks[group], func(part string) bool { return seen[part] }) {
+				continue
+			}
+			seen[group], again = true, true
+			if figures, err := r.Task(group); err == nil && len(figures.Metrics) > 0 {
+				out = group
+			}
+		}
+	}
+	return out
 }
 
 // Of returns the figures for a term: of the task that it names, or of its

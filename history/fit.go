@@ -21,33 +21,32 @@ type FitOptions struct {
 	// Smaller, if it is not nil, holds runs of a smaller model on the same
 	// domains and metrics, which then inform the fit; see predict.Transfer.
 	Smaller *Table
+	// KeepOutliers counts the runs that Screen leaves out.
+	KeepOutliers bool
 }
 
 // A Report is what a table of runs tells. Scores are the weighted mean of the
 // metrics, the sign turned where less is better: higher is better.
 type Report struct {
-	Runs      int               `json:"runs"`
-	Failed    int               `json:"failed"`
-	Mixtures  int               `json:"mixtures"`
-	Domains   []string          `json:"domains"`
-	Metrics   []string          `json:"metrics"`
-	Predictor string            `json:"predictor"`
-	Why       map[string]string `json:"why,omitempty"` // by metric, of predictors that choose
-	Spearman  float64           `json:"spearman"`      // of held-out predictions with the scores
-	RMSE      float64           `json:"rmse"`
-	Noise     Noise             `json:"noise"`
-	Measured  Point             `json:"best_measured"`
-	Best      Point             `json:"recommended"`
-	Effects   []Effect          `json:"effects"` // by domain
-	Next      []mix.Mixture     `json:"next"`
-	Plan      []Planned         `json:"plan"`
-}
-
-// Noise is what two runs of one mixture differ by.
-type Noise struct {
-	Std     float64 `json:"std"`     // of one run's score
-	Ceiling float64 `json:"ceiling"` // the rank correlation that a perfect predictor would have, about
-	Source  string  `json:"source"`  // repeated seeds, or the predictor's estimate
+	Runs       int               `json:"runs"`
+	Failed     int               `json:"failed"`
+	Mixtures   int               `json:"mixtures"`
+	Domains    []string          `json:"domains"`
+	Metrics    []string          `json:"metrics"`
+	Lower      []string          `json:"lower_is_better"`    // of the metrics; of the others higher is better
+	Ignored    []Ignored         `json:"ignored,omitempty"`  // columns of the table
+	Warnings   []string          `json:"warnings,omitempty"` // of runs that were left out, and of what is not known
+	Predictor  string            `json:"predictor"`
+	Why        map[string]string `json:"why,omitempty"` // by metric, of predictors that choose
+	Spearman   float64           `json:"spearman"`      // of held-out predictions with the scores
+	Spearman95 [2]float64        `json:"spearman_95"`   // its 95 % interval; see predict.SpearmanInterval
+	RMSE       float64           `json:"rmse"`
+	Noise      Noise             `json:"noise"`
+	Measured   Point             `json:"best_measured"` // the measured mixture of which most is expected, as search.Auto answers
+	Best       Point             `json:"recommended"`   // of all mixtures
+	Effects    []Effect          `json:"effects"`       // by domain
+	Next       []mix.Mixture     `json:"next"`
+	Plan       []Planned         `json:"plan"`
 }
 
 // A Point is a mixture with its score and intervals of one more run of it.
@@ -58,6 +57,8 @@ type Point struct {
 	Interval80 [2]float64   `json:"interval_80"`
 	Interval95 [2]float64   `json:"interval_95"`
 	Shares80   [][2]float64 `json:"shares_80,omitempty"` // by domain: where the best share lies with 80 %
+	Outside    string       `json:"outside,omitempty"`   // why the mixture lies outside Shares80, if it does
+	Runs       []string     `json:"runs,omitempty"`      // of the mixture; none if it was not measured
 }
 
 // An Effect is the change of the predicted score when a domain's share grows
@@ -68,16 +69,10 @@ type Effect struct {
 	AtBest float64 `json:"at_best"` // starting from the recommended mixture
 }
 
-// A Planned is the rank correlation to expect of that many mixtures.
-type Planned struct {
-	Runs     int     `json:"runs"`
-	Spearman float64 `json:"spearman"`
-	Measured bool    `json:"measured"` // on subsets of the table, not extrapolated
-}
-
 // analysis is the data of a fit.
 type analysis struct {
 	o       FitOptions
+	problem search.Problem
 	runs    []search.Trial // one per mixture, as search.Measured
 	x       [][]float64
 	y       []float64 // scores
@@ -91,19 +86,32 @@ func (t *Table) Fit(o FitOptions) (*Report, error) {
 	if o.Predictor == "" {
 		o.Predictor = "auto"
 	}
-	trials, err := t.Trials(o.Objective)
+	r := &Report{Domains: t.Domains, Ignored: t.Ignored, Predictor: o.Predictor, Why: map[string]string{}}
+	columns, weights, err := t.Terms(o.Objective)
 	if err != nil {
 		return nil, err
 	}
-	_, weights, err := t.Terms(o.Objective)
+	for i, c := range columns {
+		r.Metrics = append(r.Metrics, t.Metrics[c])
+		if weights[i] < 0 {
+			r.Lower = append(r.Lower, t.Metrics[c])
+		}
+	}
+	o.Objective.Metrics = r.Metrics
+	if t, err = t.screened(&o, r); err != nil {
+		return nil, err
+	}
+	problem, trials, err := t.Problem(o.Objective)
 	if err != nil {
 		return nil, err
 	}
-	a := &analysis{o: o, runs: search.Measured(trials), rng: rand.New(rand.NewPCG(o.Seed, 1))}
-	r := &Report{Runs: len(trials), Mixtures: len(a.runs), Domains: t.Domains, Metrics: o.Objective.Metrics, Predictor: o.Predictor, Why: map[string]string{}}
-	if len(r.Metrics) == 0 {
-		r.Metrics = t.Metrics
+	if o.Smaller != nil {
+		if err := o.Smaller.Inform(&problem, o.Objective); err != nil {
+			return nil, err
+		}
 	}
+	a := &analysis{o: o, problem: problem, runs: search.Measured(trials), rng: rand.New(rand.NewPCG(o.Seed, 1))}
+	r.Runs, r.Mixtures = len(trials), len(a.runs)
 	for _, trial := range trials {
 		if trial.Failed != "" {
 			r.Failed++
@@ -116,10 +124,43 @@ func (t *Table) Fit(o FitOptions) (*Report, error) {
 		return nil, err
 	}
 	a.noise(r, trials)
-	if err := a.recommend(r); err != nil {
+	if err := a.recommend(r, trials); err != nil {
 		return nil, err
 	}
+	t.names(&r.Best)
+	t.names(&r.Measured)
 	return r, a.plan(r)
+}
+
+// screened returns the table without outliers, and puts the smaller model's so
+// into the options.
+func (t *Table) screened(o *FitOptions, r *Report) (*Table, error) {
+	if o.KeepOutliers {
+		return t, nil
+	}
+	out, warnings, err := t.Screen(o.Objective)
+	if err != nil {
+		return nil, err
+	}
+	r.Warnings = warnings
+	if o.Smaller != nil {
+		if o.Smaller, warnings, err = o.Smaller.Screen(o.Objective); err != nil {
+			return nil, fmt.Errorf("runs of the smaller model: %w", err)
+		}
+		for _, w := range warnings {
+			r.Warnings = append(r.Warnings, "smaller model: "+w)
+		}
+	}
+	return out, nil
+}
+
+// names enters the runs of a point's mixture.
+func (t *Table) names(p *Point) {
+	for _, r := range t.Runs {
+		if r.Mixture.Hash() == p.Mixture.Hash() {
+			p.Runs = append(p.Runs, r.Name)
+		}
+	}
 }
 
 // fit fits the predictors and judges them by their held-out predictions.
@@ -130,6 +171,9 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 		for i, name := range r.Metrics {
 			scores[i] = append(scores[i], run.Scores[name])
 		}
+	}
+	if slices.Max(a.y) == slices.Min(a.y) {
+		return fmt.Errorf("all %d mixtures have the score %.4g: there is nothing to predict", len(a.y), a.y[0])
 	}
 	sizes := make([]float64, len(weights)) // Scores have their signs already
 	for i, w := range weights {
@@ -162,6 +206,10 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 		r.RMSE += (v - a.y[i]) * (v - a.y[i]) / float64(len(held))
 	}
 	r.RMSE, r.Spearman = math.Sqrt(r.RMSE), predict.Spearman(held, a.y)
+	r.Spearman95[0], r.Spearman95[1] = predict.SpearmanInterval(r.Spearman, len(held), 0.95)
+	if r.Spearman95[0] <= 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the rank correlation may be none (95 %% in [%.2f, %.2f]): nothing below is known to be better than chance", r.Spearman95[0], r.Spearman95[1]))
+	}
 	a.process = &predict.GP{}
 	return a.process.Fit(a.x, a.y)
 }
@@ -196,233 +244,4 @@ func (t *Table) lift(domains, metrics []string, o FitOptions, fresh func() predi
 	low := &predict.Tasks{New: fresh, Weights: slices.Repeat([]float64{1}, len(metrics))}
 	err = low.Fit(x, scores)
 	return low.Models(), err
-}
-
-// noise pools the variance within mixtures that have several runs; without
-// any it takes the Gaussian process's word.
-func (a *analysis) noise(r *Report, trials []search.Trial) {
-	mean, squares, freedom := map[string]float64{}, 0.0, 0
-	for _, run := range a.runs {
-		mean[run.Hash] = run.Score
-	}
-	count := map[string]int{}
-	for _, t := range trials {
-		if t.Failed == "" {
-			count[t.Hash]++
-			squares += (t.Score - mean[t.Hash]) * (t.Score - mean[t.Hash])
-		}
-	}
-	for _, n := range count {
-		freedom += n - 1
-	}
-	r.Noise = Noise{Std: a.process.Noise(), Source: "estimate of the Gaussian process; no mixture was run twice"}
-	perMixture := r.Noise.Std
-	if freedom > 0 {
-		r.Noise = Noise{Std: math.Sqrt(squares / float64(freedom)), Source: fmt.Sprintf("%d repeated runs", freedom)}
-		perMixture = r.Noise.Std / math.Sqrt(float64(r.Runs-r.Failed)/float64(r.Mixtures))
-	}
-	centre, variance := 0.0, 0.0
-	for _, v := range a.y {
-		centre += v / float64(len(a.y))
-	}
-	for _, v := range a.y {
-		variance += (v - centre) * (v - centre) / float64(len(a.y)-1)
-	}
-	if variance > 0 {
-		r.Noise.Ceiling = math.Sqrt(max(0, 1-perMixture*perMixture/variance))
-	}
-}
-
-// point returns what is predicted of a mixture.
-func (a *analysis) point(m mix.Mixture) Point {
-	v := a.tasks.Predict(m)
-	half80, half95 := a.tasks.HalfWidth(m, 0.8), a.tasks.HalfWidth(m, 0.95)
-	return Point{Mixture: m, Score: v, Predicted: v, Interval80: [2]float64{v - half80, v + half80}, Interval95: [2]float64{v - half95, v + half95}}
-}
-
-// candidates returns mixtures to choose from: the measured ones, draws around
-// their mean, and draws around the best of them.
-func (a *analysis) candidates() [][]float64 {
-	mean := make([]float64, len(a.x[0]))
-	for _, row := range a.x {
-		for j, w := range row {
-			mean[j] += w / float64(len(a.x))
-		}
-	}
-	out := slices.Clone(a.x)
-	top := search.TopMeasured(a.runs, 8)
-	alpha := make([]float64, len(mean))
-	for i := range a.o.Candidates {
-		centre, strength := mean, float64(len(mean))
-		if i%2 == 1 {
-			centre, strength = top[i/2%len(top)].Mixture, 10*float64(len(mean))
-		}
-		for j := range alpha {
-			alpha[j] = strength*centre[j] + 1e-3
-			if mean[j] == 0 { // of a domain without any share nothing is known
-				alpha[j] = 1e-9
-			}
-		}
-		out = append(out, mix.Dirichlet(a.rng, alpha))
-	}
-	return out
-}
-
-// recommend finds the mixture whose 80 % interval ends highest at its lower
-// end: of mixtures that are predicted alike the one that is known best, since
-// the largest of many predictions is too large. Then come the next runs.
-func (a *analysis) recommend(r *Report) error {
-	all := a.candidates()
-	score := make([]float64, len(all))
-	predict.All(score, a.tasks, all)
-	order := predict.Top(score, 400)
-	var pool [][]float64
-	for _, i := range order {
-		pool = append(pool, all[i])
-	}
-	r.Best = a.point(pool[0])
-	for _, m := range pool[1:] {
-		if p := a.point(m); p.Interval80[0] > r.Best.Interval80[0] {
-			r.Best = p
-		}
-	}
-	best := search.TopMeasured(a.runs, 1)[0]
-	r.Measured = a.point(best.Mixture)
-	r.Measured.Score = best.Score
-	a.effects(r)
-	return a.sample(r, pool)
-}
-
-// effects moves 0.01 of share to each domain.
-func (a *analysis) effects(r *Report) {
-	mean := make([]float64, len(r.Domains))
-	for _, row := range a.x {
-		for j, w := range row {
-			mean[j] += w / float64(len(a.x))
-		}
-	}
-	change := func(from mix.Mixture, j int) float64 {
-		to := slices.Clone(from)
-		if to[j] > 0.99 {
-			return 0 // there is nothing left to take it from
-		}
-		for k := range to {
-			to[k] *= (0.99 - from[j]) / (1 - from[j])
-		}
-		to[j] = from[j] + 0.01
-		return a.tasks.Predict(to) - a.tasks.Predict(from)
-	}
-	for j, name := range r.Domains {
-		r.Effects = append(r.Effects, Effect{name, change(mean, j), change(r.Best.Mixture, j)})
-	}
-}
-
-// sample draws functions from the Gaussian process's posterior on the pool:
-// their best mixtures say where the optimum may lie, and the first ones that
-// are new are the next runs (Thompson sampling).
-func (a *analysis) sample(r *Report, pool [][]float64) error {
-	means, cov, err := a.process.Posterior(pool)
-	if err != nil {
-		return err
-	}
-	draws, err := predict.Draws(a.rng, means, cov, 200)
-	if err != nil {
-		return err
-	}
-	shares := make([][]float64, len(r.Domains))
-	taken := map[int]bool{}
-	known := map[string]bool{}
-	for _, run := range a.runs {
-		known[run.Hash] = true
-	}
-	add := func(i int) {
-		if m := mix.Mixture(pool[i]); len(r.Next) < a.o.Next && !taken[i] && !known[m.Hash()] {
-			taken[i] = true
-			r.Next = append(r.Next, m)
-		}
-	}
-	for _, draw := range draws {
-		i := predict.Top(draw, 1)[0]
-		for j, w := range pool[i] {
-			shares[j] = append(shares[j], w)
-		}
-		add(i)
-	}
-	for i := range pool { // if the draws agree on fewer
-		add(i)
-	}
-	for _, v := range shares {
-		slices.Sort(v)
-		r.Best.Shares80 = append(r.Best.Shares80, [2]float64{v[len(v)/10], v[len(v)*9/10]})
-	}
-	return nil
-}
-
-// plan measures the rank correlation on subsets of the runs, with the rest as
-// judges, and extrapolates: the distance to the ceiling falls as a power of
-// the number of mixtures.
-func (a *analysis) plan(r *Report) error {
-	n := len(a.x)
-	ceiling := max(r.Noise.Ceiling, r.Spearman)
-	var logs, gaps []float64
-	for _, share := range []float64{0.25, 0.4, 0.6, 0.8} {
-		size := int(share * float64(n))
-		if size < 4 || n-size < 4 {
-			continue
-		}
-		value, err := a.subsets(size)
-		if err != nil {
-			return err
-		}
-		r.Plan = append(r.Plan, Planned{size, value, true})
-		logs, gaps = append(logs, math.Log(float64(size))), append(gaps, math.Log(max(ceiling-value, 1e-4)))
-	}
-	if len(logs) < 2 { // too few mixtures for a curve
-		return nil
-	}
-	level, slope := line(logs, gaps)
-	slope = min(slope, 0) // more runs do not harm
-	for _, more := range []float64{1, 1.5, 2, 4} {
-		size := int(more * float64(n))
-		gap := math.Exp(level + slope*math.Log(float64(size)))
-		r.Plan = append(r.Plan, Planned{size, max(-1, ceiling-gap), false})
-	}
-	return nil
-}
-
-// subsets returns the mean rank correlation of a Gaussian process fitted to
-// size of the mixtures with the scores of the others.
-func (a *analysis) subsets(size int) (float64, error) {
-	const rounds = 5
-	sum := 0.0
-	for k := range uint64(rounds) {
-		var x [][]float64
-		var y, predicted, truth []float64
-		order := rand.New(rand.NewPCG(a.o.Seed, 2+k)).Perm(len(a.x))
-		for _, i := range order[:size] {
-			x, y = append(x, a.x[i]), append(y, a.y[i])
-		}
-		var g predict.GP
-		if err := g.Fit(x, y); err != nil {
-			return 0, err
-		}
-		for _, i := range order[size:] {
-			predicted, truth = append(predicted, g.Predict(a.x[i])), append(truth, a.y[i])
-		}
-		sum += predict.Spearman(predicted, truth) / rounds
-	}
-	return sum, nil
-}
-
-// line is the least-squares line of y on x.
-func line(x, y []float64) (level, slope float64) {
-	var mx, my, xy, xx float64
-	for i := range x {
-		mx, my = mx+x[i]/float64(len(x)), my+y[i]/float64(len(x))
-	}
-	for i := range x {
-		xy, xx = xy+(x[i]-mx)*(y[i]-my), xx+(x[i]-mx)*(x[i]-mx)
-	}
-	slope = xy / xx
-	return my - slope*mx, slope
 }

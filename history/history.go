@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -22,6 +23,9 @@ type Table struct {
 	Domains []string
 	Metrics []string
 	Runs    []Run
+	Better  map[string]Direction // of metrics of which the file says it; the others go by their names
+	Ignored []Ignored            // columns of the files that do not count
+	Paths   map[string]string    // of domains, where the file has paths of their data rather than names
 }
 
 // A Run is one row of a table.
@@ -34,19 +38,10 @@ type Run struct {
 
 // An Objective says what a run's values are worth.
 type Objective struct {
-	Metrics []string           // that count; none means all
+	Metrics []string           // that count; none means all that are not Ignored
 	Weights map[string]float64 // of a metric in the weighted mean; 1 unless named
-	Lower   []string           // metrics of which less is better, beside those that LowerIsBetter knows
+	Lower   []string           // metrics of which less is better, whatever their name
 	Higher  []string           // metrics of which more is better, whatever their name
-}
-
-// LowerIsBetter reports whether the name of a metric is that of a loss: it
-// holds loss, bpb, ppl, perplexity, bits, nll or brier.
-func LowerIsBetter(metric string) bool {
-	metric = strings.ToLower(metric)
-	return slices.ContainsFunc([]string{"loss", "bpb", "ppl", "perplexity", "bits", "nll", "brier"}, func(part string) bool {
-		return strings.Contains(metric, part)
-	})
 }
 
 // Terms returns the metrics that count, as columns of the table, with their
@@ -54,7 +49,7 @@ func LowerIsBetter(metric string) bool {
 func (t *Table) Terms(o Objective) (columns []int, weights []float64, err error) {
 	names := o.Metrics
 	if len(names) == 0 {
-		names = t.Metrics
+		names = t.counting()
 	}
 	for _, list := range [][]string{names, o.Lower, o.Higher} {
 		for _, name := range list {
@@ -62,6 +57,22 @@ func (t *Table) Terms(o Objective) (columns []int, weights []float64, err error)
 				return nil, nil, fmt.Errorf("no metric is called %q; there are %s", name, strings.Join(t.Metrics, ", "))
 			}
 		}
+	}
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return nil, nil, fmt.Errorf("metric %s is named twice: a weight says that one counts more", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Weights)) {
+		if !slices.Contains(names, name) {
+			return nil, nil, fmt.Errorf("a weight is given to %q, which is none of the metrics that count: %s", name, strings.Join(names, ", "))
+		}
+	}
+	if err := t.directions(o, names); err != nil {
+		return nil, nil, err
+	}
+	if err := t.mixed(o, names); err != nil {
+		return nil, nil, err
 	}
 	total := 0.0
 	for _, name := range names {
@@ -73,7 +84,7 @@ func (t *Table) Terms(o Objective) (columns []int, weights []float64, err error)
 			return nil, nil, fmt.Errorf("weight of metric %s is %v, want a positive number", name, w)
 		}
 		total += w
-		if !slices.Contains(o.Higher, name) && (slices.Contains(o.Lower, name) || LowerIsBetter(name)) {
+		if t.Direction(o, name) == Lower {
 			w = -w
 		}
 		columns, weights = append(columns, slices.Index(t.Metrics, name)), append(weights, w)

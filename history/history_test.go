@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Table{Domains: []string{"a", "b"}, Metrics: []string{"loss"}, Runs: []Run{
+	want := &Table{Domains: []string{"a", "b"}, Metrics: []string{"loss"}, Ignored: []Ignored{{"name", "numbers or names the rows"}}, Runs: []Run{
 		{Name: "x", Mixture: mix.Mixture{0.5, 0.5}, Values: []float64{1}},
 		{Name: "y", Mixture: mix.Mixture{0.2, 0.8}, Values: []float64{2}}}}
 	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-15)); d != "" {
@@ -138,8 +139,9 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-// RegMix's published files.
-func TestRegMix(t *testing.T) {
+// regMix reads RegMix's published files.
+func regMix(t *testing.T) *Table {
+	t.Helper()
 	dir := os.Getenv("CLIMB_TEST_DATA")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "shared", "data")
@@ -152,6 +154,11 @@ func TestRegMix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return got
+}
+
+func TestRegMix(t *testing.T) {
+	got := regMix(t)
 	if len(got.Runs) != 512 || got.Domains[16] != "the_pile_uspto_backgrounds" || got.Metrics[8] != "the_pile_pile_cc_val_loss" {
 		t.Errorf("%d runs, domains %v, metrics %v", len(got.Runs), got.Domains, got.Metrics)
 	}
@@ -168,6 +175,45 @@ func FuzzParse(f *testing.F) {
 		for _, r := range table.Runs {
 			if err := r.Mixture.Check(); err != nil || len(r.Values) != len(table.Metrics) {
 				t.Errorf("run %s: %v, %d values", r.Name, err, len(r.Values))
+			}
+		}
+	})
+}
+
+func FuzzParseOne(f *testing.F) {
+	f.Add("run,seed,domain:a,domain:b,metric:loss\nx,1,0.5,0.5,1\n")
+	f.Add(",model_benchmark_path,arc_acc,valid_avg,a,b\n0,/x/n1,40,40,0.5,0.5\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		table, err := Read(write(t, "runs.csv", text))
+		if err != nil {
+			return
+		}
+		for _, r := range table.Runs {
+			if err := r.Mixture.Check(); err != nil || len(r.Values) != len(table.Metrics) || len(r.Mixture) != len(table.Domains) {
+				t.Errorf("run %s: %v, %d values", r.Name, err, len(r.Values))
+			}
+		}
+		_, _, _ = table.Terms(Objective{})
+	})
+}
+
+// FuzzScript holds that a script that is read comes back from the one that is
+// written of it, with the paths of its domains.
+func FuzzScript(f *testing.F) {
+	f.Add("#!/bin/bash\ncat <<EOF\n0.25 /data/web\n0.75 code\nEOF\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		table := &Table{}
+		if err := table.readScripts(filepath.Dir(write(t, "n1.sh", text))); err != nil {
+			return
+		}
+		again := &Table{}
+		if err := again.readScripts(filepath.Dir(write(t, "n1.sh", table.script(table.Runs[0].Mixture)))); err != nil {
+			t.Fatalf("%q: %v", table.script(table.Runs[0].Mixture), err)
+		}
+		for i, name := range again.Domains {
+			j := slices.Index(table.Domains, name)
+			if j < 0 || math.Abs(again.Runs[0].Mixture[i]-table.Runs[0].Mixture[j]) > 1e-12 || again.Paths[name] != table.Paths[name] {
+				t.Errorf("%q: domain %s: %+v, again %+v", text, name, table, again)
 			}
 		}
 	})

@@ -86,7 +86,7 @@ func parse(r io.Reader) (*sheet, error) {
 	s := &sheet{header: all[0], rows: all[1:]}
 	s.header[0] = strings.TrimPrefix(s.header[0], "\ufeff")
 	for i, name := range s.header {
-		if slices.Contains(s.header[:i], name) {
+		if name != "" && slices.Contains(s.header[:i], name) {
 			return nil, fmt.Errorf("two columns are called %q", name)
 		}
 	}
@@ -95,12 +95,24 @@ func parse(r io.Reader) (*sheet, error) {
 
 // id returns the column that names the run, or -1.
 func (s *sheet) id() int {
-	for _, name := range []string{"run", "run_id", "index", "model_benchmark_path"} {
+	for _, name := range ids {
 		if i := slices.Index(s.header, name); i >= 0 {
 			return i
 		}
 	}
 	return -1
+}
+
+// common returns the columns that name the runs in two files: of one name if
+// they have one in common.
+func common(a, b *sheet) (int, int) {
+	for _, name := range ids {
+		i, j := slices.Index(a.header, name), slices.Index(b.header, name)
+		if i >= 0 && j >= 0 {
+			return i, j
+		}
+	}
+	return a.id(), b.id()
 }
 
 // numbers returns the named columns of row i.
@@ -113,7 +125,7 @@ func (s *sheet) numbers(i int, columns []int, missing bool) ([]float64, error) {
 			continue
 		}
 		v, err := strconv.ParseFloat(cell, 64)
-		if err != nil {
+		if err != nil || strings.ContainsAny(cell, "_xX") { // Go's own notations
 			return nil, fmt.Errorf("read %s: row %d, column %s: %q is no number", s.path, i+2, s.header[c], cell)
 		}
 		out[k] = v
@@ -121,14 +133,16 @@ func (s *sheet) numbers(i int, columns []int, missing bool) ([]float64, error) {
 	return out, nil
 }
 
-func (s *sheet) mixture(i int, columns []int) (mix.Mixture, error) {
+// mixture returns the shares in the named columns of row i. t knows which others
+// were left out.
+func (s *sheet) mixture(i int, columns []int, t *Table) (mix.Mixture, error) {
 	w, err := s.numbers(i, columns, false)
 	if err != nil {
 		return nil, err
 	}
 	m, err := normalize(w)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: row %d: %w", s.path, i+2, err)
+		return nil, fmt.Errorf("read %s: row %d: %w%s", s.path, i+2, err, t.leftOut())
 	}
 	return m, nil
 }
@@ -137,6 +151,9 @@ func normalize(w []float64) (mix.Mixture, error) {
 	sum := 0.0
 	for _, v := range w {
 		sum += v
+	}
+	if math.Abs(sum-100) < 5 {
+		return nil, fmt.Errorf("shares sum to %.4g: are they per cent? want 1", sum)
 	}
 	if math.Abs(sum-1) > 0.05 {
 		return nil, fmt.Errorf("shares sum to %.4g, want 1", sum)
@@ -151,22 +168,8 @@ func readOne(path string) (*Table, error) {
 		return nil, err
 	}
 	id, seed := s.id(), slices.Index(s.header, "seed")
-	average := slices.Index(s.header, "valid_avg")
 	t := &Table{}
-	var domains, metrics []int
-	for c, name := range s.header {
-		if d, ok := strings.CutPrefix(name, domainPrefix); ok {
-			t.Domains, domains = append(t.Domains, d), append(domains, c)
-		} else if m, ok := strings.CutPrefix(name, metricPrefix); ok {
-			t.Metrics, metrics = append(t.Metrics, m), append(metrics, c)
-		} else if average > 0 && c != id {
-			if c <= average {
-				t.Metrics, metrics = append(t.Metrics, name), append(metrics, c)
-			} else {
-				t.Domains, domains = append(t.Domains, name), append(domains, c)
-			}
-		}
-	}
+	domains, metrics := t.oneFile(s, id, seed)
 	if len(domains) == 0 {
 		return nil, fmt.Errorf("read %s: no column begins with %q and there is no column valid_avg: "+
 			"give mixtures and scores as two files, or see docs/format.md", path, domainPrefix)
@@ -174,9 +177,9 @@ func readOne(path string) (*Table, error) {
 	for i, row := range s.rows {
 		r := Run{Name: strconv.Itoa(i + 1)}
 		if id >= 0 {
-			r.Name = row[id]
+			r.Name = strings.TrimSpace(row[id])
 		}
-		if r.Mixture, err = s.mixture(i, domains); err != nil {
+		if r.Mixture, err = s.mixture(i, domains, t); err != nil {
 			return nil, err
 		}
 		if r.Values, err = s.numbers(i, metrics, true); err != nil {
@@ -189,38 +192,82 @@ func readOne(path string) (*Table, error) {
 		}
 		t.Runs = append(t.Runs, r)
 	}
+	if err := t.distinct(path, id >= 0, seed >= 0); err != nil {
+		return nil, err
+	}
 	if seed < 0 {
 		t.seeds()
 	}
 	return t, nil
 }
 
+// oneFile tells the columns of ours or Curator's table apart.
+func (t *Table) oneFile(s *sheet, id, seed int) (domains, metrics []int) {
+	average := slices.Index(s.header, "valid_avg")
+	for c, name := range s.header {
+		d, isDomain := strings.CutPrefix(name, domainPrefix)
+		m, isMetric := strings.CutPrefix(name, metricPrefix)
+		why := beside(name)
+		switch {
+		case c == id || c == seed:
+		case isDomain:
+			t.Domains, domains = append(t.Domains, d), append(domains, c)
+		case isMetric:
+			t.Metrics, metrics = append(t.Metrics, m), append(metrics, c)
+		case why != "":
+			t.ignore(name, why)
+		case average <= 0:
+			t.ignore(name, "begins with neither "+domainPrefix+" nor "+metricPrefix)
+		case c <= average:
+			t.Metrics, metrics = append(t.Metrics, name), append(metrics, c)
+		default:
+			t.Domains, domains = append(t.Domains, name), append(domains, c)
+		}
+	}
+	return domains, metrics
+}
+
+// distinct refuses a run that stands in two rows of one file: by its id and, if
+// there is one, its seed; without an id by all that its row says.
+func (t *Table) distinct(path string, named, seeded bool) error {
+	seen := map[string]int{}
+	for i, r := range t.Runs {
+		key := r.Name
+		if !named {
+			key = fmt.Sprint(r.Mixture, r.Values)
+		}
+		if seeded {
+			key = fmt.Sprint(key, " with seed ", r.Seed)
+		}
+		if first, twice := seen[key]; twice {
+			if !named {
+				return fmt.Errorf("read %s: rows %d and %d are the same: take one out, or give a column run if they are two runs", path, first, i+2)
+			}
+			return fmt.Errorf("read %s: rows %d and %d are both run %s: take one out, or give two runs two ids", path, first, i+2, key)
+		}
+		seen[key] = i + 2
+	}
+	return nil
+}
+
 // readPair joins mixtures and scores by the run's id.
 func readPair(mixtures, scores string) (*Table, error) {
-	t, err := readMixtures(mixtures)
-	if err != nil {
-		return nil, err
-	}
-	read := readSheet
+	read, t := readSheet, &Table{}
 	if info, err := os.Stat(scores); err == nil && info.IsDir() {
-		read = readResults
+		read = t.readResults
 	}
 	s, err := read(scores)
 	if err != nil {
 		return nil, err
 	}
-	id := s.id()
+	id, err := t.readMixtures(mixtures, s)
+	if err != nil {
+		return nil, err
+	}
 	if id < 0 {
 		return nil, fmt.Errorf("read %s: no column run, run_id, index or model_benchmark_path names the run", scores)
 	}
-	var columns []int
-	for c, name := range s.header {
-		// Of Curator's table, whose mixtures come from the scripts, only the
-		// metrics are taken.
-		if c != id && name != "name" && !slices.Contains(t.Domains, name) {
-			columns, t.Metrics = append(columns, c), append(t.Metrics, strings.TrimPrefix(name, regmixMetric))
-		}
-	}
+	columns := t.scores(s, id)
 	row := map[string]int{}
 	for i, r := range s.rows {
 		name := runName(s.header[id], r[id])
@@ -250,6 +297,21 @@ func readPair(mixtures, scores string) (*Table, error) {
 	return t, nil
 }
 
+// scores tells the metrics from the other columns of a file of scores. Of
+// Curator's table, whose mixtures come from the scripts, the domains are left.
+func (t *Table) scores(s *sheet, id int) (columns []int) {
+	for c, name := range s.header {
+		switch why := beside(name); {
+		case c == id || slices.Contains(t.Domains, name):
+		case why != "":
+			t.ignore(name, why)
+		default:
+			columns, t.Metrics = append(columns, c), append(t.Metrics, strings.TrimPrefix(name, regmixMetric))
+		}
+	}
+	return columns
+}
+
 // runName is the id of a run in a cell: of a path, its last part.
 func runName(column, cell string) string {
 	if column == "model_benchmark_path" {
@@ -258,38 +320,43 @@ func runName(column, cell string) string {
 	return strings.TrimSpace(cell)
 }
 
-// readMixtures reads a CSV file of mixtures or a folder of Curator's scripts.
-func readMixtures(path string) (*Table, error) {
+// readMixtures reads a CSV file of mixtures or a folder of Curator's scripts, and
+// says which column of the scores names the run.
+func (t *Table) readMixtures(path string, scores *sheet) (id int, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return readScripts(path)
+		if id = slices.Index(scores.header, "model_benchmark_path"); id < 0 {
+			id = scores.id()
+		}
+		return id, t.readScripts(path)
 	}
 	s, err := readSheet(path)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	id := s.id()
-	if id < 0 {
-		return nil, fmt.Errorf("read %s: no column run, run_id or index names the run", path)
+	own, id := common(s, scores)
+	if own < 0 {
+		return 0, fmt.Errorf("read %s: no column run, run_id or index names the run", path)
 	}
-	t := &Table{}
 	var columns []int
 	for c, name := range s.header {
-		if c != id && name != "name" {
+		if why := beside(name); c != own && why != "" {
+			t.ignore(name, why)
+		} else if c != own {
 			columns, t.Domains = append(columns, c), append(t.Domains, strings.TrimPrefix(name, regmixDomain))
 		}
 	}
 	seen := map[string]int{}
 	for i, row := range s.rows {
-		m, err := s.mixture(i, columns)
+		m, err := s.mixture(i, columns, t)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		name := runName(s.header[id], row[id])
+		name := runName(s.header[own], row[own])
 		if first, twice := seen[name]; twice {
-			return nil, fmt.Errorf("read %s: rows %d and %d are both run %s", path, first, i+2, name)
+			return 0, fmt.Errorf("read %s: rows %d and %d are both run %s", path, first, i+2, name)
 		}
 		seen[name] = i + 2
 		t.Runs = append(t.Runs, Run{Name: name, Mixture: m})
 	}
-	return t, nil
+	return id, nil
 }

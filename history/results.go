@@ -14,14 +14,15 @@ import (
 
 // readResults reads a folder with results of lm-evaluation-harness: a file
 // RUN.json or a folder RUN, as lm_eval --output_path writes it, for each run.
-// The columns are task:metric.
-func readResults(dir string) (*sheet, error) {
+// The columns are task:metric; what is better is taken from the files, and tasks
+// are ignored whose group has figures of its own.
+func (t *Table) readResults(dir string) (*sheet, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &sheet{path: dir}
-	runs, columns := map[string]map[string]string{}, map[string]bool{}
+	runs, columns, grouped := map[string]map[string]string{}, map[string]bool{}, map[string]string{}
 	for _, e := range entries {
 		run, isJSON := strings.CutSuffix(e.Name(), ".json")
 		if !e.IsDir() && !isJSON {
@@ -36,13 +37,21 @@ func readResults(dir string) (*sheet, error) {
 		}
 		runs[run] = map[string]string{}
 		for task := range r.Results {
-			t, err := r.Task(task)
+			figures, err := r.Task(task)
 			if err != nil {
 				return nil, err
 			}
-			for metric, v := range t.Metrics {
-				runs[run][task+":"+metric] = strconv.FormatFloat(v, 'g', -1, 64)
-				columns[task+":"+metric] = true
+			group := r.Group(task)
+			for metric, v := range figures.Metrics {
+				column := task + ":" + metric
+				runs[run][column] = strconv.FormatFloat(v, 'g', -1, 64)
+				columns[column] = true
+				if group != "" {
+					grouped[column] = group
+				}
+				if err := t.direct(column, r.Higher[task], metric); err != nil {
+					return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, e.Name()), err)
+				}
 			}
 		}
 	}
@@ -50,6 +59,9 @@ func readResults(dir string) (*sheet, error) {
 		return nil, fmt.Errorf("read %s: no results; give a folder with RUN.json, or a folder RUN of lm_eval's, for each run", dir)
 	}
 	names := slices.Sorted(maps.Keys(columns))
+	for _, name := range slices.Sorted(maps.Keys(grouped)) {
+		t.ignore(name, "is a part of "+grouped[name])
+	}
 	s.header = append([]string{"run"}, names...)
 	for _, run := range slices.Sorted(maps.Keys(runs)) {
 		row := []string{run}
@@ -59,4 +71,24 @@ func readResults(dir string) (*sheet, error) {
 		s.rows = append(s.rows, row)
 	}
 	return s, nil
+}
+
+// direct enters what a results file says of a metric's direction.
+func (t *Table) direct(column string, higher map[string]bool, metric string) error {
+	up, said := higher[metric]
+	if !said {
+		return nil
+	}
+	d := Lower
+	if up {
+		d = Higher
+	}
+	if before := t.Better[column]; before != Unknown && before != d {
+		return fmt.Errorf("higher_is_better of %s: %s, but %s in another run's file", column, d, before)
+	}
+	if t.Better == nil {
+		t.Better = map[string]Direction{}
+	}
+	t.Better[column] = d
+	return nil
 }

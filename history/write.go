@@ -71,7 +71,7 @@ func (t *Table) writeCurator(folder string) ([]string, error) {
 	var files []string
 	for _, r := range t.Runs {
 		file := filepath.Join(folder, r.Name+".sh")
-		if err := os.WriteFile(file, []byte(script(t.Domains, r.Mixture)), 0o777); err != nil {
+		if err := os.WriteFile(file, []byte(t.script(r.Mixture)), 0o777); err != nil {
 			return files, err
 		}
 		files = append(files, file)

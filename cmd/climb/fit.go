@@ -17,9 +17,11 @@ import (
 // fitOptions are the flags of climb fit.
 type fitOptions struct {
 	history.FitOptions
-	Smaller     []string
-	Write, Form string
-	JSON        bool
+	tableOut
+	Smaller []string
+	Write   string
+	JSON    bool
+	weights map[string]string
 }
 
 func newFit() *cobra.Command {
@@ -30,13 +32,22 @@ func newFit() *cobra.Command {
 		Long: `Fit predictors to a table of runs and print how well they predict runs that
 they have not seen, the noise and the ceiling that it sets, the recommended
 mixture with intervals, what more of each domain would change, what to run next,
-and what rank correlation to expect from more runs. No corpus is needed.
+and what rank correlation to expect from more runs. The ceiling is known where
+mixtures were run twice. No corpus is needed.
 
 Tables: ours (runs.csv with columns run, domain:NAME, metric:NAME), NeMo Curator's
 lm_harness_results.csv, RegMix's and olmix's pairs of mixtures and scores, or a
 folder of Curator's mixture scripts and a table of scores; or mixtures and a folder
 of lm_eval's results by run. Runs are joined by id.
-Metrics called loss, bpb, perplexity or the like count as better when lower.
+
+Whether more or less of a metric is better is taken from the results files or from
+the last words of its name (loss, bpb, ppl, cross_entropy, rmse; acc, f1, ...); what
+neither tells is asked for, by --higher or --lower. Columns that are no metrics
+(index, seed, step, tokens, sample_len, tasks of a group that has figures, ...) are
+left out, and said. So are runs that the others contradict, such as diverged ones.
+
+The best measured mixture is the one that climb propose calls best now; the
+recommended one is predicted, and lies inside its own intervals or says why not.
 
 With --smaller, runs of a smaller model on the same domains and metrics inform the
 fit, so that it needs fewer of the larger model's; those at hand need not be of the
@@ -48,6 +59,13 @@ same mixtures.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if o.Candidates < 1 || o.Next < 0 {
 				return task.Usage(fmt.Errorf("--candidates %d, --next %d: want at least 1 and 0", o.Candidates, o.Next))
+			}
+			if err := o.check(o.Write); err != nil {
+				return err
+			}
+			var err error
+			if o.Objective.Weights, err = numbers("weight", o.weights); err != nil {
+				return task.Usage(err)
 			}
 			table, err := history.Read(args...)
 			if err != nil {
@@ -63,7 +81,7 @@ same mixtures.`,
 				return err
 			}
 			if o.Write != "" {
-				if err := writeNext(o, r); err != nil {
+				if err := writeNext(o, r, table.Paths); err != nil {
 					return err
 				}
 			}
@@ -77,50 +95,57 @@ same mixtures.`,
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.Objective.Metrics, "metric", nil, "metrics that count, with equal weight (default all)")
-	f.StringSliceVar(&o.Objective.Lower, "lower", nil, "metrics of which less is better, whatever their name")
-	f.StringSliceVar(&o.Objective.Higher, "higher", nil, "metrics of which more is better, whatever their name")
+	objectiveFlags(c, &o.Objective, &o.weights, &o.KeepOutliers)
 	f.StringVar(&o.Predictor, "predictor", "auto", "one of climb methods predictors")
 	f.IntVar(&o.Candidates, "candidates", 20000, "mixtures that predictions choose among")
 	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is random")
 	f.StringSliceVar(&o.Smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
-	f.StringVar(&o.Write, "write", "", "folder to write the proposed mixtures to")
-	f.StringVar(&o.Form, "form", "climb", "form of what is written: "+strings.Join(history.Forms, ", "))
+	o.tableOut.add(c, &o.Write, "write")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 	return c
 }
 
 // writeNext writes the proposals as a table without scores.
-func writeNext(o *fitOptions, r *history.Report) error {
-	t := &history.Table{Domains: r.Domains}
+func writeNext(o *fitOptions, r *history.Report, paths map[string]string) error {
+	t := &history.Table{Domains: r.Domains, Paths: paths}
 	for i, m := range r.Next {
 		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m})
 	}
-	_, err := t.Write(o.Write, o.Form)
+	_, err := o.write(t, o.Write, os.Stderr)
 	return err
 }
 
 // printFit prints the report in words and tables.
 func printFit(w io.Writer, r *history.Report) {
 	fmt.Fprintf(w, "%d runs (%d failed), %d mixtures of %d domains, %d metrics\n", r.Runs, r.Failed, r.Mixtures, len(r.Domains), len(r.Metrics))
-	fmt.Fprintf(w, "Predictor %s: rank correlation %.3f on held-out mixtures, error %.4g\n", r.Predictor, r.Spearman, r.RMSE)
+	printTable(w, r.Metrics, r.Lower, r.Ignored, r.Warnings)
+	fmt.Fprintf(w, "Predictor %s: rank correlation %.3f on held-out mixtures (95 %% in [%.2f, %.2f]), error %.4g\n", r.Predictor, r.Spearman, r.Spearman95[0], r.Spearman95[1], r.RMSE)
 	for i, name := range r.Metrics {
 		if why := r.Why[name]; why != "" && i < 5 {
 			fmt.Fprintf(w, "  %s: %s\n", name, why)
 		}
 	}
-	fmt.Fprintf(w, "Noise of a run %.4g, ceiling of the correlation about %.3f (%s)\n", r.Noise.Std, r.Noise.Ceiling, r.Noise.Source)
-	fmt.Fprintf(w, "Best measured: score %.4g\n", r.Measured.Score)
-	fmt.Fprintf(w, "Recommended: score %.4g, 80 %% of runs in [%.4g, %.4g], 95 %% in [%.4g, %.4g]; not measured yet unless it is the best measured\n\n",
-		r.Best.Predicted, r.Best.Interval80[0], r.Best.Interval80[1], r.Best.Interval95[0], r.Best.Interval95[1])
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "share\t80 % between\tbest measured\t+1 % at the mean\t+1 % at the best\t  domain")
-	for j, name := range r.Domains {
-		fmt.Fprintf(t, "%.1f %%\t%.1f .. %.1f\t%.1f %%\t%+.4g\t%+.4g\t  %s\n", 100*r.Best.Mixture[j], 100*r.Best.Shares80[j][0], 100*r.Best.Shares80[j][1],
-			100*r.Measured.Mixture[j], r.Effects[j].AtMean, r.Effects[j].AtBest, name)
+	fmt.Fprintf(w, "Noise of a run %.4g (%s)\n", r.Noise.Std, r.Noise.Source)
+	if c := r.Noise.Ceiling; c != nil {
+		fmt.Fprintf(w, "Ceiling of the correlation about %.3f (80 %% in [%.2f, %.2f])\n", *c, r.Noise.Ceiling80[0], r.Noise.Ceiling80[1])
+	} else {
+		fmt.Fprintf(w, "Ceiling of the correlation: unknown. To know it, %s\n", r.Noise.Cost)
 	}
-	t.Flush()
+	measured := r.Measured.Interval80
+	fmt.Fprintf(w, "Best measured (run %s): score %.4g, expected %.4g, 80 %% of runs in [%.4g, %.4g]\n", strings.Join(r.Measured.Runs, ", "), r.Measured.Score, r.Measured.Predicted, measured[0], measured[1])
+	fmt.Fprintf(w, "Recommended: score %.4g, 80 %% of runs in [%.4g, %.4g], 95 %% in [%.4g, %.4g]; ",
+		r.Best.Predicted, r.Best.Interval80[0], r.Best.Interval80[1], r.Best.Interval95[0], r.Best.Interval95[1])
+	if len(r.Best.Runs) > 0 {
+		fmt.Fprintf(w, "measured by run %s\n", strings.Join(r.Best.Runs, ", "))
+	} else {
+		fmt.Fprintln(w, "not measured yet")
+	}
+	if r.Best.Outside != "" {
+		fmt.Fprintln(w, "  outside its intervals:", r.Best.Outside)
+	}
+	fmt.Fprintln(w)
+	printShares(w, r)
 	fmt.Fprintln(w, "\nRank correlation by number of mixtures (on subsets, then extrapolated):")
 	for _, p := range r.Plan {
 		mark := ""
@@ -129,12 +154,26 @@ func printFit(w io.Writer, r *history.Report) {
 		}
 		fmt.Fprintf(w, "%6d  %.3f%s\n", p.Runs, p.Spearman, mark)
 	}
+	if r.Spearman95[0] <= 0 {
+		fmt.Fprintln(w, "        no forecast: the correlation may be none")
+	}
 	if len(r.Next) > 0 {
 		fmt.Fprintln(w, "\nRun next (shares in per cent, domains above 1 %):")
 	}
 	for i, m := range r.Next {
 		fmt.Fprintf(w, "  n%d:%s\n", i+1, shares(r.Domains, m))
 	}
+}
+
+// printShares prints the mixtures, with the effects of each domain.
+func printShares(w io.Writer, r *history.Report) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "share\t80 % between\tbest measured\t+1 % at the mean\t+1 % at the best\t  domain")
+	for j, name := range r.Domains {
+		fmt.Fprintf(t, "%.1f %%\t%.1f .. %.1f\t%.1f %%\t%+.4g\t%+.4g\t  %s\n", 100*r.Best.Mixture[j], 100*r.Best.Shares80[j][0], 100*r.Best.Shares80[j][1],
+			100*r.Measured.Mixture[j], r.Effects[j].AtMean, r.Effects[j].AtBest, name)
+	}
+	t.Flush()
 }
 
 // shares lists the domains of a mixture that have more than 1 %.

@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -17,10 +14,11 @@ import (
 
 type proposeOptions struct {
 	climb.ProposeOptions
-	files, smaller               []string
-	prior, supply, most, weights map[string]string
-	out, form                    string
-	asJSON                       bool
+	tableOut
+	files, smaller                      []string
+	prior, supply, least, most, weights map[string]string
+	out                                 string
+	asJSON                              bool
 }
 
 func newPropose() *cobra.Command {
@@ -32,7 +30,10 @@ func newPropose() *cobra.Command {
 (mixtures and losses), of olmix (ratios.csv and metrics.csv), of NeMo Curator
 (lm_harness_results.csv), or our own (runs.csv), and proposes the next batch. No
 corpus is needed. With --out the proposals are written as a table of the same
-kinds, ready to be run.
+kinds, ready to be run. Which metrics count and what is better of each, which
+columns and runs are left out, and how to say otherwise: as in climb fit.
+
+--prior and --supply need a number for every domain. Shares are from 0 to 1.
 
 With --smaller, runs of a smaller model on the same domains and metrics inform what
 is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
@@ -43,6 +44,9 @@ is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.parse(); err != nil {
 				return task.Usage(err)
+			}
+			if err := o.check(o.out); err != nil {
+				return err
 			}
 			t, err := history.Read(o.files...)
 			if err != nil {
@@ -59,7 +63,7 @@ is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
 			}
 			var written []string
 			if o.out != "" {
-				if written, err = p.Table().Write(o.out, o.form); err != nil {
+				if written, err = o.write(p.Table(), o.out, os.Stderr); err != nil {
 					return err
 				}
 			}
@@ -73,21 +77,18 @@ is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
 	f.StringArrayVar(&o.files, "history", nil, "table of runs; twice for mixtures and scores in files of their own")
 	f.IntVarP(&o.N, "count", "n", 32, "mixtures to propose")
 	f.StringVar(&o.Strategy, "strategy", "climb-auto", "what proposes them; see climb methods strategies")
-	f.StringSliceVar(&o.Objective.Metrics, "metric", nil, "metrics that count; all if none is named")
-	f.StringToStringVar(&o.weights, "weight", nil, "METRIC=WEIGHT in the mean")
-	f.StringSliceVar(&o.Objective.Lower, "lower", nil, "metrics of which less is better, beside losses, bpb and perplexities")
-	f.StringSliceVar(&o.Objective.Higher, "higher", nil, "metrics of which more is better, whatever their name")
+	objectiveFlags(c, &o.Objective, &o.weights, &o.KeepOutliers)
 	f.StringVar(&o.Combine, "combine", "mean", "mean or worst of the metrics")
 	f.Float64Var(&o.KL, "kl", 0, "taken off the score for every nat of divergence from the prior")
-	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus; the mean of the runs if none is given")
-	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are")
+	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus, for every domain; the mean of the runs if none is given")
+	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are, for every domain")
 	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
 	f.Float64Var(&o.Epochs, "epochs", 4, "times that run may read a domain")
+	f.StringToStringVar(&o.least, "least", nil, "DOMAIN=SHARE that it must have at least")
 	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE that it may have at most")
 	f.StringSliceVar(&o.smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
 	f.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
-	f.StringVar(&o.out, "out", "", "folder to write the proposals to")
-	f.StringVar(&o.form, "form", "climb", "form of the files: climb, regmix, olmix or curator")
+	o.tableOut.add(c, &o.out, "out")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return c
 }
@@ -103,21 +104,16 @@ func (o *proposeOptions) parse() (err error) {
 		flag string
 		from map[string]string
 		to   *map[string]float64
-	}{{"prior", o.prior, &o.Prior}, {"supply", o.supply, &o.Supply}, {"most", o.most, &o.Most}, {"weight", o.weights, &o.Objective.Weights}} {
-		*part.to = map[string]float64{}
-		for _, name := range slices.Sorted(maps.Keys(part.from)) {
-			text := part.from[name]
-			v, err := strconv.ParseFloat(text, 64)
-			if err != nil || !(v >= 0) {
-				return fmt.Errorf("--%s %s: %q is not a number of at least 0", part.flag, name, text)
-			}
-			(*part.to)[name] = v
+	}{{"prior", o.prior, &o.Prior}, {"supply", o.supply, &o.Supply}, {"least", o.least, &o.Least}, {"most", o.most, &o.Most}, {"weight", o.weights, &o.Objective.Weights}} {
+		if *part.to, err = numbers(part.flag, part.from); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 func printProposals(p *climb.Proposals, written []string) error {
+	printTable(os.Stdout, p.Metrics, p.Lower, p.Ignored, p.Warnings)
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RUN\tEXPECTED\t±")
 	for _, d := range p.Domains {
@@ -134,7 +130,11 @@ func printProposals(p *climb.Proposals, written []string) error {
 	for i, m := range p.Next {
 		row(fmt.Sprintf("n%d", i+1), m)
 	}
-	row("best now", p.Recommended)
+	best := "predicted"
+	if p.Measured {
+		best = "best now"
+	}
+	row(best, p.Recommended)
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func printProposals(p *climb.Proposals, written []string) error {
 		fmt.Println("Smaller model:", p.Smaller+".")
 	}
 	if !p.Measured {
-		fmt.Println("The mixture called best was not measured: run it before you rely on it.")
+		fmt.Println("The mixture called predicted was not measured: run it before you rely on it.")
 	}
 	if len(p.Next) == 0 {
 		fmt.Println("Nothing to propose: no mixture is expected to gain more than the noise hides.")

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb/history"
+	"github.com/climb-go/climb/task"
+)
+
+// A tableOut is how proposals are written: the flags that fit and propose share.
+type tableOut struct {
+	Form, Prefix string
+	flag         string // that names the folder
+}
+
+func (o *tableOut) add(c *cobra.Command, folder *string, flag string) {
+	o.flag = flag
+	f := c.Flags()
+	f.StringVar(folder, flag, "", "folder to write the proposed mixtures to")
+	f.StringVar(&o.Form, "form", "climb", "form of what is written: "+strings.Join(history.Forms, ", "))
+	f.StringVar(&o.Prefix, "prefix", "", "of form curator: prefix of a domain's Megatron files, such as /data/{domain}_text_document")
+}
+
+// check refuses flags that would have no effect.
+func (o *tableOut) check(folder string) error {
+	switch {
+	case !slices.Contains(history.Forms, o.Form):
+		return task.Usage(fmt.Errorf("--form %s: there are %s", o.Form, strings.Join(history.Forms, ", ")))
+	case o.Prefix == "":
+		return nil
+	case o.Form != "curator" || folder == "":
+		return task.Usage(fmt.Errorf("--prefix is of the scripts that --%s FOLDER --form curator writes", o.flag))
+	case !strings.Contains(o.Prefix, "{domain}"):
+		return task.Usage(errors.New("--prefix: put {domain} where the name of each domain goes"))
+	}
+	return nil
+}
+
+// write writes the table and says where the scripts lack paths.
+func (o *tableOut) write(t *history.Table, folder string, say io.Writer) ([]string, error) {
+	if o.Prefix != "" {
+		t.Paths = map[string]string{}
+		for _, name := range t.Domains {
+			t.Paths[name] = strings.ReplaceAll(o.Prefix, "{domain}", name)
+		}
+	}
+	if o.Form == "curator" && len(t.Paths) < len(t.Domains) {
+		fmt.Fprintln(say, "note: the scripts have the names of domains where Megatron reads prefixes of files; give --prefix /data/{domain}_text_document or the like")
+	}
+	return t.Write(folder, o.Form)
+}
+
+// numbers reads NAME=NUMBER flags; numbers are at least 0.
+func numbers(flag string, from map[string]string) (map[string]float64, error) {
+	out := map[string]float64{}
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		v, err := strconv.ParseFloat(from[name], 64)
+		if err != nil || !(v >= 0) {
+			return nil, fmt.Errorf("--%s %s: %q is not a number of at least 0", flag, name, from[name])
+		}
+		out[name] = v
+	}
+	return out, nil
+}
+
+// objectiveFlags are what a run's metrics are worth.
+func objectiveFlags(c *cobra.Command, o *history.Objective, weights *map[string]string, keep *bool) {
+	f := c.Flags()
+	f.StringSliceVar(&o.Metrics, "metric", nil, "metrics that count; all if none is named")
+	f.StringToStringVar(weights, "weight", nil, "METRIC=WEIGHT in the mean; 1 unless named")
+	f.StringSliceVar(&o.Lower, "lower", nil, "metrics of which less is better, whatever their name")
+	f.StringSliceVar(&o.Higher, "higher", nil, "metrics of which more is better, whatever their name")
+	f.BoolVar(keep, "keep-outliers", false, "count runs that look diverged or not measured, too")
+}
+
+// printTable says how the table was understood.
+func printTable(w io.Writer, metrics, lower []string, ignored []history.Ignored, warnings []string) {
+	higher := slices.DeleteFunc(slices.Clone(metrics), func(name string) bool { return slices.Contains(lower, name) })
+	for _, side := range []struct {
+		is    string
+		names []string
+	}{{"Lower", lower}, {"Higher", higher}} {
+		if len(side.names) > 0 {
+			fmt.Fprintf(w, "%s is better: %s\n", side.is, strings.Join(side.names, ", "))
+		}
+	}
+	why := map[string][]string{}
+	var order []string
+	for _, i := range ignored {
+		if why[i.Why] == nil {
+			order = append(order, i.Why)
+		}
+		why[i.Why] = append(why[i.Why], strconv.Quote(i.Column))
+	}
+	for _, reason := range order {
+		fmt.Fprintf(w, "Ignored: %s (%s)\n", strings.Join(why[reason], ", "), reason)
+	}
+	for _, text := range warnings {
+		fmt.Fprintln(w, "warning:", text)
+	}
+}
