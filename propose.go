@@ -60,13 +60,12 @@ type Proposals struct {
 	Noise       float64           `json:"noise"`             // standard deviation of a run
 	Smaller     string            `json:"smaller,omitempty"` // what the smaller model's runs were worth
 	Pareto      []string          `json:"pareto"`            // hashes of the runs that no other one equals on every metric and beats on one
-
-	paths map[string]string // of domains, where the table has some
+	Paths       map[string]string `json:"paths,omitempty"`   // of domains' data, where the table has some
 }
 
 // Propose continues the search that a table of runs records.
 func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposals, error) {
-	out := &Proposals{Domains: t.Domains, Ignored: t.Ignored, Strategy: o.Strategy, Next: []Proposed{}, paths: t.Paths}
+	out := &Proposals{Domains: t.Domains, Ignored: t.Ignored, Strategy: o.Strategy, Next: []Proposed{}, Paths: t.Paths}
 	t, err := o.screen(t, out)
 	if err != nil {
 		return nil, err
@@ -289,7 +288,7 @@ func checkShares(what string, named map[string]float64) error {
 
 // Table returns the proposals as a table of mixtures that wait for their scores.
 func (p *Proposals) Table() *history.Table {
-	t := &history.Table{Domains: p.Domains, Paths: p.paths}
+	t := &history.Table{Domains: p.Domains, Paths: p.Paths}
 	for i, m := range p.Next {
 		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m.Mixture})
 	}

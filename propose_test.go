@@ -2,6 +2,7 @@ package climb
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -37,11 +38,14 @@ func measuredTable(t *testing.T) (*simulate.World, *history.Table) {
 	return w, table
 }
 
+// tasks says what is better of the metrics of measuredTable.
+func tasks() history.Objective { return history.Objective{Higher: []string{"task0", "task1"}} }
+
 // Proposals are new, keep the limits, and come back from the files they are
 // written to.
 func TestPropose(t *testing.T) {
 	w, table := measuredTable(t)
-	o := ProposeOptions{N: 5, Strategy: "climb-auto", Most: map[string]float64{"d01": 0.2}, Epochs: 4, TargetTokens: 1e6, Supply: map[string]float64{}}
+	o := ProposeOptions{N: 5, Strategy: "climb-auto", Objective: tasks(), Most: map[string]float64{"d01": 0.2}, Epochs: 4, TargetTokens: 1e6, Supply: map[string]float64{}}
 	for d, name := range w.Problem.Domains {
 		o.Supply[name] = 1e6 * w.Problem.Prior[d]
 	}
@@ -72,23 +76,38 @@ func TestPropose(t *testing.T) {
 	}
 }
 
-func TestProposeRefuses(t *testing.T) {
+// every gives each of the 6 domains one number.
+func every(v float64) map[string]float64 {
+	out := map[string]float64{}
+	for d := range 6 {
+		out[fmt.Sprintf("d%02d", d)] = v
+	}
+	return out
+}
+
+func TestCasesProposeRefuses(t *testing.T) {
 	_, table := measuredTable(t)
 	for want, o := range map[string]ProposeOptions{
-		`no domain is called "web"`: {Most: map[string]float64{"web": 1}},
-		"tokens of the target run":  {Supply: map[string]float64{"d00": 5}},
-		"unknown strategy":          {Strategy: "guess"},
-		"no metric is called":       {Objective: history.Objective{Metrics: []string{"x"}}},
+		`no domain is called "web"`:                        {Most: map[string]float64{"web": 1}},
+		"tokens of the target run":                         {Supply: every(5)},
+		"prior: nothing is said of d02, d03, d04, d05":     {Prior: map[string]float64{"d00": 0.5, "d01": 0.3}},
+		"supply: nothing is said of d01, d02, d03":         {Supply: map[string]float64{"d00": 1e10}, TargetTokens: 1e9, Epochs: 4},
+		"most: d00 has the share 40, want one from 0 to 1": {Most: map[string]float64{"d00": 40}},
+		"least: d01 has the share 5, want one from 0 to 1": {Least: map[string]float64{"d01": 5}},
+		"prior: shares sum to 102, want 1":                 {Prior: every(17)},
+		"unknown strategy":                                 {Strategy: "guess"},
+		"no metric is called":                              {Objective: history.Objective{Metrics: []string{"x"}}},
 	} {
 		if o.Strategy == "" {
 			o.Strategy = "climb-auto"
 		}
+		o.Objective.Higher = tasks().Higher
 		if _, err := Propose(context.Background(), table, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	table.Runs = table.Runs[3:5] // one of them failed
-	if _, err := Propose(context.Background(), table, ProposeOptions{N: 1, Strategy: "climb-auto"}); err == nil || !strings.Contains(err.Error(), "at least 2") {
+	if _, err := Propose(context.Background(), table, ProposeOptions{N: 1, Strategy: "climb-auto", Objective: tasks()}); err == nil || !strings.Contains(err.Error(), "at least 2") {
 		t.Errorf("one run: %v", err)
 	}
 }
@@ -141,5 +160,50 @@ func TestProposeWithSmaller(t *testing.T) {
 	o.Strategy, small.Domains[0] = "bayes", "e"
 	if _, err := Propose(t.Context(), large, o); err == nil || !strings.Contains(err.Error(), "domains") {
 		t.Errorf("other domains: %v", err)
+	}
+}
+
+// lawTable has runs of three domains whose two losses have one optimum together.
+func lawTable(n int) *history.Table {
+	rng := rand.New(rand.NewPCG(3, 0))
+	t := &history.Table{Domains: []string{"dclm", "wikipedia", "arxiv"}, Metrics: []string{"arc_bpb", "mmlu_bpb"}}
+	for i := range n {
+		m := mix.Dirichlet(rng, []float64{1, 1, 1})
+		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("r%02d", i), Mixture: m, Values: []float64{
+			3 - 1.2*m[0] - .2*m[1] + .9*m[0]*m[0] + .005*rng.NormFloat64(), 2.5 - .1*m[0] - .9*m[1] + .7*m[1]*m[1] + .005*rng.NormFloat64()}})
+	}
+	return t
+}
+
+// fit and propose have one answer to which measured mixture is the best, and no
+// two proposals are one.
+func TestCasesFitAndProposeAgree(t *testing.T) {
+	for _, n := range []int{12, 24} {
+		table := lawTable(n)
+		table.Runs[2].Values[0] = 11.2
+		r, err := table.Fit(history.FitOptions{Predictor: "gp", Candidates: 500, Next: 4, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Propose(t.Context(), table, ProposeOptions{N: 6, Strategy: "climb-auto", Epochs: 4, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.Measured || p.Recommended.Mixture.Hash() != r.Measured.Mixture.Hash() || len(r.Measured.Runs) != 1 {
+			t.Errorf("%d runs: propose has %.3f, fit %.3f (runs %v) for the best measured", n, p.Recommended.Mixture, r.Measured.Mixture, r.Measured.Runs)
+		}
+		if p.Failed != 1 || len(p.Warnings) == 0 || p.Warnings[0] != r.Warnings[0] || !strings.HasPrefix(p.Warnings[0], "run r02") || len(p.Lower) != 2 {
+			t.Errorf("%d runs: %d failed, warnings of propose %q, of fit %q", n, p.Failed, p.Warnings, r.Warnings)
+		}
+		if len(p.Next) != 6 {
+			t.Errorf("%d runs: %d proposals, want 6", n, len(p.Next))
+		}
+		for i, m := range p.Next {
+			for _, other := range p.Next[:i] {
+				if d := mix.L1(m.Mixture, other.Mixture); d < 0.01 {
+					t.Errorf("%d runs: proposals %.4f and %.4f are one", n, m.Mixture, other.Mixture)
+				}
+			}
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -50,5 +51,39 @@ func TestPropose(t *testing.T) {
 	_, err = command(dir, "propose", "--history", files[0], "--most", "moon=0.6").Output()
 	if exit, ok := err.(*exec.ExitError); !ok || !strings.Contains(string(exit.Stderr), `no domain is called "moon"`) {
 		t.Errorf("an unknown domain: %v", err)
+	}
+}
+
+// Scripts of form curator have the prefixes of the domains' files.
+func TestCasesProposePrefix(t *testing.T) {
+	dir := t.TempDir()
+	table := &history.Table{Domains: []string{"web", "code"}, Metrics: []string{"loss"}}
+	for i := range 10 {
+		m := mix.Mixture{float64(i) / 9, 1 - float64(i)/9}
+		table.Runs = append(table.Runs, history.Run{Name: fmt.Sprintf("r%d", i), Mixture: m, Values: []float64{3 - m[0] + m[0]*m[0]}})
+	}
+	files, err := table.Write(dir, "climb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"propose", "--history", files[0], "-n", "2", "--least", "code=0.1", "--out", "next", "--form", "curator"}
+	out, err := command(dir, args...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "give --prefix") || !strings.Contains(string(out), "Lower is better: loss") {
+		t.Errorf("without --prefix: %v in\n%s", err, out)
+	}
+	out, err = command(dir, append(args, "--prefix", "/data/{domain}_text_document")...).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "give --prefix") {
+		t.Errorf("with --prefix: %v in\n%s", err, out)
+	}
+	script, err := os.ReadFile(filepath.Join(dir, "next", "n1.sh"))
+	if err != nil || !strings.Contains(string(script), " /data/code_text_document\n") {
+		t.Errorf("n1.sh: %v in\n%s", err, script)
+	}
+	for _, bad := range [][]string{{"--prefix", "/data/web"}, {"--prefix", "{domain}", "--form", "regmix"}, {"--form", "xml"}} {
+		if _, err := command(dir, append(args, bad...)...).Output(); err == nil {
+			t.Errorf("%v: no error", bad)
+		} else if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 2 {
+			t.Errorf("%v: %v, want exit code 2", bad, err)
+		}
 	}
 }
