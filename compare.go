@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/wire"
 )
 
 // A Study compares strategies: each searches with its own budget of proxies,
@@ -90,7 +89,7 @@ func (s *StudyStrategy) searches() bool {
 
 // LoadStudy reads a study. Paths in it are relative to its folder.
 func LoadStudy(path string) (*Study, error) {
-	data, err := os.ReadFile(path)
+	data, err := wire.ReadFile(path, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &ConfigError{path, "no such file; climb compare --help shows one"}
 	}
@@ -106,17 +105,17 @@ func LoadStudy(path string) (*Study, error) {
 }
 
 func parseStudy(data []byte, dir string) (*Study, error) {
-	file, err := parser.ParseBytes(data, 0)
+	doc, err := wire.YAML(data)
 	if err != nil {
-		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
-	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+	if doc == nil {
 		return nil, &ConfigError{Text: "is empty; climb compare --help shows a study"}
 	}
 	var f studyFile
 	option.Fill(&f.StudyOptions)
-	if err := yaml.NodeToValue(file.Docs[0].Body, &f, yaml.Strict()); err != nil {
-		return nil, &ConfigError{Text: yaml.FormatError(err, false, true)}
+	if err := wire.Decode(doc, &f, yaml.Strict()); err != nil {
+		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
 	s := &Study{StudyOptions: f.StudyOptions, Proxies: f.Proxies}
 	if s.Config, err = f.config(dir); err != nil {
@@ -130,7 +129,7 @@ func parseStudy(data []byte, dir string) (*Study, error) {
 	for i, n := range f.Strategies {
 		x, err := parseStrategy(n)
 		if err != nil {
-			return nil, &ConfigError{Text: fmt.Sprintf("strategies[%d]: %s", i, yaml.FormatError(err, false, true))}
+			return nil, &ConfigError{Text: fmt.Sprintf("strategies[%d]: %s", i, wire.Explain(err))}
 		}
 		s.Strategies = append(s.Strategies, x)
 	}
@@ -159,7 +158,7 @@ func (f *studyFile) config(dir string) (*Config, error) {
 		}
 		return LoadConfig(path)
 	}
-	c, err := parseConfig(func(v any, o ...yaml.DecodeOption) error { return yaml.NodeToValue(f.Run, v, o...) })
+	c, err := parseConfig(f.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +171,7 @@ func parseStrategy(n ast.Node) (s StudyStrategy, err error) {
 	if name, ok := n.(*ast.StringNode); ok {
 		return StudyStrategy{Name: name.Value}, nil
 	}
-	err = yaml.NodeToValue(n, &s, yaml.Strict())
+	err = wire.Decode(n, &s, yaml.Strict())
 	return s, err
 }
 
@@ -307,8 +306,8 @@ func (x *StudyStrategy) resolve(s *Study) error {
 	}
 	before := c.Search.Strategy
 	if x.Set != nil {
-		if err := yaml.NodeToValue(x.Set, c, yaml.Strict()); err != nil {
-			return &ConfigError{Text: "set: " + yaml.FormatError(err, false, true)}
+		if err := wire.Decode(x.Set, c, yaml.Strict()); err != nil {
+			return &ConfigError{Text: "set: " + wire.Explain(err)}
 		}
 		switch {
 		case c.Search.Strategy != before:

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/train"
 )
@@ -21,8 +22,16 @@ type stored struct {
 	CoreSeconds float64       `json:"core_seconds"` // as in the manifest of its task
 }
 
+// check reports a stored run that is none of the mixture.
+func (s *stored) check(m mix.Mixture) error {
+	if s.Result == nil {
+		return errors.New("no result")
+	}
+	return s.Result.Check(&train.Job{Mixture: m})
+}
+
 // proxiesFormat is the version of what a stored run measures.
-const proxiesFormat = 1
+const proxiesFormat = 2
 
 // shared returns what runs the trials of an arm: run, but a mixture that an arm
 // with the same proxies has trained with the same seed, on whatever objective,
@@ -55,7 +64,13 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 		return err
 	}
 	var s stored
-	switch err := readJSON(path, &s); {
+	err = readJSON(path, &s)
+	if err == nil {
+		if err = s.check(spec.Mixture); err != nil {
+			err = fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	switch {
 	case err == nil:
 		job.Target, _, err = o.terms("", false)
 		if err = errors.Join(err, a.WriteJSON(spec.dir()+"/job.json", job)); err != nil {

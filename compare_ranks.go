@@ -18,6 +18,7 @@ import (
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/wire"
 )
 
 // A StudyProxy is another kind of proxy: it is trained on every mixture that
@@ -37,8 +38,8 @@ func (x *StudyProxy) resolve(s *Study) (err error) {
 		return err
 	}
 	if x.Set != nil {
-		if err := yaml.NodeToValue(x.Set, x.config, yaml.Strict()); err != nil {
-			return &ConfigError{Text: "set: " + yaml.FormatError(err, false, true)}
+		if err := wire.Decode(x.Set, x.config, yaml.Strict()); err != nil {
+			return &ConfigError{Text: "set: " + wire.Explain(err)}
 		}
 	}
 	rest, err := s.Config.clone()

@@ -23,7 +23,7 @@ import (
 // It is no part of the pipeline: its directory is named after the target, the
 // files of all objectives and the tokens. batch-NN.plan.json lists runs that no
 // earlier batch has; compare.json is the outcome.
-var compareStage = &stage{name: "compare", title: "train the target models", format: 1, run: runTarget}
+var compareStage = &stage{name: "compare", title: "train the target models", format: 2, run: runTarget}
 
 // targetOptions are what a target run, or a proxy that ranks the same mixtures,
 // depends on beside its mixture and seed.
@@ -234,11 +234,15 @@ func (g *group) read(p *task.Plan) error {
 		if err != nil {
 			return err
 		}
-		r := &targetResult{Result: &train.Result{}, CoreSeconds: m.CoreSeconds}
-		if err := readJSON(p.Path(filepath.FromSlash(spec.dir()), "result.json"), r.Result); err != nil {
+		of := spec.Mixture
+		if spec.Reference != "" { // its own text is the only domain
+			of = mix.Mixture{1}
+		}
+		result, err := readResult(p, n, spec.dir(), of)
+		if err != nil {
 			return err
 		}
-		g.results[spec.key()] = r
+		g.results[spec.key()] = &targetResult{Result: result, CoreSeconds: m.CoreSeconds}
 	}
 	return nil
 }

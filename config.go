@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/cluster"
@@ -26,6 +25,7 @@ import (
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/token"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/wire"
 )
 
 // Config is the whole of a run, one section per component. Its YAML form is
@@ -156,8 +156,8 @@ type Objective struct {
 
 // SearchDomains limits the shares of domains beside the epoch cap.
 type SearchDomains struct {
-	Least map[string]float64 `json:"least,omitempty" doc:"domain: least share"`
-	Most  map[string]float64 `json:"most,omitempty" doc:"domain: largest share; the same as least fixes it"`
+	Least map[string]float64 `json:"least,omitempty" min:"0" max:"1" doc:"domain: least share"`
+	Most  map[string]float64 `json:"most,omitempty" min:"0" max:"1" doc:"domain: largest share; the same as least fixes it"`
 	Keep  [][]string         `json:"keep,omitempty" doc:"lists of domains that keep their natural proportions among each other"`
 }
 
@@ -196,7 +196,7 @@ func (e *ConfigError) Error() string {
 
 // LoadConfig reads a climb.yaml. Paths in it are relative to its folder.
 func LoadConfig(path string) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := wire.ReadFile(path, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &ConfigError{path, "no such file; `climb init DIR` writes one for a folder of text"}
 	}
@@ -215,16 +215,19 @@ func LoadConfig(path string) (*Config, error) {
 	return c, nil
 }
 
-// ParseConfig decodes YAML over its preset and the defaults. Unknown fields
-// and wrong types are refused with line and column.
+// ParseConfig decodes YAML over its preset and the defaults. Unknown fields,
+// wrong types and numbers that would be changed on reading are refused with line
+// and column.
 func ParseConfig(data []byte) (*Config, error) {
-	return parseConfig(func(v any, o ...yaml.DecodeOption) error {
-		return yaml.NewDecoder(bytes.NewReader(data), o...).Decode(v)
-	})
+	doc, err := wire.YAML(data)
+	if err != nil {
+		return nil, &ConfigError{Text: wire.Explain(err)}
+	}
+	return parseConfig(doc)
 }
 
-// parseConfig is ParseConfig of what decode reads.
-func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, error) {
+// parseConfig is ParseConfig of a part of a document; nil sets nothing.
+func parseConfig(doc ast.Node) (*Config, error) {
 	var head struct {
 		Preset string      `json:"preset"`
 		Label  LabelConfig `json:"label"`
@@ -234,8 +237,8 @@ func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, err
 			}
 		} `json:"target"`
 	}
-	if err := decode(&head); err != nil && !errors.Is(err, io.EOF) {
-		return nil, &ConfigError{Text: yamlText(err)}
+	if err := wire.Decode(doc, &head); err != nil {
+		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
 	for _, t := range slices.Concat(head.Target.Validation, head.Target.Test) {
 		if t.Weight != nil && *t.Weight == 0 { // which would become the default
@@ -254,51 +257,13 @@ func parseConfig(decode func(v any, o ...yaml.DecodeOption) error) (*Config, err
 	option.Fill(c)
 	c.Preset = head.Preset
 	if err := yaml.UnmarshalWithOptions(preset, c, yaml.Strict()); err != nil {
-		return nil, &ConfigError{Text: yamlText(err)}
+		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
 	c.Prune = head.Label.floors(c.Prune)
-	before := *c
-	switch err := decode(c, yaml.Strict()); {
-	case errors.Is(err, io.EOF): // nothing but comments
-		*c = before
-	case err != nil:
-		return nil, &ConfigError{Text: yamlText(err)}
+	if err := wire.Decode(doc, c, yaml.Strict()); err != nil {
+		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
 	return c, c.Resolve()
-}
-
-// yamlText says what is wrong, with line, column and the lines around them.
-func yamlText(err error) string {
-	var mismatch *yaml.TypeError
-	var overflow *yaml.OverflowError
-	switch {
-	case errors.As(err, &mismatch):
-		return yaml.FormatErrorWithToken(fmt.Sprintf("%s where %s belongs", inWords(mismatch.SrcType), inWords(mismatch.DstType)), mismatch.Token, false, true)
-	case errors.As(err, &overflow):
-		return yaml.FormatErrorWithToken(fmt.Sprintf("%s does not fit where %s belongs", overflow.SrcNum, inWords(overflow.DstType)), overflow.Token, false, true)
-	}
-	return yaml.FormatError(err, false, true)
-}
-
-// inWords names a type as the writer of a YAML file knows it.
-func inWords(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Int, reflect.Int64:
-		return "a whole number"
-	case reflect.Uint64:
-		return "a whole number from 0 on"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "text"
-	case reflect.Slice:
-		return "a list"
-	case reflect.Map, reflect.Struct:
-		return "a section"
-	}
-	return t.String()
 }
 
 // Resolve checks every value, and settles those that depend on others.

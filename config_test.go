@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/climb-go/climb/task"
 )
 
 const minimal = "corpus: {inputs: [text]}\n"
@@ -149,4 +152,79 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("preset: paper\n" + minimal + "search: {rounds: [1]}\n"))
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = ParseConfig(data) }) // must not panic
+}
+
+// TestConfigurationsThatAreNoNumbers: values that would become others, or could
+// not be hashed later, are refused with the field.
+func TestConfigurationsThatAreNoNumbers(t *testing.T) {
+	for _, c := range []struct{ yaml, want string }{
+		{"search: {epochs: .inf}", "search.epochs"},
+		{"dataset: {epochs: .inf}", "dataset.epochs"},
+		{"cluster: {kmeans: {tol: .inf}}", "cluster.kmeans.tol"},
+		{"proxy: {optim: {lr: .inf}}", "proxy.optim.lr"},
+		{"proxy: {model: {rope_theta: .inf}}", "proxy.model.rope_theta"},
+		{"prune: {documents: {quality: .nan}}", "prune.documents.quality"},
+		{"search: {objective: {kl: .inf}}", "search.objective.kl"},
+		{"search: {domains: {least: {a: .nan}}}", "search.domains.least.a"},
+		{"domains: {ward: {threshold: .inf}}", "domains.ward.threshold"},
+		{"search: {epochs: 1e300}", "search.epochs"},
+		{"prune: {clusters: {quality: 1e300}}", "prune.clusters.quality"},
+		{"search: {domains: {least: {a: 2}}}", "search.domains.least.a"},
+		{"search: {domains: {most: {a: -0.5}}}", "search.domains.most.a"},
+		{"search: {domains: {most: {'': 0.5}}}", "search.domains.most: has a key without a name"},
+		{"seed: 18446744073709551616", "seed: 18446744073709551616"},
+		{"seed: 1.9", "seed: 1.9"},
+		{"workers: 2.7", "workers: 2.7"},
+		{"workers: -3", "workers: -3"},
+		{"proxy: {tokens: 99999.99}", "proxy.tokens: 99999.99"},
+		{"proxy: {tokens: 9223372036854775807}", "proxy.tokens"},
+		{"proxy: {batch: 4000000000}", "proxy.batch"},
+		{"search: {rounds: [4, null]}", "is empty"},
+		{"workers: 1\n---\nseed: 2", "second document"},
+		{"out: 1.10", "in quotes"},
+		{"corpus: {inputs: [text, null]}", "already defined"},
+	} {
+		_, err := ParseConfig([]byte("corpus: {inputs: [text]}\n" + c.yaml + "\n"))
+		var ce *ConfigError
+		if !errors.As(err, &ce) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want %q", c.yaml, err, c.want)
+		}
+	}
+	c, err := ParseConfig([]byte("\xef\xbb\xbfcorpus: {inputs: [text]}\r\nseed: 18446744073709551615\r\n"))
+	if err != nil || c.Seed != 1<<64-1 {
+		t.Errorf("%v, seed %d", err, c.Seed)
+	}
+}
+
+// FuzzConfig: a configuration is refused, or it can be hashed and written, and
+// what is written is the same configuration.
+func FuzzConfig(f *testing.F) {
+	for _, s := range []string{"seed: 3", "prune: {documents: {quality: .nan}}", "search: {rounds: [4, 2]}", "target: {validation: [{file: a, weight: 2}]}", "preset: paper", "label: {rules: }", "x: &x [*x]"} {
+		f.Add([]byte(s + "\ncorpus: {inputs: [text]}\n"))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig(data)
+		if err != nil {
+			return
+		}
+		task.Hash("config", 1, c)
+		if err := c.WriteYAML(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzStudy: a study is refused, or its parts can be hashed.
+func FuzzStudy(f *testing.F) {
+	for _, s := range []string{"run: {corpus: {inputs: [text]}}\nstrategies: [natural, {name: a, strategy: climb, set: {search: {epochs: .inf}}}]\ntarget: {size: 1m, tokens: 5}\nobjectives: [{name: a, validation: [{file: a}], test: [{file: b}]}]",
+		"run: {corpus: {inputs: [text]}}\nseeds: 1.9", "run: null", "proxies: [{set: null}]", "strategies: [null]"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := parseStudy(data, "/")
+		if err != nil {
+			return
+		}
+		task.Hash("study", 1, s.StudyOptions)
+	})
 }

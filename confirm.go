@@ -2,6 +2,7 @@ package climb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -25,7 +26,7 @@ type confirmOptions struct {
 // baselines again with fresh seeds, in one plan, round-01.plan.json;
 // confirm.json is the outcome.
 var confirmStage = &stage{
-	name: "confirm", title: "confirm with fresh seeds", format: 1,
+	name: "confirm", title: "confirm with fresh seeds", format: 2,
 	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base", "search"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(true)
@@ -90,6 +91,8 @@ type ConfirmedRow struct {
 	// Metrics are the means over the seeds, by "validation/TASK:METRIC" and
 	// "test/TASK:METRIC".
 	Metrics map[string]float64 `json:"metrics"`
+
+	counted map[string]int // runs that have a metric
 }
 
 // A Difference is a mean difference over the seeds.
@@ -126,6 +129,9 @@ func driveConfirm(ctx context.Context, r *Run, p *task.Plan, e Event) (bool, err
 		return ran, err
 	}
 	out, err := confirmed(plan, list, o)
+	if errors.Is(err, errNoConfirmation) {
+		return ran, task.Permanent(errors.Join(err, takeBack(plan)))
+	}
 	if err != nil {
 		return ran, err
 	}
@@ -168,7 +174,7 @@ func candidates(s *Search, o ConfirmConfig, seed uint64) ([]candidate, error) {
 func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmation, error) {
 	out := &Confirmation{Level: o.Level, Rows: make([]ConfirmedRow, len(list))}
 	for i, c := range list {
-		out.Rows[i] = ConfirmedRow{Name: c.Name, Mixture: c.Mixture, Metrics: map[string]float64{}, Baseline: i >= len(list)-len(baselines)}
+		out.Rows[i] = ConfirmedRow{Name: c.Name, Mixture: c.Mixture, Metrics: map[string]float64{}, counted: map[string]int{}, Baseline: i >= len(list)-len(baselines)}
 	}
 	for n := range plan.Tasks {
 		spec, result, err := readTrial(plan, n)
@@ -205,6 +211,7 @@ func (row *ConfirmedRow) add(spec trialSpec, result *train.Result) {
 		for _, t := range tasks {
 			for m, x := range t.Metrics {
 				row.Metrics[half+t.Task+":"+m] += x
+				row.counted[half+t.Task+":"+m]++
 			}
 		}
 	}
@@ -212,7 +219,7 @@ func (row *ConfirmedRow) add(spec trialSpec, result *train.Result) {
 
 func (row *ConfirmedRow) summarize(level float64) {
 	for k := range row.Metrics {
-		row.Metrics[k] /= float64(len(row.Seeds))
+		row.Metrics[k] /= float64(row.counted[k])
 	}
 	row.Mean, row.Interval = meanInterval(row.Scores, level)
 	row.TestMean, row.TestInterval = meanInterval(row.Test, level)
@@ -302,6 +309,9 @@ func paired(a, b *ConfirmedRow, of func(*ConfirmedRow) []float64) (x, y []float6
 	return x, y
 }
 
+// errNoConfirmation ends a confirmation whose runs all failed.
+var errNoConfirmation = errors.New("no mixture has two confirmation runs that did not fail")
+
 // decide picks the answer: the best mean among all rows with a mixture of
 // their own and at least two runs, so that a baseline that is not beaten is
 // the answer itself.
@@ -313,7 +323,7 @@ func (c *Confirmation) decide() error {
 		}
 	}
 	if math.IsInf(best, -1) {
-		return task.Permanent(fmt.Errorf("no mixture has two confirmation runs that did not fail; the first: %s", strings.Join(c.Rows[0].Failed, "; ")))
+		return fmt.Errorf("%w; the first: %s; mend what trains them, and the same command runs them again", errNoConfirmation, strings.Join(c.Rows[0].Failed, "; "))
 	}
 	w := c.Rows[c.Winner]
 	var not []string

@@ -187,7 +187,7 @@ func (t trialSpec) dir() string {
 // baseStage trains the model that the proxies continue: model/, on the natural
 // mixture, to the end of the stable phase.
 var baseStage = &stage{
-	name: "base", title: "train the base model", format: 1, inputs: []string{"vocab", "encode", "tokens"},
+	name: "base", title: "train the base model", format: 2, inputs: []string{"vocab", "encode", "tokens"},
 	options: func(r *Run) (any, error) {
 		p := r.Config.Proxy
 		p.Tokens, p.Command = 0, nil // of the proxies
@@ -350,6 +350,9 @@ func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, com
 	if err = errors.Join(err, logErr, log.Close()); err != nil {
 		return nil, 0, err
 	}
+	if err := result.Check(&job); err != nil {
+		return nil, 0, fmt.Errorf("the result of the run %w", err)
+	}
 	coreSeconds = cores.used.Seconds()
 	a.Spend(coreSeconds)
 	if result.Failed != "" {
@@ -420,6 +423,41 @@ func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
 	if err := p.Task(n, &spec); err != nil {
 		return spec, nil, err
 	}
+	result, err := readResult(p, n, spec.dir(), spec.Mixture)
+	return spec, result, err
+}
+
+// readResult loads the result of task n, of the run in dir, and checks that it is
+// one of the mixture.
+func readResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, error) {
+	path := p.Path(filepath.FromSlash(dir), "result.json")
 	result := &train.Result{}
-	return spec, result, readJSON(p.Path(filepath.FromSlash(spec.dir()), "result.json"), result)
+	err := readJSON(path, result)
+	if err == nil {
+		if err = result.Check(&train.Job{Mixture: m}); err != nil {
+			err = fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; remove %s and run again to train it anew", err, p.DonePath(n))
+	}
+	return result, nil
+}
+
+// takeBack makes the failed runs of a plan count as not done, so that the next
+// command runs them again.
+func takeBack(p *task.Plan) error {
+	for n := range p.Tasks {
+		_, result, err := readTrial(p, n)
+		if err != nil {
+			return err
+		}
+		if result.Failed == "" {
+			continue
+		}
+		if err := os.Remove(p.DonePath(n)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

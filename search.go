@@ -34,7 +34,7 @@ type datasetSize struct {
 // of its own, round-NN.plan.json, whose tasks are proxy runs; search.json is
 // the answer.
 var searchStage = &stage{
-	name: "search", title: "search the mixture", format: 3,
+	name: "search", title: "search the mixture", format: 4,
 	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(false)
@@ -229,7 +229,8 @@ func (r *Run) trials(plan *task.Plan) ([]search.Trial, error) {
 		out[n] = t
 	}
 	if failed == len(out) {
-		return nil, task.Permanent(fmt.Errorf("all %d proxy runs of %s failed; the first: %s", failed, plan.Name, out[0].Failed))
+		err := fmt.Errorf("all %d proxy runs of %s failed; the first: %s; mend what trains them, and the same command runs them again", failed, plan.Name, out[0].Failed)
+		return nil, task.Permanent(errors.Join(err, takeBack(plan)))
 	}
 	return out, nil
 }

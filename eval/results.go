@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/climb-go/climb/wire"
 )
 
 // Results are figures in the layout of lm-evaluation-harness's results files
@@ -154,7 +155,7 @@ func newestResults(dir string) (string, error) {
 // ParseResults reads the JSON of a results file.
 func ParseResults(data []byte) (*Results, error) {
 	r := &Results{}
-	if err := json.Unmarshal(finite(data), r); err != nil {
+	if err := wire.JSON(data, r); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
 			return nil, fmt.Errorf("field %q holds a JSON %s; is this a results file of lm_eval?", wrong.Field, wrong.Value)
@@ -165,33 +166,6 @@ func ParseResults(data []byte) (*Results, error) {
 		return nil, errors.New(`no "results"; give the file that lm_eval writes with --output_path`)
 	}
 	return r, nil
-}
-
-// finite puts null for the NaN and Infinity that Python writes.
-func finite(data []byte) []byte {
-	out := make([]byte, 0, len(data))
-	inside := false // of a string
-scan:
-	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case inside && c == '\\' && i+1 < len(data):
-			out = append(out, c)
-			i++
-		case c == '"':
-			inside = !inside
-		case !inside:
-			for _, word := range []string{"NaN", "-Infinity", "Infinity"} {
-				if bytes.HasPrefix(data[i:], []byte(word)) {
-					out = append(out, "null"...)
-					i += len(word) - 1
-					continue scan
-				}
-			}
-		}
-		out = append(out, data[i])
-	}
-	return out
 }
 
 // Task returns the figures of a task by its name. Of a metric with several

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/climb-go/climb/wire"
 )
 
 // newer is in the layout of lm-evaluation-harness 0.4 (evaluator.py), with
@@ -174,7 +176,7 @@ func FuzzParseResults(f *testing.F) {
 	f.Add([]byte(`{"results":{"a":{"acc":1}},"configs":{"a":{"output_type":[]}}}`))
 	f.Add([]byte(`{"results":{"a":{"acc":1}},"x":"\"NaN","y":-Infinity}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if plain := finite(data); json.Valid(data) && string(plain) != string(data) {
+		if plain := wire.Finite(data); json.Valid(data) && string(plain) != string(data) {
 			t.Fatalf("%q became %q", data, plain)
 		}
 		r, err := ParseResults(data)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -12,9 +11,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/climb-go/climb/eval/jinja"
+	"github.com/climb-go/climb/wire"
 )
 
 // config is a task of lm-evaluation-harness as its YAML describes it
@@ -96,7 +95,7 @@ func (c *config) read(path string, depth int) error {
 	if depth > 10 {
 		return fmt.Errorf("%s: include: more than 10 files deep; does it include itself?", path)
 	}
-	data, err := os.ReadFile(path)
+	data, err := wire.ReadFile(path, 1<<20)
 	if err != nil {
 		return fmt.Errorf("open task: %w", err)
 	}
@@ -141,23 +140,16 @@ type pair struct {
 
 // parseYAML lists the fields of a file that holds one mapping.
 func parseYAML(path string, data []byte) (pairs []pair, err error) {
-	defer func() {
-		if p := recover(); p != nil { // the YAML library, on some damaged files
-			err = fmt.Errorf("%s: not YAML: %v", path, p)
-		}
-	}()
-	f, err := parser.ParseBytes(data, 0)
+	doc, err := wire.YAML(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
 	}
 	var values []*ast.MappingValueNode
-	if len(f.Docs) == 1 {
-		switch body := f.Docs[0].Body.(type) {
-		case *ast.MappingNode:
-			values = body.Values
-		case *ast.MappingValueNode:
-			values = []*ast.MappingValueNode{body}
-		}
+	switch body := doc.(type) {
+	case *ast.MappingNode:
+		values = body.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{body}
 	}
 	if len(values) == 0 {
 		return nil, fmt.Errorf("%s: no fields; a task is one YAML mapping with output_type, doc_to_text and others", path)
@@ -218,7 +210,7 @@ func (c *config) set(p pair) error {
 	if code.alias {
 		return fmt.Errorf("%s: %s: aliases are not known; write the value out", p.at, p.name)
 	}
-	if err := yaml.NodeToValue(p.value, to, yaml.UseOrderedMap()); err != nil {
+	if err := wire.Decode(p.value, to, yaml.UseOrderedMap()); err != nil {
 		return fmt.Errorf("%s: %s: %s", p.at, p.name, strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
 	return nil

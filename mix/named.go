@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/climb-go/climb/wire"
 )
 
 // Encode writes m as a JSON object {"domain": share, ...} in the order of the
@@ -39,7 +41,7 @@ func Encode(domains []string, m Mixture) ([]byte, error) {
 // a name that is no domain is an error. Shares are normalised.
 func Decode(domains []string, data []byte) (Mixture, error) {
 	var named map[string]float64
-	if err := json.Unmarshal(data, &named); err != nil {
+	if err := wire.JSON(data, &named); err != nil {
 		return nil, fmt.Errorf("decode mixture: %w", err)
 	}
 	w, known := make([]float64, len(domains)), 0

@@ -12,6 +12,7 @@ package option
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -145,7 +146,9 @@ func set(v reflect.Value, s string) error {
 
 // Check reports the first field of the struct (or pointer to one) that is
 // outside its `min`, `max` or `choices` tag, by its dotted name below prefix.
-// Sections and lists of them are looked into.
+// Sections, lists and maps are looked into. A number without `max` is finite all
+// the same: at most 1e30, an int64 2^53 (which a float64 holds) and an int 2^31-1;
+// an unsigned one, a seed, is any.
 func Check(prefix string, v any) error {
 	return check(prefix, reflect.Indirect(reflect.ValueOf(v)))
 }
@@ -199,8 +202,26 @@ func checkOne(path string, tag reflect.StructTag, v reflect.Value) error {
 		}
 		return nil
 	}
+	if v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String {
+		return checkMap(path, tag, v)
+	}
 	if isNumber(v.Kind()) {
 		return checkRange(path, tag, v)
+	}
+	return nil
+}
+
+// checkMap checks the keys and values of a map, in the order of the keys.
+func checkMap(path string, tag reflect.StructTag, v reflect.Value) error {
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		if k.String() == "" {
+			return &Error{Path: path, Text: "has a key without a name"}
+		}
+		if err := checkOne(path+"."+k.String(), tag, v.MapIndex(k)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -209,8 +230,8 @@ func isNumber(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Flo
 
 func checkRange(path string, tag reflect.StructTag, v reflect.Value) error {
 	x := number(v)
-	if x != x {
-		return &Error{Path: path, Text: "is NaN"}
+	if most := largest(v.Kind()); !(math.Abs(x) <= most) {
+		return &Error{Path: path, Text: fmt.Sprintf("is %v; a finite number of at most %.16g belongs here", v, most)}
 	}
 	if s := tag.Get("min"); s != "" {
 		if lo, err := strconv.ParseFloat(s, 64); err == nil && x < lo {
@@ -223,6 +244,20 @@ func checkRange(path string, tag reflect.StructTag, v reflect.Value) error {
 		}
 	}
 	return nil
+}
+
+// largest is the magnitude up to which a number of this kind makes sense in an
+// option, and computes without overflow.
+func largest(k reflect.Kind) float64 {
+	switch k {
+	case reflect.Int, reflect.Int32:
+		return math.MaxInt32
+	case reflect.Int64:
+		return 1 << 53
+	case reflect.Uint64, reflect.Uint32:
+		return math.MaxUint64
+	}
+	return 1e30
 }
 
 func number(v reflect.Value) float64 {

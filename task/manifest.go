@@ -140,6 +140,9 @@ func hashFile(path string, sync bool) (sum string, size int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
+// DonePath is the manifest of task n: without it the task is not done.
+func (p *Plan) DonePath(n int) string { return p.manifestPath(n) }
+
 func (p *Plan) manifestPath(n int) string {
 	return p.Path(p.prefix()+"done", fmt.Sprintf("%05d.json", n))
 }

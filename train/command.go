@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/wire"
 )
 
 // Command trains jobs with a program of the user's. In every argument {job}
@@ -64,6 +64,7 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
 	}
+	r.Mixture = j.Mixture.Hash()
 	return r, nil
 }
 
@@ -71,24 +72,14 @@ func readResult(path string, j *Job) (*Result, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		return harnessResult(path, j)
 	}
-	data, err := os.ReadFile(path)
+	data, err := wire.ReadFile(path, maxResult)
 	if err != nil {
 		return nil, fmt.Errorf("left no result: %w", err)
 	}
 	if _, err := eval.ParseResults(data); err == nil {
 		return harnessResult(path, j)
 	}
-	r := &Result{Score: math.NaN()}
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("its result: %w", err)
-	}
-	if r.Failed == "" && (math.IsNaN(r.Score) || math.IsInf(r.Score, 0)) {
-		return nil, errors.New("its result has no score")
-	}
-	if len(r.Tokens) != 0 && len(r.Tokens) != len(j.Mixture) {
-		return nil, fmt.Errorf("its result counts tokens of %d domains, not %d", len(r.Tokens), len(j.Mixture))
-	}
-	return r, nil
+	return ParseResult(data, j)
 }
 
 // harnessResult scores the job by what lm-evaluation-harness measured. Test
@@ -104,9 +95,15 @@ func harnessResult(path string, j *Job) (*Result, error) {
 	}
 	measured := slices.DeleteFunc(slices.Clone(j.Test), func(t eval.Term) bool { _, err := file.Of(t); return err != nil })
 	if len(measured) > 0 {
-		r.Test, r.TestMean, err = pickResults(file, measured)
+		if r.Test, r.TestMean, err = pickResults(file, measured); err != nil {
+			return nil, fmt.Errorf("its result: %w", err)
+		}
 	}
-	return r, err
+	r.settle()
+	if err := r.Check(j); err != nil {
+		return nil, fmt.Errorf("its result: %w", err)
+	}
+	return r, nil
 }
 
 // pickResults takes each term's task from a results file, and their weighted

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -50,7 +51,7 @@ func (p Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result,
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{}
+	r := &Result{Mixture: j.Mixture.Hash()}
 	scorer := &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}
 	if err := j.fit(ctx, model, sampler, r, j.curve(ctx, scorer, r, watch), p.workers); err != nil {
 		return nil, err
@@ -194,9 +195,10 @@ func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) 
 		r.point(int64(r.Steps)*per, j.schedule().At(r.Steps-1), r.Score, r.Validate)
 	}
 	r.Test, r.TestMean, err = j.evaluate(ctx, m, j.Test)
-	if bad := r.Score + r.TestMean; math.IsNaN(bad) || math.IsInf(bad, 0) {
-		r.Failed = "the score is not a finite number"
+	if bad := errors.Join(measured("score", r.Score), measured("test_mean", r.TestMean)); bad != nil {
+		r.Failed = bad.Error()
 	}
+	r.settle()
 	return err
 }
 

@@ -55,6 +55,7 @@ type Job struct {
 // A Result is what a run measured, and nothing that differs when it is run again. A run that diverged has Failed set and no
 // scores: it is quarantined, never ranked.
 type Result struct {
+	Mixture  string             `json:"mixture,omitempty"`  // hash of the Job's; a program need not write it
 	Score    float64            `json:"score"`              // higher is better
 	Validate []*eval.TaskResult `json:"validate,omitempty"` // of the files of Job.Target
 	Test     []*eval.TaskResult `json:"test,omitempty"`     // of the files of Job.Test

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// withTrainer is a workspace whose proxies are a shell script: $1 is the job, $2
+// where the result goes.
+func withTrainer(t *testing.T) (dir string, write func(script string)) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh to play the user's trainer")
+	}
+	dir = workspace(t, strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, "+"trainer.sh"+", \"{job}\", \"{result}\"]\n", 1))
+	return dir, func(script string) { writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(script)) }
+}
+
+// oneScore is a trainer whose score depends on the job, so that runs differ.
+const oneScore = `echo "{\"score\":0.$(cksum < "$1" | cut -c1-6)}" > "$2"` + "\n"
+
+// TestFailedRunsAreSetAside: documented failed results are recorded, warned
+// about and set aside; a round of nothing else ends the search in words, and the
+// same command goes on once the trainer is mended.
+func TestFailedRunsAreSetAside(t *testing.T) {
+	t.Parallel()
+	dir, trainer := withTrainer(t)
+	trainer(`echo '{"failed":"diverged"}' > "$2"`)
+	for range 2 {
+		code, out, errs := climbRun(t, dir, "run")
+		if code != 78 || !strings.Contains(errs, "all 6 proxy runs of round-01 failed; the first: diverged; mend what trains them") || !strings.Contains(out+errs, "was set aside: diverged") {
+			t.Fatalf("exit %d\n%s%s", code, out, errs)
+		}
+	}
+	// Every second run fails, in the ways that trainers have to say so.
+	trainer(`n=$(cksum < "$1" | cut -d' ' -f1)
+case $((n % 4)) in
+0) echo '{"score": NaN}' > "$2";;
+1) echo '{"failed": "out of memory", "score": null}' > "$2";;
+*) ` + oneScore + `;;
+esac
+`)
+	code, out, errs := climbRun(t, dir, "run")
+	if code != 0 || !strings.Contains(out+errs, "was set aside") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "run", "search-*", "search.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	data, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct{ Trials, Measured []struct{ Failed string } }
+	if err := json.Unmarshal(data, &s); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for _, r := range s.Trials {
+		if r.Failed != "" {
+			failed++
+		}
+	}
+	if failed == 0 || failed == len(s.Trials) || len(s.Measured) != len(s.Trials)-failed {
+		t.Errorf("%d of %d runs failed, %d are ranked", failed, len(s.Trials), len(s.Measured))
+	}
+}
+
+// TestBadResultsPoisonNothing: a result that cannot be used ends the search
+// before it is published, with the reason; the mended trainer goes on.
+func TestBadResultsPoisonNothing(t *testing.T) {
+	t.Parallel()
+	dir, trainer := withTrainer(t)
+	trainer(oneScore)
+	mustRun(t, dir, "tokens")
+	for _, c := range []struct{ result, want string }{
+		{`{"score":1,"validate":[null]}`, "validate[0] is null"},
+		{`{"score":1.7e308}`, "score is 1.7e+308"},
+	} {
+		trainer("cat > \"$2\" <<'X'\n" + c.result + "\nX\n")
+		code, out, errs := climbRun(t, dir, "search")
+		if code != 1 || !strings.Contains(errs, c.want) || strings.Contains(errs, "goroutine") {
+			t.Errorf("%s: exit %d, want 1 and %q\n%s%s", c.result, code, c.want, out, errs)
+		}
+		if done, _ := filepath.Glob(filepath.Join(dir, "run", "search-*", "round-*.done", "*")); len(done) != 0 {
+			t.Errorf("%s: published as %q", c.result, done)
+		}
+	}
+	trainer(oneScore)
+	mustRun(t, dir, "run")
+	// A result that is another run's is found when it is read.
+	results, err := filepath.Glob(filepath.Join(dir, "run", "search-*", "trials", "*", "result.json"))
+	if err != nil || len(results) < 2 {
+		t.Fatal(results, err)
+	}
+	other, err := os.ReadFile(results[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(results[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(old) == len(other) { // the size alone would not tell
+		writeFile(t, results[1], other)
+		code, _, errs := climbRun(t, dir, "run")
+		if code == 0 || !strings.Contains(errs, "result.json") || !strings.Contains(errs, "run again") {
+			t.Errorf("a result of another mixture: exit %d, %s", code, errs)
+		}
+	}
+}
+
+// TestConfigurationThatIsNoNumber: it ends a command with exit 2, not a panic.
+func TestConfigurationThatIsNoNumber(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte("corpus: {inputs: [text]}\nsearch: {epochs: .inf}\n"))
+	code, out, errs := climbRun(t, dir, "status")
+	if code != 2 || !strings.Contains(errs, "search.epochs: .inf where a number belongs; it has to be finite") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
