@@ -66,6 +66,20 @@ func predictAll(p Predictor, x [][]float64) []float64 {
 	return out
 }
 
+// stdAll returns the deviations at the rows, none of a predictor that states none:
+// Uncertain is optional.
+func stdAll(p Predictor, x [][]float64) []float64 {
+	u, ok := p.(Uncertain)
+	if !ok {
+		return nil
+	}
+	out := make([]float64, len(x))
+	for i := range x {
+		out[i] = u.Std(x[i])
+	}
+	return out
+}
+
 func TestLearns(t *testing.T) {
 	each(t, func(t *testing.T, make func() Predictor) {
 		x, y := world(100, 6, 0.02, 1)
@@ -108,9 +122,9 @@ func TestSameBits(t *testing.T) {
 			if err := p.Fit(x, y); err != nil {
 				t.Fatal(err)
 			}
-			out := predictAll(p, x)
-			for i := range x {
-				out = append(out, p.(Uncertain).Std(x[i]))
+			out := append(predictAll(p, x), stdAll(p, x)...)
+			if c, ok := p.(Calibrated); ok {
+				out = append(out, c.HalfWidth(x[0], 0.8))
 			}
 			got = append(got, out)
 		}
@@ -148,9 +162,11 @@ func TestScoreUnit(t *testing.T) {
 			if got := q.Predict(x[i]); math.Abs(got-want) > 1e-9 {
 				t.Fatalf("row %d: predicted %v, want %v", i, got, want)
 			}
-			wantStd := p.(Uncertain).Std(x[i]) / 1024
-			if got := q.(Uncertain).Std(x[i]); math.Abs(got-wantStd) > 1e-9 {
-				t.Fatalf("row %d: std %v, want %v", i, got, wantStd)
+		}
+		scale := stdAll(q, x)
+		for i, std := range stdAll(p, x) {
+			if math.Abs(scale[i]-std/1024) > 1e-9 {
+				t.Fatalf("row %d: std %v, want %v", i, scale[i], std/1024)
 			}
 		}
 	})
@@ -192,14 +208,19 @@ func TestDegenerate(t *testing.T) {
 			for _, v := range c.y {
 				lo, hi = min(lo, v), max(hi, v)
 			}
+			for i, std := range stdAll(p, c.x) {
+				if !(std >= 0) || math.IsInf(std, 0) {
+					t.Errorf("%s: row %d: std %v", name, i, std)
+				}
+			}
 			for i, row := range c.x {
-				got, std := p.Predict(row), p.(Uncertain).Std(row)
+				got := p.Predict(row)
+				if half := HalfWidth(p, row, 0.95); half < 0 || math.IsInf(half, 0) || math.IsNaN(half) && stdAll(p, c.x) != nil {
+					t.Errorf("%s: row %d: half width %v", name, i, half)
+				}
 				slack := 0.5*(hi-lo) + 1e-9
 				if !(got >= lo-slack && got <= hi+slack) {
 					t.Errorf("%s: row %d: predicted %v for scores in [%v, %v]", name, i, got, lo, hi)
-				}
-				if !(std >= 0) || math.IsInf(std, 0) {
-					t.Errorf("%s: row %d: std %v", name, i, std)
 				}
 			}
 		}

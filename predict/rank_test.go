@@ -25,26 +25,24 @@ func TestRankStats(t *testing.T) {
 	out.WriteString("RegMix 1M, Pile-CC loss of 256 unseen mixtures. regret: loss of the mixture picked less the least;\n" +
 		"in80, in95: share of losses within the 80 % and 95 % intervals.\n\n" +
 		"predictor     runs  spearman  regret  in80  in95\n")
-	methods := []struct {
-		name string
-		make func() Predictor
-	}{
-		{"ridge", func() Predictor { return &Ridge{} }},
-		{"ridge log", func() Predictor { return &Ridge{Features: "log"} }},
-		{"ridge both", func() Predictor { return &Ridge{Features: "both"} }},
-		{"gbdt", func() Predictor { return &GBDT{} }},
-		{"gbdt raw", func() Predictor { return &GBDT{RawTarget: true} }},
-		{"gp", func() Predictor { return &GP{} }},
-		{"explaw", func() Predictor { return &ExpLaw{} }},
-		{"powerlaw", func() Predictor { return &PowerLaw{} }},
-		{"auto", func() Predictor { return &Auto{} }},
+	type method struct {
+		name, of string
+		options  Options
+	}
+	methods := []method{
+		{"ridge log", "ridge", Options{Ridge: Ridge{Features: "log"}}},
+		{"ridge both", "ridge", Options{Ridge: Ridge{Features: "both"}}},
+		{"gbdt raw", "gbdt", Options{GBDT: GBDT{RawTarget: true}}},
+	}
+	for _, m := range Methods {
+		methods = append(methods, method{m.Name, m.Name, Options{}})
 	}
 	sizes := []int{32, 64, 112, 512}
 	lines := make([]string, len(methods)*len(sizes))
 	t.Run("fits", func(t *testing.T) {
 		for i := range lines {
 			m, n := methods[i/len(sizes)], sizes[i%len(sizes)]
-			if m.name == "auto" && n > 64 {
+			if (m.of == "auto" || m.of == "blend") && n > 64 {
 				continue // bench/predict has these; they take long
 			}
 			t.Run(fmt.Sprint(m.name, n), func(t *testing.T) {
@@ -60,7 +58,11 @@ func TestRankStats(t *testing.T) {
 					for _, i := range rand.New(rand.NewPCG(1, uint64(k))).Perm(len(x))[:n] {
 						sx, sy = append(sx, x[i]), append(sy, y[i])
 					}
-					s.add(t, m.make(), sx, sy, vx, vy, 1/float64(subsets))
+					p, err := New(m.of, m.options)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.add(t, p, sx, sy, vx, vy, 1/float64(subsets))
 				}
 				lines[i] = fmt.Sprintf("%-12s  %4d  %8.1f  %6.3f  %4.0f  %4.0f\n", m.name, n, 100*s.spearman, s.regret, 100*s.in80, 100*s.in95)
 			})
