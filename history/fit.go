@@ -187,11 +187,11 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 		return p
 	}}
 	if a.o.Smaller != nil {
-		low, err := a.o.Smaller.lift(r.Domains, r.Metrics, a.o, a.tasks.New)
+		low, seen, err := a.o.Smaller.lift(r.Domains, r.Metrics, a.o, a.tasks.New)
 		if err != nil {
 			return fmt.Errorf("runs of the smaller model: %w", err)
 		}
-		a.tasks.Low = low
+		a.tasks.Low, a.tasks.LowSeen = low, seen
 	}
 	if err := a.tasks.Fit(a.x, scores); err != nil {
 		return err
@@ -215,19 +215,19 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 }
 
 // lift returns a predictor of each metric that is fitted to the runs of t, whose
-// domains are put in the given order.
-func (t *Table) lift(domains, metrics []string, o FitOptions, fresh func() predict.Predictor) ([]predict.Predictor, error) {
+// domains are put in the given order, and the mixtures of those runs.
+func (t *Table) lift(domains, metrics []string, o FitOptions, fresh func() predict.Predictor) (low []predict.Predictor, seen [][]float64, err error) {
 	at := make([]int, len(domains))
 	for j, name := range domains {
 		if at[j] = slices.Index(t.Domains, name); at[j] < 0 || len(t.Domains) != len(domains) {
-			return nil, fmt.Errorf("its domains are %v: the same as those of the larger model's runs are needed, %v", t.Domains, domains)
+			return nil, nil, fmt.Errorf("its domains are %v: the same as those of the larger model's runs are needed, %v", t.Domains, domains)
 		}
 	}
 	objective := o.Objective
 	objective.Metrics = metrics
 	trials, err := t.Trials(objective)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var x [][]float64
 	scores := make([][]float64, len(metrics))
@@ -241,7 +241,7 @@ func (t *Table) lift(domains, metrics []string, o FitOptions, fresh func() predi
 			scores[i] = append(scores[i], run.Scores[name])
 		}
 	}
-	low := &predict.Tasks{New: fresh, Weights: slices.Repeat([]float64{1}, len(metrics))}
-	err = low.Fit(x, scores)
-	return low.Models(), err
+	tasks := &predict.Tasks{New: fresh, Weights: slices.Repeat([]float64{1}, len(metrics))}
+	err = tasks.Fit(x, scores)
+	return tasks.Models(), x, err
 }

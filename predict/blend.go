@@ -17,7 +17,9 @@ type Blend struct {
 }
 
 // Auto is Blend with weights shrunk towards gp alone, as if autoTrust runs more
-// had been seen on which every departure from it cost what the best member errs.
+// had been seen on which every departure from it cost what the best member errs,
+// and then moved towards the best member as far as it takes for the combination's
+// held-out error not to be the larger one (see lean).
 // With few runs it is gp, which is the best single predictor then, with some of
 // the others; with many the data decide. Why says what came of it. Only runs it
 // is fitted to enter.

@@ -4,26 +4,36 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// A conformal compares held-out errors with the deviations that were claimed
-// for them (Lei et al., 2018, JASA 113, section 5.2; leave-fold-out for the
-// split). How the two differ by where a mixture lies is learned too: errors in
-// units of their deviations are divided by what a scaling says of them that has
-// not seen them, before their quantiles are taken.
+// A conformal makes intervals from held-out errors: the CV+ of Barber, Candes,
+// Ramdas and Tibshirani (2021, Annals of Statistics 49, arXiv 1905.02928, section
+// 3), whose quantile has the finite-sample correction n+1. It differs in three
+// things. Intervals lie around the prediction of the fit to all rows, as those
+// of their jackknife do, not around those of the folds' fits, which need not be
+// kept. Errors are counted in units of the deviations that were claimed for them
+// (Lei et al., 2018, JASA 113, section 5.2), so that intervals are wide where the
+// predictor knows little. And how the two differ by where a mixture lies is
+// learned: errors in units of their deviations are divided by what a scaling says
+// of them that has not seen them, before their quantiles are taken. Their bounds
+// (1 - 2 alpha for CV+, none for the jackknife) therefore do not hold as proofs;
+// what is held is measured: go run ./bench/predict -parts coverage.
 type conformal struct {
 	ratio   []float64 // |error| / (deviation x scaling), ascending
 	unit    float64   // root mean square of |error| / deviation
 	alike   bool      // deviations of held-out rows come about as those of new ones do
+	common  float64   // mean deviation of held-out rows
 	scaling scaling
 }
 
 func newConformal(x [][]float64, predicted, std, y []float64, alike bool) conformal {
-	c := conformal{ratio: make([]float64, len(y)), alike: alike}
+	c := conformal{ratio: make([]float64, len(y)), alike: alike, common: mean(std)}
 	places, logs := make([]place, len(y)), make([]float64, len(y))
 	for i, v := range y {
 		if e := math.Abs(predicted[i] - v); e > 1e-12*math.Abs(v) {
-			c.ratio[i] = min(e/(std[i]+1e-150), 1e6)
+			c.ratio[i] = min(e/(c.counted(std[i])+1e-150), 1e6)
 		}
 		c.unit += c.ratio[i] * c.ratio[i] / float64(len(y))
 		places[i], logs[i] = c.placeOf(x[i], std[i]), math.Log(max(c.ratio[i], leastRatio))
@@ -45,7 +55,17 @@ func newConformal(x [][]float64, predicted, std, y []float64, alike bool) confor
 
 // halfWidth is that of the interval at x with the claimed deviation.
 func (c conformal) halfWidth(x []float64, std, level float64) float64 {
-	return c.times(level) * c.scaling.of(c.placeOf(x, std)) * std
+	return c.times(level) * c.scaling.of(c.placeOf(x, std)) * c.counted(std)
+}
+
+// counted is the deviation that errors are measured by: the claimed one or, where
+// deviations of held-out rows are another model's, half of it, on the logarithmic
+// scale, and half the mean of all.
+func (c conformal) counted(std float64) float64 {
+	if c.alike {
+		return std
+	}
+	return math.Sqrt(std * c.common)
 }
 
 // A place is what the size of errors may depend on beside the claimed deviation:
@@ -137,24 +157,62 @@ func (s scaling) of(p place) float64 {
 
 // times is how many deviations to either side hold a share level of runs: the
 // level (n+1)-th ratio of n, between its neighbours where that is no whole
-// number; n+1 is the finite-sample correction. With too few rows for the level
-// it is the largest. The next whole number is the usual choice, which never
-// holds too few but with 32 runs 82 % for 80.
+// number; n+1 is the finite-sample correction. The next whole number is the usual
+// choice, which never holds too few but with 32 runs 82 % for 80. With too few
+// rows for the level, where the correct interval is all numbers, it is the
+// largest ratio, which holds n/(n+1), times what Student's t with n-1 degrees of
+// freedom grows by from there to the level.
 func (c conformal) times(level float64) float64 {
 	n := len(c.ratio)
-	at := min(max(level*float64(n+1), 1), float64(n))
+	at := max(level*float64(n+1), 1)
+	if at > float64(n) {
+		t := distuv.StudentsT{Sigma: 1, Nu: float64(max(n-1, 1))}
+		return c.ratio[n-1] * t.Quantile((1+level)/2) / t.Quantile((1+float64(n)/float64(n+1))/2)
+	}
 	k := int(at)
 	low, high := c.ratio[k-1], c.ratio[min(k, n-1)]
 	return low + (at-float64(k))*(high-low)
 }
 
-// calibrated returns what makes p's intervals, made when first asked for.
-func calibrated(p heldOut, x [][]float64, y []float64, alike bool) func() conformal {
+// once makes held-out predictions when first asked for, and hands out copies.
+func once(heldOut func() (predicted, std []float64)) func() (predicted, std []float64) {
+	made := sync.OnceValues(heldOut)
+	return func() ([]float64, []float64) {
+		predicted, std := made()
+		return slices.Clone(predicted), slices.Clone(std)
+	}
+}
+
+// calibrated returns what makes intervals of held-out predictions, made when first
+// asked for.
+func calibrated(heldOut func() (predicted, std []float64), x [][]float64, y []float64, alike bool) func() conformal {
 	x, y = slices.Clone(x), slices.Clone(y)
 	return sync.OnceValue(func() conformal {
-		predicted, std := p.heldOut()
+		predicted, std := heldOut()
 		return newConformal(x, predicted, std, y, alike)
 	})
+}
+
+// refit sets the predictions and deviations of every fold's rows to those of a
+// fresh predictor that is fitted to the other folds; where that has no fit they
+// stay as they are.
+func refit(predicted, std []float64, x [][]float64, y []float64, folds int, fresh func() Predictor) {
+	fold := deal(x, folds, 1)
+	var wg sync.WaitGroup
+	for k := range slices.Max(fold) + 1 {
+		wg.Go(func() {
+			p := fresh()
+			if p.Fit(without(x, fold, k), without(y, fold, k)) != nil {
+				return
+			}
+			for i, row := range x {
+				if fold[i] == k {
+					predicted[i], std[i] = p.Predict(row), p.(Uncertain).Std(row)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // HalfWidth implements Calibrated, as of the predictors that follow. The

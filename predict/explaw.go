@@ -56,4 +56,4 @@ func (l *ExpLaw) Std(x []float64) float64 { return l.fit.std(x) }
 // Gradient implements Smooth.
 func (l *ExpLaw) Gradient(dst, x []float64) { l.fit.gradient(dst, x) }
 
-func (l *ExpLaw) heldOut() (predicted, std []float64) { return l.fit.heldOut() }
+func (l *ExpLaw) heldOut() (predicted, std []float64) { return l.fit.held() }

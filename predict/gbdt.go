@@ -62,6 +62,7 @@ type gbdtFit struct {
 	noise       float64 // variance that the spread of the folds does not explain
 	x           [][]float64
 	fold        []int // by row of x
+	held        func() (predicted, std []float64)
 	conformal   func() conformal
 }
 
@@ -98,7 +99,8 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 		spread += f.jackknife(row) / float64(len(x))
 	}
 	f.noise = max(0, cvError-spread)
-	f.conformal = calibrated(&GBDT{fit: f}, x, y, false)
+	f.held = once(f.heldOut)
+	f.conformal = calibrated(f.held, x, y, false)
 	g.fit = f
 	return nil
 }
@@ -209,17 +211,18 @@ func (g *GBDT) Predict(x []float64) float64 {
 
 // Std implements Uncertain: the jackknife over the inner folds, plus the part
 // of the cross-validated error that the jackknife does not explain.
-func (g *GBDT) Std(x []float64) float64 {
-	return g.fit.scale * math.Sqrt(g.fit.noise+g.fit.jackknife(x))
-}
+func (g *GBDT) Std(x []float64) float64 { return g.fit.std(x) }
+
+func (f *gbdtFit) std(x []float64) float64 { return f.scale * math.Sqrt(f.noise+f.jackknife(x)) }
 
 // heldOut implements heldOut by the inner folds.
-func (g *GBDT) heldOut() (predicted, std []float64) {
-	f := &g.fit
+func (g *GBDT) heldOut() (predicted, std []float64) { return g.fit.held() }
+
+func (f *gbdtFit) heldOut() (predicted, std []float64) {
 	for i, row := range f.x {
 		k := f.fold[i]
 		predicted = append(predicted, f.mean+f.scale*(f.foldMean[k]+f.folds[k].at(row)))
-		std = append(std, g.Std(row))
+		std = append(std, f.std(row))
 	}
 	return predicted, std
 }

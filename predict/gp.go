@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sync"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -61,6 +60,7 @@ type gpFit struct {
 	x          [][]float64
 	y          []float64
 	options    *GP
+	held       func() (predicted, std []float64)
 	conformal  func() conformal // made when first asked for
 }
 
@@ -74,14 +74,16 @@ const (
 )
 
 // heldOut implements heldOut.
-func (g *GP) heldOut() (predicted, std []float64) {
-	f := &g.fit
+func (g *GP) heldOut() (predicted, std []float64) { return g.fit.held() }
+
+func (f *gpFit) heldOut() (predicted, std []float64) {
 	n := len(f.alpha)
-	predicted, std = make([]float64, n), make([]float64, n)
 	if n <= refitRows && n > 2 {
-		f.refit(predicted, std)
+		predicted, std = slices.Repeat([]float64{f.mean}, n), slices.Repeat([]float64{f.unit}, n)
+		refit(predicted, std, f.x, f.y, refitFolds, func() Predictor { p := *f.options; return &p })
 		return predicted, std
 	}
+	predicted, std = make([]float64, n), make([]float64, n)
 	var inverse mat.SymDense
 	if solved(f.chol.InverseTo(&inverse)) != nil {
 		inverse = *mat.NewSymDense(n, slices.Repeat([]float64{1}, n*n))
@@ -91,27 +93,6 @@ func (g *GP) heldOut() (predicted, std []float64) {
 		std[i] = f.unit / math.Sqrt(inverse.At(i, i))
 	}
 	return predicted, std
-}
-
-// refit sets the held-out predictions by fits to the other folds.
-func (f *gpFit) refit(predicted, std []float64) {
-	fold := deal(f.x, refitFolds, 1)
-	var wg sync.WaitGroup
-	for k := range slices.Max(fold) + 1 {
-		wg.Go(func() {
-			p := *f.options
-			err := p.Fit(without(f.x, fold, k), without(f.y, fold, k))
-			for i, row := range f.x {
-				if fold[i] != k {
-					continue
-				}
-				if predicted[i], std[i] = f.mean, f.unit; err == nil {
-					predicted[i], std[i] = p.Predict(row), p.Std(row)
-				}
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // Fit implements Predictor.
@@ -142,7 +123,8 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	if err := f.condition(); err != nil {
 		return fmt.Errorf("gp: %w", err)
 	}
-	f.conformal = calibrated(&GP{fit: f}, x, y, true)
+	f.held = once(f.heldOut)
+	f.conformal = calibrated(f.held, x, y, true)
 	g.fit = f
 	return nil
 }

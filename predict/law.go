@@ -40,11 +40,12 @@ type lawFit struct {
 	h          mat.Cholesky // of J'J + penalty
 	noise      float64
 	loo        float64   // mean squared leave-one-out error
-	held       []float64 // leave-one-out predictions, standardised
+	left       []float64 // leave-one-out predictions, standardised
 	leverage   []float64
 	refit      func(x [][]float64, t []float64) *lawFit // from the start that led here
 	x          [][]float64
 	t          []float64 // standardised targets
+	held       func() (predicted, std []float64)
 	conformal  func() conformal
 }
 
@@ -106,7 +107,8 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 		return lawFit{}, fmt.Errorf("%s: no start leads to a fit", name)
 	}
 	f.refit, f.x, f.t = begin(best), x, t
-	f.conformal = calibrated(f, x, y, true)
+	f.held = once(f.heldOut)
+	f.conformal = calibrated(f.held, x, y, true)
 	return *f, nil
 }
 
@@ -268,7 +270,7 @@ func (f *lawFit) judge(x [][]float64, t []float64) bool {
 	}
 	n, u := len(x), f.h.RawU().(*mat.TriDense).RawTriangular()
 	blas64.Trsm(blas.Left, blas.Trans, 1, u, slopes.RawMatrix()) // h is U'U
-	f.held, f.leverage = make([]float64, n), make([]float64, n)
+	f.left, f.leverage = make([]float64, n), make([]float64, n)
 	for j := range f.theta {
 		for i, v := range slopes.RawRowView(j) {
 			f.leverage[i] += v * v
@@ -278,7 +280,7 @@ func (f *lawFit) judge(x [][]float64, t []float64) bool {
 	for i, e := range errors {
 		f.leverage[i] = min(f.leverage[i], 0.99)
 		left := e / (1 - f.leverage[i])
-		f.held[i] = t[i] + left
+		f.left[i] = t[i] + left
 		sum += left * left
 		squares += e * e
 		freedom -= f.leverage[i]
@@ -316,7 +318,7 @@ func (f *lawFit) gradient(dst, x []float64) {
 // law, which with few rows says too well of laws that run away elsewhere.
 func (f *lawFit) heldOut() (predicted, std []float64) {
 	predicted, std = make([]float64, len(f.t)), make([]float64, len(f.t))
-	for i, v := range f.held {
+	for i, v := range f.left {
 		predicted[i], std[i] = f.mean+f.unit*v, f.unit*math.Sqrt(f.noise/(1-f.leverage[i]))
 	}
 	if len(f.t) > refitRows || len(f.t) <= 2 {

@@ -89,4 +89,4 @@ func (l *PowerLaw) Std(x []float64) float64 { return l.fit.std(x) }
 // Gradient implements Smooth.
 func (l *PowerLaw) Gradient(dst, x []float64) { l.fit.gradient(dst, x) }
 
-func (l *PowerLaw) heldOut() (predicted, std []float64) { return l.fit.heldOut() }
+func (l *PowerLaw) heldOut() (predicted, std []float64) { return l.fit.held() }

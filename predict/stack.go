@@ -13,9 +13,9 @@ import (
 
 // A heldOut predictor can say, after Fit, what it would have predicted of each
 // row, with what deviation, had it not been fitted to that row. For ridge that
-// is leave-one-out in closed form, the penalty being that of all rows; for gbdt
-// the inner folds that chose the number of trees; for gp and the laws see
-// heldOut there.
+// are fits to other folds up to refitRows rows, and beyond leave-one-out in closed
+// form, the penalty being that of all rows; for gbdt the inner folds that chose
+// the number of trees; for gp and the laws see heldOut there.
 type heldOut interface {
 	heldOut() (predicted, std []float64)
 }
@@ -111,28 +111,63 @@ func (s *stack) fit(o Options, x [][]float64, y []float64) error {
 
 // weigh computes the weights and what follows from them.
 func (s *stack) weigh(x [][]float64, y []float64) {
-	s.weights = stackWeights(s.held, y, s.trust, nil)
-	s.cross = s.crossBlend(x, y)
+	s.weights = stackWeights(s.held, y, s.trust, anchor, nil)
+	s.cross = crossBlend(x, y, s.held, s.trust, anchor)
+	if s.trust > 0 {
+		lean(s.weights, s.cross, s.held, s.rmse, y)
+	}
 	s.blended = RMSE(s.cross, y)
 	s.conformal = newConformal(x, s.cross, s.std, y, true)
 }
 
 // crossBlend returns blends of the held-out predictions of each row by weights
 // that were fitted to the other folds' rows.
-func (s *stack) crossBlend(x [][]float64, y []float64) []float64 {
+func crossBlend(x [][]float64, y []float64, held [][]float64, trust float64, anchor int) []float64 {
 	fold := deal(x, stackFolds, 1)
 	out := make([]float64, len(y))
 	for f := range stackFolds {
-		weights := stackWeights(s.held, y, s.trust, func(i int) bool { return fold[i] == f })
+		weights := stackWeights(held, y, trust, anchor, func(i int) bool { return fold[i] == f })
 		for i := range y {
 			if fold[i] == f {
 				for m, w := range weights {
-					out[i] += w * s.held[m][i]
+					out[i] += w * held[m][i]
 				}
 			}
 		}
 	}
 	return out
+}
+
+// lean moves weights, and the cross-fitted predictions of their combination,
+// towards the best predictor, where the combination's held-out error is larger than
+// that one's: by the least share s at which it no longer is. The mean square of
+// (1-s) a + s b, a and b being the errors of both, is that of b at s = 1 and at
+// s = (aa - bb)/(aa + bb - 2ab). What it costs: fitted to 28, 56 and 112 runs of
+// RegMix's tables (6 random choices of each, 5 losses), it moves the weights of 55,
+// 30 and 24 % of the combinations; the geometric mean of their errors on other rows
+// grows by 0.3, 0.7 and 0.2 %. The best predictor alone in their place: 0.3, 1.8
+// and 0.9 %.
+func lean(weights, cross []float64, held [][]float64, rmse, y []float64) {
+	best := ascending(rmse)[0]
+	if RMSE(cross, y) <= rmse[best] {
+		return
+	}
+	var aa, ab, bb float64
+	for i, v := range y {
+		a, b := cross[i]-v, held[best][i]-v
+		aa, ab, bb = aa+a*a, ab+a*b, bb+b*b
+	}
+	share := 1.0
+	if d := aa + bb - 2*ab; d > aa-bb {
+		share = (aa - bb) / d
+	}
+	for m := range weights {
+		weights[m] *= 1 - share
+	}
+	weights[best] += share
+	for i := range cross {
+		cross[i] += share * (held[best][i] - cross[i])
+	}
 }
 
 // stackWeights returns the convex weights with the least squared error of the
@@ -141,7 +176,7 @@ func (s *stack) crossBlend(x [][]float64, y []float64) []float64 {
 // predictor errs in a row. It solves for every set of predictors with positive
 // weights, of which there are 2^5 - 1 (Breiman, 1996, Stacked Regressions, who
 // asks for positive weights only).
-func stackWeights(held [][]float64, y []float64, trust float64, skip func(int) bool) []float64 {
+func stackWeights(held [][]float64, y []float64, trust float64, anchor int, skip func(int) bool) []float64 {
 	k, rows := len(held), 0
 	for i := range y {
 		if skip == nil || !skip(i) {
@@ -168,7 +203,7 @@ func stackWeights(held [][]float64, y []float64, trust float64, skip func(int) b
 	ridge := 1e-6*mat.Trace(gram)/float64(k) + 1e-300 + pull
 	best, loss := slices.Repeat([]float64{1 / float64(k)}, k), math.Inf(1)
 	for set := 1; set < 1<<k; set++ {
-		w := onSimplex(gram, set, ridge, pull)
+		w := onSimplex(gram, set, ridge, pull, anchor)
 		if w == nil || floats.Min(w) < 0 {
 			continue
 		}
@@ -182,7 +217,7 @@ func stackWeights(held [][]float64, y []float64, trust float64, skip func(int) b
 
 // onSimplex minimises w'Gw + ridge |w|^2 - 2 pull w[anchor] over weights of the
 // set that sum to 1.
-func onSimplex(gram *mat.SymDense, set int, ridge, pull float64) []float64 {
+func onSimplex(gram *mat.SymDense, set int, ridge, pull float64, anchor int) []float64 {
 	var of []int
 	for m := range gram.SymmetricDim() {
 		if set>>m&1 == 1 {

@@ -17,8 +17,9 @@ type Tasks struct {
 	New     func() Predictor
 	Weights []float64 // one per task; negative where less is better
 	// Low, if it is not empty, has a predictor for each task that was fitted to
-	// the runs of a smaller model; see Transfer.
-	Low []Predictor
+	// the runs of a smaller model, whose mixtures are LowSeen; see Transfer.
+	Low     []Predictor
+	LowSeen [][]float64
 
 	models  []Predictor
 	held    []float64     // weighted sum of the held-out predictions
@@ -28,7 +29,7 @@ type Tasks struct {
 // fresh returns an unfitted predictor of task i.
 func (t *Tasks) fresh(i int) Predictor {
 	if len(t.Low) > 0 {
-		return &Transfer{Low: t.Low[i], Rest: t.New}
+		return &Transfer{Low: t.Low[i], Seen: t.LowSeen, Rest: t.New}
 	}
 	return t.New()
 }

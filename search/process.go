@@ -8,8 +8,8 @@ import (
 )
 
 // A Process is the Gaussian process on the combined score of a problem's runs.
-// Where the problem has runs of a smaller model, a process fitted to those says
-// what it can of the score, and this one the rest; see predict.Transfer.
+// Where the problem has runs of a smaller model, the expected score is that of both
+// together, and the process knows how uncertain it is; see predict.Transfer.
 type Process struct {
 	*predict.GP
 	transfer *predict.Transfer // nil without a smaller model
@@ -28,11 +28,11 @@ func NewProcess(p Problem, history []Trial, o predict.GP) (*Process, error) {
 	if err := smaller.Fit(low, lowScores); err != nil {
 		return nil, fmt.Errorf("runs of the smaller model: %w", err)
 	}
-	t := &predict.Transfer{Low: &smaller, Rest: func() predict.Predictor { g := o; return &g }}
+	t := &predict.Transfer{Low: &smaller, Seen: low, Delta: o, Rest: func() predict.Predictor { g := o; return &g }}
 	if err := t.Fit(x, y); err != nil {
 		return nil, err
 	}
-	return &Process{t.Own().(*predict.GP), t}, nil
+	return &Process{t.Process(), t}, nil
 }
 
 // rows are the mixtures and the scores of runs.
@@ -44,7 +44,12 @@ func rows(runs []Trial) (x [][]float64, y []float64) {
 }
 
 // Predict is the expected score at x.
-func (s *Process) Predict(x []float64) float64 { return s.GP.Predict(x) + s.lifted(x) }
+func (s *Process) Predict(x []float64) float64 {
+	if s.transfer == nil {
+		return s.GP.Predict(x)
+	}
+	return s.transfer.Predict(x)
+}
 
 // Upper is predict.GP's.
 func (s *Process) Upper(x []float64, times, floor float64) float64 {
@@ -52,12 +57,12 @@ func (s *Process) Upper(x []float64, times, floor float64) float64 {
 	return s.GP.Upper(x, times, below(floor, lifted)) + lifted
 }
 
-// lifted is what the smaller model's runs say.
+// lifted is by how much the expected score at x exceeds what the process says.
 func (s *Process) lifted(x []float64) float64 {
 	if s.transfer == nil {
 		return 0
 	}
-	return s.transfer.Lifted(x)
+	return s.transfer.Predict(x) - s.GP.Predict(x)
 }
 
 // below is a floor less what is added to a value later, and less the rounding of
