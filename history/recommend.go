@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -112,6 +113,11 @@ func (a *analysis) recommend(r *Report, trials []search.Trial) error {
 	r.Best = a.inside(winner, a.shares(pool, draws), r.Domains)
 	a.effects(r)
 	a.next(r, pool, draws)
+	for j, w := range r.Best.Mixture {
+		if most := slices.MaxFunc(a.x, func(x, y []float64) int { return cmp.Compare(x[j], y[j]) })[j]; w > most+0.01 {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("the recommended share of %s, %.1f %%, is more than any run had (%.1f %%): it is extrapolated", r.Domains[j], 100*w, 100*most))
+		}
+	}
 	if r.Best.Interval95[1]-r.Best.Interval95[0] <= 1e-9*(slices.Max(a.y)-slices.Min(a.y)) {
 		r.Warnings = append(r.Warnings, "the intervals of the score have no width: the held-out predictions hit every score, as they do of a formula, not of runs")
 	}

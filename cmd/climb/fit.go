@@ -120,7 +120,7 @@ func writeNext(o *fitOptions, r *history.Report, paths map[string]string) error 
 func printFit(w io.Writer, r *history.Report) {
 	fmt.Fprintf(w, "%d runs (%d failed), %d mixtures of %d domains, %d metrics\n", r.Runs, r.Failed, r.Mixtures, len(r.Domains), len(r.Metrics))
 	printTable(w, r.Metrics, r.Lower, r.Ignored, r.Warnings)
-	fmt.Fprintf(w, "Predictor %s: rank correlation %.3f on held-out mixtures (95 %% in [%.2f, %.2f]), error %.4g\n", r.Predictor, r.Spearman, r.Spearman95[0], r.Spearman95[1], r.RMSE)
+	fmt.Fprintf(w, "Predictor %s: rank correlation %.3f on held-out mixtures (95 %% in [%.3f, %.3f]), error %.4g\n", r.Predictor, r.Spearman, r.Spearman95[0], r.Spearman95[1], r.RMSE)
 	for i, name := range r.Metrics {
 		if why := r.Why[name]; why != "" && i < 5 {
 			fmt.Fprintf(w, "  %s: %s\n", name, why)
