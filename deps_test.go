@@ -35,7 +35,7 @@ var policy = []struct {
 	{"token", "mmap", "golang.org/x/text"},
 	{"eval/jinja", "", ""},
 	{"eval", "eval/jinja wire", "github.com/goccy/go-yaml github.com/klauspost/compress github.com/parquet-go/parquet-go gonum.org/v1/gonum"},
-	{"blob", "", "gocloud.dev"},
+	{"blob", "", "github.com/minio/minio-go golang.org/x/oauth2 golang.org/x/sync gopkg.in/ini.v1"},
 	{"task", "blob", ""},
 	{"launch", "task", ""},
 

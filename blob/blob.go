@@ -6,11 +6,13 @@
 // Credentials come from where the tools of each service look for them
 // (environment, profile, identity of the machine). A query says more where it
 // is needed, s3://bucket/key?endpoint=http://host:9000&use_path_style=true, and
-// so does the environment variable AWS_ENDPOINT_URL.
+// so does the environment variable AWS_ENDPOINT_URL. docs/corpus.md lists what a
+// query may hold and where credentials are looked for.
 package blob
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -21,8 +23,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	cloud "gocloud.dev/blob"
 )
 
 // Info describes a stream.
@@ -122,41 +122,42 @@ func At(ctx context.Context, name string) (Store, string, error) {
 	defer bucketsMu.Unlock()
 	b := buckets[base+query]
 	if b == nil {
-		from, err := bucketURL(base, query)
-		if err != nil {
-			return nil, "", err
-		}
-		// The bucket outlives the call.
-		c, err := cloud.OpenBucket(context.WithoutCancel(ctx), from)
-		if err != nil {
+		var err error
+		if b, err = openBucket(ctx, base, query); err != nil {
 			return nil, "", fmt.Errorf("open the bucket %s: %w", base, err)
 		}
-		b = &bucket{c: c, base: base, query: query}
 		buckets[base+query] = b
 	}
 	return b, key, nil
 }
 
-// bucketURL is what gocloud.dev opens. A server that AWS_ENDPOINT_URL names is
-// asked with the bucket in the path, as such servers have no names for buckets.
-func bucketURL(base, query string) (string, error) {
-	q, err := url.ParseQuery(strings.TrimPrefix(query, "?"))
+// openBucket finds the service of a scheme. The bucket outlives ctx.
+func openBucket(ctx context.Context, base, text string) (*bucket, error) {
+	values, err := url.ParseQuery(strings.TrimPrefix(text, "?"))
 	if err != nil {
-		return "", fmt.Errorf("%s%s: %w", base, query, err)
+		return nil, err
 	}
-	if strings.HasPrefix(base, "s3://") && !q.Has("use_path_style") &&
-		(q.Has("endpoint") || os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != "") {
-		q.Set("use_path_style", "true")
-		for _, key := range []string{"request_checksum_calculation", "response_checksum_validation"} {
-			if !q.Has(key) {
-				q.Set(key, "when_required") // older servers refuse trailing checksums
-			}
-		}
+	var s interface {
+		service
+		uploader
 	}
-	if len(q) == 0 {
-		return base, nil
+	q := query(values)
+	switch scheme, name, _ := strings.Cut(base, "://"); {
+	case name == "":
+		err = errors.New("the URL names no bucket")
+	case scheme == "s3":
+		s, err = openS3(name, q)
+	case scheme == "gs":
+		s, err = openGCS(context.WithoutCancel(ctx), name, q)
+	case scheme == "azblob":
+		s, err = openAzure(name, q)
+	default:
+		s, err = &memory{objects: map[string]memoryObject{}}, q.only()
 	}
-	return base + "?" + q.Encode(), nil
+	if err != nil {
+		return nil, err
+	}
+	return &bucket{service: s, uploads: s, base: base, query: text}, nil
 }
 
 // Open opens a path or URL for reading.

@@ -3,6 +3,7 @@ package blob
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +90,7 @@ func s3rver(t *testing.T, folder string) string {
 // CLIMB_TEST_S3 names as the URL of an empty bucket, and s3rver where
 // CLIMB_TEST_S3RVER names the folder in which it was installed.
 func TestConformance(t *testing.T) {
-	roots := map[string]string{"disk": t.TempDir(), "memory": "mem://conformance/", "s3": fakeS3(t, nil), "gs": fakeGCS(t), "azure": fakeAzure(t)}
+	roots := map[string]string{"disk": t.TempDir(), "memory": "mem://conformance/", "s3": fakeS3(t, nil), "gs": fakeGCS(t, nil), "azure": fakeAzure(t, nil)}
 	if server := os.Getenv("CLIMB_TEST_S3"); server != "" {
 		roots["server"] = server
 	}
@@ -232,7 +233,8 @@ func TestRetries(t *testing.T) {
 		case 3: // half of the body, then the end of the connection
 			w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(data)-1, len(data)))
-			w.Header().Set("Last-Modified", r.Header.Get("X-None"))
+			w.Header().Set("Last-Modified", fakeTime.Format(http.TimeFormat))
+			w.Header().Set("Etag", fmt.Sprintf(`"%x"`, md5.Sum(data)))
 			w.WriteHeader(http.StatusPartialContent)
 			w.Write(data[:len(data)/2])
 			panic(http.ErrAbortHandler)
@@ -271,7 +273,7 @@ func TestRefusedUpload(t *testing.T) {
 		http.Error(w, "no", http.StatusForbidden)
 		return true
 	}
-	for _, root := range []string{fakeS3(t, refuse), fakeAzure(t)} {
+	for _, root := range []string{fakeS3(t, refuse), fakeAzure(t, nil), fakeGCS(t, refuse)} {
 		name := Join(root, "refused")
 		w, err := Create(t.Context(), name)
 		if err != nil {
@@ -290,16 +292,19 @@ func TestRefusedUpload(t *testing.T) {
 
 // What another process writes while an object is read is not mixed into it.
 func TestChangedWhileRead(t *testing.T) {
-	root := fakeS3(t, nil)
-	name := Join(root, "x")
-	put(t, name, []byte("the first content"))
-	f, err := Open(context.Background(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, name, []byte("another"))
-	if _, err := io.ReadAll(f.Stream(0, -1)); !errors.Is(err, errChanged) {
-		t.Errorf("got %v", err)
+	for _, root := range []string{fakeS3(t, nil), fakeGCS(t, nil), fakeAzure(t, nil), "mem://changed/"} {
+		for _, content := range []string{"another", "of the same size.", "a longer one than the first"} {
+			name := Join(root, "x")
+			put(t, name, []byte("the first content"))
+			f, err := Open(context.Background(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(t, name, []byte(content))
+			if _, err := io.ReadAll(f.Stream(10, -1)); !errors.Is(err, errChanged) {
+				t.Errorf("%s, %q: got %v", name, content, err)
+			}
+		}
 	}
 }
 

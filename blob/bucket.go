@@ -7,32 +7,55 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"net/http"
+	"net/url"
 	"time"
-
-	cloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/memblob"   // mem://
-	_ "gocloud.dev/blob/s3blob"    // s3://
-	"gocloud.dev/gcerrors"
 )
 
-// Retries of what a server refuses for a while or a connection that breaks,
-// on top of those of the service's own client. The wait doubles each time.
+// A service speaks one provider's interface about one bucket. A call is one
+// attempt: its errors are *refusal, where the server answered, or errors of the
+// connection.
+type service interface {
+	// stat describes an object, without its path. version names what it
+	// holds now.
+	stat(ctx context.Context, key string) (info Info, version string, err error)
+	// read asks for the bytes [start, end) of a version; errChanged says that
+	// there is another one by now.
+	read(ctx context.Context, key, version string, start, end int64) (io.ReadCloser, error)
+	// list is a page of what begins with prefix, sorted; Path is the key. next
+	// asks for the page after it, "" is the first and the last.
+	list(ctx context.Context, prefix, page string) (infos []Info, next string, err error)
+	remove(ctx context.Context, key string) error
+}
+
+// A refusal is an answer of a server that is not a success. No part of it comes
+// from the request, whose URL and header have secrets.
+type refusal struct {
+	status        int
+	code, message string
+}
+
+func (r *refusal) Error() string {
+	text := fmt.Sprintf("the server says %d %s", r.status, http.StatusText(r.status))
+	for _, s := range []string{r.code, r.message} {
+		if s != "" {
+			text += ": " + s
+		}
+	}
+	return text
+}
+
+// Retries of what a server refuses for a while or a connection that breaks. The
+// wait doubles each time: 13 seconds in all.
 const (
-	attempts  = 5
+	attempts  = 7
 	firstWait = 200 * time.Millisecond
 )
 
-// Uploads: parts of this size, some at a time, bound the memory of a Writer.
-const (
-	partBytes   = 16 << 20
-	partsAtOnce = 2
-)
-
-// A bucket is a Store by gocloud.dev.
+// A bucket is a Store of a service.
 type bucket struct {
-	c           *cloud.Bucket
+	service
+	uploads     uploader
 	base, query string // scheme://bucket and what follows the key, for names
 }
 
@@ -40,13 +63,18 @@ func (b *bucket) path(key string) string { return b.base + "/" + key + b.query }
 
 // wrap makes an error one of io/fs, so that it is told from a damaged file.
 func (b *bucket) wrap(op, key string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || err == io.EOF {
+		return err
 	}
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
+	var u *url.Error
+	if errors.As(err, &u) && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%s: %w", u.Op, u.Err) // its URL may hold a signature
+	}
+	var r *refusal
+	switch {
+	case errors.As(err, &r) && r.status == http.StatusNotFound:
 		err = fmt.Errorf("%w (%w)", fs.ErrNotExist, err)
-	case gcerrors.PermissionDenied:
+	case errors.As(err, &r) && (r.status == http.StatusForbidden || r.status == http.StatusUnauthorized):
 		err = fmt.Errorf("%w: check the credentials and their rights (%w)", fs.ErrPermission, err)
 	}
 	return &fs.PathError{Op: op, Path: b.path(key), Err: err}
@@ -54,15 +82,17 @@ func (b *bucket) wrap(op, key string, err error) error {
 
 // passing says whether the same request may go well later.
 func passing(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errChanged) {
-		return false
+	for _, e := range []error{context.Canceled, context.DeadlineExceeded, errChanged, fs.ErrPermission, fs.ErrNotExist} {
+		if errors.Is(err, e) {
+			return false
+		}
 	}
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound, gcerrors.PermissionDenied, gcerrors.InvalidArgument, gcerrors.FailedPrecondition,
-		gcerrors.Unimplemented, gcerrors.AlreadyExists, gcerrors.Canceled:
-		return false
+	var r *refusal
+	if !errors.As(err, &r) {
+		return true
 	}
-	return true
+	return r.status >= 500 && r.status != http.StatusNotImplemented || r.status == http.StatusTooManyRequests ||
+		r.status == http.StatusRequestTimeout || r.code == "RequestTimeout"
 }
 
 // retry calls do until it succeeds, fails for good, or has failed for long.
@@ -70,6 +100,9 @@ func retry(ctx context.Context, do func() error) error {
 	wait := firstWait
 	for i := 1; ; i++ {
 		err := do()
+		if ctx.Err() != nil && err != nil {
+			return ctx.Err()
+		}
 		if err == nil || !passing(err) {
 			return err
 		}
@@ -88,23 +121,25 @@ func retry(ctx context.Context, do func() error) error {
 // Open asks for the size of an object; its bytes are asked for when they are
 // read. ctx is that of all reading.
 func (b *bucket) Open(ctx context.Context, key string) (File, error) {
-	var a *cloud.Attributes
+	o := &object{b: b, ctx: ctx, key: key}
 	err := retry(ctx, func() (err error) {
-		a, err = b.c.Attributes(ctx, key)
+		o.info, o.version, err = b.stat(ctx, key)
 		return err
 	})
 	if err != nil {
 		return nil, b.wrap("open", key, err)
 	}
-	return &object{b: b, ctx: ctx, key: key, info: Info{Path: b.path(key), Bytes: a.Size, ModTime: a.ModTime.UTC(), ETag: a.ETag}}, nil
+	o.info.Path = b.path(key)
+	return o, nil
 }
 
 // An object is a File in a bucket.
 type object struct {
-	b    *bucket
-	ctx  context.Context
-	key  string
-	info Info
+	b       *bucket
+	ctx     context.Context
+	key     string
+	info    Info
+	version string
 }
 
 func (o *object) Info() Info   { return o.info }
@@ -133,7 +168,7 @@ var errChanged = errors.New("the object was written anew while it was read: begi
 type stream struct {
 	o       *object
 	at, end int64
-	r       *cloud.Reader
+	r       io.ReadCloser
 }
 
 func (s *stream) Read(p []byte) (n int, err error) {
@@ -143,15 +178,14 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	p = p[:min(int64(len(p)), s.end-s.at)]
 	err = retry(s.o.ctx, func() (err error) {
 		if s.r == nil {
-			if s.r, err = s.o.b.c.NewRangeReader(s.o.ctx, s.o.key, s.at, s.end-s.at, nil); err != nil {
-				s.r = nil
+			r, err := s.o.b.read(s.o.ctx, s.o.key, s.o.version, s.at, s.end)
+			if err != nil {
 				return err
 			}
-			if s.r.Size() != s.o.info.Bytes || !s.r.ModTime().IsZero() && s.r.ModTime().UTC().Unix() != s.o.info.ModTime.Unix() {
-				return errChanged
-			}
+			s.r = r
 		}
 		n, err = s.r.Read(p)
 		if n > 0 {
@@ -177,73 +211,27 @@ func (s *stream) Close() error {
 	return r.Close()
 }
 
-type bucketWriter struct {
-	b      *bucket
-	key    string
-	w      *cloud.Writer
-	cancel context.CancelFunc
-}
-
-// Create begins an upload, in parts if it is large.
-func (b *bucket) Create(ctx context.Context, key string) (Writer, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	w, err := b.c.NewWriter(ctx, key, &cloud.WriterOptions{BufferSize: partBytes, MaxConcurrency: partsAtOnce, ContentType: "application/octet-stream"})
-	if err != nil {
-		cancel()
-		return nil, b.wrap("create", key, err)
-	}
-	return &bucketWriter{b, key, w, cancel}, nil
-}
-
-func (w *bucketWriter) Write(p []byte) (int, error) {
-	n, err := w.w.Write(p)
-	return n, w.b.wrap("write", w.key, err)
-}
-
-func (w *bucketWriter) Close() error {
-	defer w.cancel()
-	return w.b.wrap("write", w.key, closeUpload(w.w))
-}
-
-func (w *bucketWriter) Abort() error {
-	w.cancel()
-	_ = closeUpload(w.w) // says that it was canceled
-	return nil
-}
-
-// closeUpload ends an upload. Where one has failed, gocloud.dev's driver of
-// Azure (v0.47.0) closes a pipe that it has set to nil, and its error is lost.
-func closeUpload(w *cloud.Writer) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the upload was refused or broke off: check that the container exists, and the rights of the credentials (%v)", p)
-		}
-	}()
-	return w.Close()
-}
-
 // List pages through the names.
 func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		for it := b.c.List(&cloud.ListOptions{Prefix: prefix}); ; {
-			var o *cloud.ListObject
+		for page := ""; ; {
+			var infos []Info
+			var next string
 			err := retry(ctx, func() (err error) {
-				if o, err = it.Next(ctx); err == io.EOF {
-					return nil
-				}
+				infos, next, err = b.list(ctx, prefix, page)
 				return err
 			})
 			if err != nil {
 				yield(Info{}, b.wrap("list", prefix, err))
 				return
 			}
-			if o == nil {
-				return
+			for _, info := range infos {
+				info.Path = b.path(info.Path)
+				if !yield(info, nil) {
+					return
+				}
 			}
-			if o.IsDir {
-				continue
-			}
-			if !yield(Info{Path: b.path(o.Key), Bytes: o.Size, ModTime: o.ModTime.UTC()}, nil) {
+			if page = next; page == "" {
 				return
 			}
 		}
@@ -252,5 +240,5 @@ func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 
 // Remove removes an object.
 func (b *bucket) Remove(ctx context.Context, key string) error {
-	return b.wrap("remove", key, retry(ctx, func() error { return b.c.Delete(ctx, key) }))
+	return b.wrap("remove", key, retry(ctx, func() error { return b.remove(ctx, key) }))
 }
