@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ type Config struct {
 	Preset        string              `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
 	Out           string              `json:"out" default:"climb-run" doc:"run directory"`
 	Seed          uint64              `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
-	Workers       int                 `json:"workers" min:"0" doc:"cores to use; 0 = all"`
+	Workers       int                 `json:"workers" min:"0" max:"4096" doc:"cores to use; 0 = all"`
 	Corpus        corpus.Options      `json:"corpus" doc:"where the documents are and how to read them"`
 	Embed         EmbedConfig         `json:"embed" doc:"texts to vectors"`
 	Cluster       ClusterConfig       `json:"cluster" doc:"vectors to clusters"`
@@ -305,8 +306,13 @@ func (c *Config) Resolve() error {
 	if m := c.Corpus.MinHash; m.Keep == "best" && m.ScoreField == "" {
 		return &ConfigError{Text: "corpus.minhash.score_field: is empty; keep best needs the field that holds the score"}
 	}
-	if url := c.Dataset.URL; url != "" && !blob.IsURL(url) {
-		return &ConfigError{Text: fmt.Sprintf("dataset.url: %q is no URL of a bucket; for a folder set out, the dataset is below it", url)}
+	if at := c.Dataset.URL; at != "" && !blob.IsURL(at) {
+		return &ConfigError{Text: fmt.Sprintf("dataset.url: %q is no URL of a bucket; for a folder set out, the dataset is below it", at)}
+	}
+	for _, at := range append([]string{c.Dataset.URL}, c.Corpus.Inputs...) {
+		if u, err := url.Parse(at); err == nil && blob.IsURL(at) && u.User != nil { // it would be in climb.yaml, plans and errors
+			return &ConfigError{Text: fmt.Sprintf("%s holds a user or a password; credentials come from the environment, as the service's own tools take them", u.Redacted())}
+		}
 	}
 	if err := c.Proxy.Model.Check(); err != nil {
 		return &ConfigError{Text: "proxy." + err.Error()}

@@ -190,6 +190,10 @@ func TestConfigurationsThatAreNoNumbers(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.yaml, err, c.want)
 		}
 	}
+	_, err := ParseConfig([]byte("corpus: {inputs: ['s3://me:secret@bucket/text']}"))
+	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "password") {
+		t.Errorf("a password in a URL: %v", err)
+	}
 	c, err := ParseConfig([]byte("\xef\xbb\xbfcorpus: {inputs: [text]}\r\nseed: 18446744073709551615\r\n"))
 	if err != nil || c.Seed != 1<<64-1 {
 		t.Errorf("%v, seed %d", err, c.Seed)

@@ -1,7 +1,9 @@
 package embed
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -172,25 +174,51 @@ func (m *HTTPModel) request(ctx context.Context, texts []string) ([][]float32, e
 	}{m.options.Model, texts, "float", m.options.Dimensions}
 	var out struct {
 		Data []struct {
-			Index     int       `json:"index"`
-			Embedding []float32 `json:"embedding"`
+			Index     *int            `json:"index"`
+			Embedding json.RawMessage `json:"embedding"`
 		} `json:"data"`
 	}
 	if err := m.client.Post(ctx, "/embeddings", in, &out); err != nil {
 		return nil, err
 	}
 	x := make([][]float32, len(texts))
-	for _, d := range out.Data {
-		if d.Index < 0 || d.Index >= len(x) || x[d.Index] != nil {
-			return nil, fmt.Errorf("%s answered %d texts with a vector of number %d", m.options.URL, len(texts), d.Index)
+	for k, d := range out.Data {
+		if d.Index == nil { // left out by some servers; then the order counts
+			d.Index = &k
 		}
-		if s := vec.SumSquares(d.Embedding); len(d.Embedding) == 0 || math.IsNaN(s) || s > math.MaxFloat32 {
-			return nil, fmt.Errorf("%s answered with an empty vector, NaN or Inf", m.options.URL)
+		i := *d.Index
+		if i < 0 || i >= len(x) || x[i] != nil {
+			return nil, fmt.Errorf("%s answered %d texts with a vector of number %d", m.options.URL, len(texts), i)
 		}
-		x[d.Index] = d.Embedding
+		v, err := parseVector(d.Embedding)
+		if err != nil {
+			return nil, fmt.Errorf("%s answered with a vector that %w", m.options.URL, err)
+		}
+		x[i] = v
 	}
 	if i := slices.IndexFunc(x, func(v []float32) bool { return v == nil }); i >= 0 {
 		return nil, fmt.Errorf("%s answered %d texts without a vector of number %d", m.options.URL, len(texts), i)
 	}
 	return x, nil
+}
+
+// parseVector reads a vector of a server. One that has no direction, or holds a
+// null in place of a number, says nothing of its text.
+func parseVector(data []byte) ([]float32, error) {
+	if i := bytes.Index(data, []byte("null")); i >= 0 {
+		return nil, errors.New("holds null; does the model overflow float16?")
+	}
+	var v []float32
+	if err := json.Unmarshal(data, &v); err != nil {
+		return nil, fmt.Errorf("is none: %w", err)
+	}
+	switch s := vec.SumSquares(v); {
+	case len(v) == 0:
+		return nil, errors.New("is empty")
+	case math.IsNaN(s) || s > math.MaxFloat32:
+		return nil, errors.New("holds NaN or Inf")
+	case s < 1e-12:
+		return nil, errors.New("is all zeros; is this an embedding model?")
+	}
+	return v, nil
 }

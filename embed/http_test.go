@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb/openai"
+	"github.com/climb-go/climb/vec"
 )
 
 // embeddingServer answers as OpenAI's does, in reverse order, with counts of
@@ -143,13 +144,24 @@ func TestHTTPErrors(t *testing.T) {
 		"length":   `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[1]}]}`,
 		"empty":    `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[]}]}`,
 		"too many": `{"data":[{"index":2,"embedding":[1,2]}]}`,
+		"negative": `{"data":[{"index":-1,"embedding":[1,2]},{"index":0,"embedding":[1,2]}]}`,
+		"nulls":    `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[null,1]}]}`,
+		"null":     `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":null}]}`,
+		"zeros":    `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[0,0]}]}`,
+		"tiny":     `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[1e-30,0]}]}`,
+		"texts":    `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":["1","2"]}]}`,
+		"base64":   `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":"AACAPw=="}]}`,
+		"huge":     `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[3e38,3e38]}]}`,
+		"past all": `{"data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[1e400,1]}]}`,
+		"no data":  `{}`,
+		"a list":   `[]`,
 	} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if _, err := w.Write([]byte(answer)); err != nil {
 				t.Error(err)
 			}
 		}))
-		o := HTTP{Server: openai.Server{URL: srv.URL, Model: "m"}}
+		o := HTTP{Server: openai.Server{URL: srv.URL, Model: "m", Attempts: 1}}
 		m, err := o.Open(context.Background(), 2)
 		if err != nil {
 			t.Fatal(err)
@@ -162,4 +174,38 @@ func TestHTTPErrors(t *testing.T) {
 	if _, err := (HTTP{}).Open(context.Background(), 2); err == nil || !strings.Contains(err.Error(), "http.url") {
 		t.Errorf("no address: %v", err)
 	}
+}
+
+// TestHTTPWithoutIndex: where a server leaves the index out, the order counts.
+func TestHTTPWithoutIndex(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := w.Write([]byte(`{"data":[{"embedding":[1,0]},{"embedding":[0,2]}]}`)); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer srv.Close()
+	m, err := HTTP{Server: openai.Server{URL: srv.URL, Model: "m"}}.Open(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 4)
+	if err := m.Embed(t.Context(), x, []string{"a", "b"}); err != nil || !slices.Equal(x, []float32{1, 0, 0, 1}) {
+		t.Errorf("%v, %v", x, err)
+	}
+}
+
+func FuzzServerVector(f *testing.F) {
+	for _, s := range []string{"[1,2]", "[null]", "[0,0]", "null", `"x"`, "[1e400]"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := parseVector(data)
+		if err != nil {
+			return
+		}
+		normalize(v)
+		if s := vec.SumSquares(v); !(s > 0.99 && s < 1.01) {
+			t.Fatalf("%q: length %v", data, s)
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/wire"
 )
 
 // Server says how a server is reached. It is the part of a configuration
@@ -41,6 +43,7 @@ type Client struct {
 	key    string
 	http   http.Client
 	wait   time.Duration // before the second attempt, doubled for each further one
+	most   int64         // bytes of an answer
 
 	mu   sync.Mutex
 	next time.Time // earliest moment of the next request, under Rate
@@ -54,20 +57,51 @@ func NewClient(s Server) (*Client, error) {
 	}
 	s.URL = strings.TrimRight(s.URL, "/")
 	if !strings.HasPrefix(s.URL, "http://") && !strings.HasPrefix(s.URL, "https://") {
-		return nil, fmt.Errorf("url: %q is not the address of a server; it starts with http:// or https:// and commonly ends with /v1", s.URL)
+		return nil, errors.New("url: is not the address of a server; it starts with http:// or https:// and commonly ends with /v1")
+	}
+	at, err := url.Parse(s.URL)
+	switch {
+	case err != nil:
+		return nil, errors.New("url: cannot be read as an address; it is like http://localhost:8000/v1")
+	case at.User != nil:
+		return nil, fmt.Errorf("url: %s holds a user or a password, which errors and climb.yaml would show; put a key into the environment variable of key_env", at.Redacted())
 	}
 	if s.Model == "" {
 		return nil, errors.New("model: the server wants the name of a model")
 	}
-	c := &Client{server: s, wait: time.Second, http: http.Client{Timeout: time.Duration(s.Timeout * float64(time.Second))}}
+	c := &Client{server: s, wait: time.Second, most: maxAnswer, http: http.Client{Timeout: time.Duration(s.Timeout * float64(time.Second))}}
 	if s.KeyEnv != "" {
 		c.key = os.Getenv(s.KeyEnv)
 	}
+	c.http.CheckRedirect = sameHost
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = s.Parallel
 	c.http.Transport = transport
 	return c, nil
 }
+
+// sameHost refuses to follow a server elsewhere: the texts, and perhaps the key,
+// would go to a host that nobody named.
+func sameHost(req *http.Request, via []*http.Request) error {
+	from := via[0].URL
+	if req.URL.Host != from.Host || req.URL.Scheme != from.Scheme {
+		return &elsewhereError{req.URL.Scheme + "://" + req.URL.Host}
+	}
+	if len(via) > 5 {
+		return errors.New("more than 5 redirects")
+	}
+	return nil
+}
+
+// An elsewhereError is a redirect to another host.
+type elsewhereError struct{ to string }
+
+func (e *elsewhereError) Error() string {
+	return fmt.Sprintf("the server sends requests on to %s; texts and the key go to the host in url only, so name that one there if it is right", e.to)
+}
+
+// maxAnswer bounds an answer: a few thousand vectors are a tenth of it.
+const maxAnswer = 256 << 20 // bytes
 
 // Server returns the options in force, defaults filled in.
 func (c *Client) Server() Server { return c.server }
@@ -99,7 +133,8 @@ func retryable(err error) bool {
 	if errors.As(err, &s) {
 		return s.Code == http.StatusRequestTimeout || s.Code == http.StatusConflict || s.Code == http.StatusTooManyRequests || s.Code >= 500
 	}
-	return true // the connection broke, or the answer did
+	var elsewhere *elsewhereError
+	return !errors.As(err, &elsewhere) // the connection broke, or the answer did
 }
 
 // Post sends request as JSON to the path below URL, such as "/embeddings",
@@ -140,8 +175,8 @@ func (c *Client) Post(ctx context.Context, path string, request, reply any) erro
 	}
 }
 
-func (c *Client) post(ctx context.Context, url string, body []byte, reply any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+func (c *Client) post(ctx context.Context, to string, body []byte, reply any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -159,10 +194,14 @@ func (c *Client) post(ctx context.Context, url string, body []byte, reply any) e
 		if err != nil {
 			text = []byte(err.Error())
 		}
-		return &StatusError{url, resp.StatusCode, strings.TrimSpace(strings.ToValidUTF8(string(text), "?")), retryAfter(resp.Header)}
+		return &StatusError{to, resp.StatusCode, strings.TrimSpace(strings.ToValidUTF8(string(text), "?")), retryAfter(resp.Header)}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(reply); err != nil {
-		return fmt.Errorf("%s: read the answer: %w", url, err)
+	data, err := wire.ReadAll("the answer of "+to, resp.Body, c.most)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, reply); err != nil {
+		return fmt.Errorf("%s: read the answer: %w", to, err)
 	}
 	return nil
 }

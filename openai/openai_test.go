@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,10 +138,63 @@ func TestNewClientRefuses(t *testing.T) {
 	for want, s := range map[string]Server{
 		"url":      {URL: "localhost:8000", Model: "m"},
 		"model":    {URL: "http://localhost/v1"},
+		"XXXXX":    {URL: "https://me:secret@localhost/v1", Model: "m"},
+		"user":     {URL: "https://secret@localhost/v1", Model: "m"},
+		"address":  {URL: "http://[::1/v1", Model: "m"},
 		"attempts": {URL: "http://localhost/v1", Model: "m", Attempts: -1},
 	} {
-		if _, err := NewClient(s); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewClient(s); err == nil || !strings.Contains(err.Error(), want) || want == "XXXXX" && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: %v, want an error about %s", s, err, want)
 		}
+	}
+}
+
+// TestRedirects: one on the same host is followed, one to another is refused, and
+// the key does not get there.
+func TestRedirects(t *testing.T) {
+	t.Setenv("OPENAI_API_KEY", "sk-1")
+	var keys atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys.Add(1)
+		answer(t, w, "stolen")
+	}))
+	defer other.Close()
+	c := client(t, Server{}, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/x":
+			http.Redirect(w, r, other.URL+"/v1/x", http.StatusTemporaryRedirect)
+		case "/v1/y":
+			http.Redirect(w, r, "/v1/z", http.StatusTemporaryRedirect)
+		case "/v1/round":
+			http.Redirect(w, r, "/v1/round", http.StatusTemporaryRedirect)
+		default:
+			answer(t, w, "ok")
+		}
+	})
+	if err := c.Post(t.Context(), "/x", message{}, &message{}); err == nil || !strings.Contains(err.Error(), "sends requests on to "+other.URL) || keys.Load() != 0 {
+		t.Errorf("%v, %d requests went to the other host", err, keys.Load())
+	}
+	if err := c.Post(t.Context(), "/y", message{}, &message{}); err != nil {
+		t.Error(err)
+	}
+	c.server.Attempts = 1
+	if err := c.Post(t.Context(), "/round", message{}, &message{}); err == nil || !strings.Contains(err.Error(), "more than 5 redirects") {
+		t.Error(err)
+	}
+}
+
+// TestAnswerWithoutEnd: it is given up, not kept in memory.
+func TestAnswerWithoutEnd(t *testing.T) {
+	c := client(t, Server{Attempts: 1}, func(w http.ResponseWriter, r *http.Request) {
+		block := bytes.Repeat([]byte(" "), 1<<20)
+		for r.Context().Err() == nil {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	c.most = 4 << 20
+	if err := c.Post(t.Context(), "/x", message{}, &message{}); err == nil || !strings.Contains(err.Error(), "more than 4194304 bytes") {
+		t.Error(err)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 )
 
-// Exit codes of the commands. Schedulers read them: 75 (EX_TEMPFAIL) asks to be run again, 78 (EX_CONFIG) never to be.
+// Exit codes of the commands. Schedulers read them: 70 (EX_SOFTWARE) tells of a bug, 75 (EX_TEMPFAIL)
+// asks to be run again, 78 (EX_CONFIG) never to be.
 const (
 	ExitOK        = 0
 	ExitError     = 1
 	ExitUsage     = 2
+	ExitPanic     = 70 // EX_SOFTWARE: a bug of the program
 	ExitRetry     = 75
 	ExitPermanent = 78
 )
@@ -50,9 +52,12 @@ func IsPermanent(err error) bool { return ExitCode(err) == ExitPermanent }
 func ExitCode(err error) int {
 	var class *ClassError
 	var held *HeldError
+	var panicked *PanicError
 	switch {
 	case err == nil:
 		return ExitOK
+	case errors.As(err, &panicked):
+		return ExitPanic
 	case errors.As(err, &class):
 		return class.Code
 	case errors.As(err, &held), errors.Is(err, context.Canceled):

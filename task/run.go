@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (p *Plan) Run(ctx context.Context, n int, f Func) (*Manifest, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(a.dir)
-	if err := f(ctx, p, n, a); isFull(err) {
+	if err := p.guard(ctx, n, f, a); isFull(err) {
 		return nil, diskError(p.dir, err)
 	} else if err != nil {
 		return nil, err
@@ -45,6 +46,31 @@ func (p *Plan) Run(ctx context.Context, n int, f Func) (*Manifest, error) {
 		return nil, err
 	}
 	return p.publish(n, a)
+}
+
+// A PanicError is a task that panicked: a bug of the program, or a slice that no
+// machine has the memory for. Panics of goroutines that the task started by
+// itself, and the Go runtime's fatal errors (out of memory, concurrent map writes,
+// a full stack), still end the process.
+type PanicError struct {
+	Plan  string // path
+	Task  int
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("panic in task %d of %s: %v", e.Task, e.Plan, e.Value)
+}
+
+// guard is f with its panic as an error.
+func (p *Plan) guard(ctx context.Context, n int, f Func, a *Attempt) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Plan: p.path(), Task: n, Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f(ctx, p, n, a)
 }
 
 // publish moves the outputs of an attempt into place and writes the manifest last.

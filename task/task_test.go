@@ -483,3 +483,21 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestPanicOfATask: it is an error that names the task and holds the stack, and
+// nothing of the attempt stays.
+func TestPanicOfATask(t *testing.T) {
+	p := squares(t, 2)
+	_, err := p.Run(t.Context(), 1, func(context.Context, *Plan, int, *Attempt) error {
+		var none []int
+		return fmt.Errorf("%d", none[3])
+	})
+	var panicked *PanicError
+	if !errors.As(err, &panicked) || ExitCode(err) != ExitPanic || !strings.Contains(err.Error(), "task 1 of "+p.Dir()) || !strings.Contains(string(panicked.Stack), "TestPanicOfATask") {
+		t.Errorf("%v", err)
+	}
+	if left := attemptDirs(t, p); len(left) > 0 {
+		t.Errorf("left are %q", left)
+	}
+	mustRun(t, p, 1, square)
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -59,9 +58,9 @@ different seeds.`,
 			if o.JSON {
 				return printJSON(out)
 			}
-			listClusters(os.Stdout, out.Clusters)
+			listClusters(stdout, out.Clusters)
 			if q := out.Quality; q != nil {
-				fmt.Printf("\nsilhouette %.3f; adjusted Rand index between %d seeds %.3f, least %.3f (sample of %d vectors)\n",
+				fmt.Fprintf(stdout, "\nsilhouette %.3f; adjusted Rand index between %d seeds %.3f, least %.3f (sample of %d vectors)\n",
 					q.Silhouette, q.Seeds, q.Stability, q.StabilityLeast, q.Sample)
 			}
 			return nil
@@ -98,7 +97,7 @@ func newClustersShow() *cobra.Command {
 			if o.JSON {
 				return printJSON(v)
 			}
-			showCluster(os.Stdout, v)
+			showCluster(stdout, v)
 			return nil
 		},
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -86,15 +85,18 @@ func (o *compareOptions) run(cmd *cobra.Command, path string) error {
 			return err
 		}
 	}
+	if err := checkWorkers(o.Workers); err != nil {
+		return err
+	}
 	if n := cmp.Or(o.Workers, s.Config.Workers); n > 0 {
 		runtime.GOMAXPROCS(n)
 	}
 	if o.Plan {
 		return o.plan(cmd, s)
 	}
-	where := os.Stdout
+	where := stdout
 	if o.JSON {
-		where = os.Stderr
+		where = stderr
 	}
 	show := newDisplay(where, false)
 	out, err := s.Compare(cmd.Context(), show.event)
@@ -105,7 +107,7 @@ func (o *compareOptions) run(cmd *cobra.Command, path string) error {
 	if o.JSON {
 		return printJSON(out)
 	}
-	writeComparison(os.Stdout, out)
+	writeComparison(stdout, out)
 	return nil
 }
 
@@ -117,7 +119,7 @@ func (o *compareOptions) plan(cmd *cobra.Command, s *climb.Study) error {
 	if o.JSON {
 		return printJSON(p)
 	}
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\truns\ttokens\tcore time\t")
 	for _, x := range p.Parts {
 		state := ""
@@ -127,9 +129,9 @@ func (o *compareOptions) plan(cmd *cobra.Command, s *climb.Study) error {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", x.Name, x.Runs, countText(float64(x.Tokens)), durationText(time.Duration(x.CoreSeconds*float64(time.Second))), state)
 	}
 	t.Flush()
-	fmt.Printf("\nproxies: %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), countText(p.ProxyRate))
-	fmt.Printf("target:  %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), countText(p.TargetRate))
-	fmt.Printf("left: at most about %s on %d cores; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores)
+	fmt.Fprintf(stdout, "\nproxies: %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), countText(p.ProxyRate))
+	fmt.Fprintf(stdout, "target:  %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), countText(p.TargetRate))
+	fmt.Fprintf(stdout, "left: at most about %s on %d cores; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores)
 	return nil
 }
 

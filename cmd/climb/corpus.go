@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"strings"
 	"text/tabwriter"
@@ -82,7 +81,7 @@ func corpusStats(c *cobra.Command, o climb.StatsOptions, asJSON bool) error {
 	if o.Workers > 0 {
 		runtime.GOMAXPROCS(o.Workers)
 	}
-	show, begun := newDisplay(os.Stderr, false), time.Now()
+	show, begun := newDisplay(stderr, false), time.Now()
 	if show.tty {
 		o.Watch = func(done, total int64) {
 			show.event(climb.Event{Number: 1, Of: 1, Title: "read the corpus", Fraction: float64(done) / float64(max(1, total)),
@@ -97,7 +96,7 @@ func corpusStats(c *cobra.Command, o climb.StatsOptions, asJSON bool) error {
 	if asJSON {
 		return printJSON(s)
 	}
-	writeCorpusStats(os.Stdout, s)
+	writeCorpusStats(stdout, s)
 	return nil
 }
 

@@ -39,7 +39,7 @@ Needs nothing but Go. Run it again to resume.`,
 				return err
 			}
 			if !o.JSON {
-				fmt.Printf("Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
+				fmt.Fprintf(stdout, "Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
 					durationText(time.Since(start)), near(filepath.Join(o.Out, "climb.yaml")))
 			}
 			return nil
@@ -72,7 +72,7 @@ func demoConfig(o *runOptions) (*climb.Config, error) {
 			return nil, err
 		}
 		if !o.JSON {
-			fmt.Printf("making a corpus from %s ...\n", root)
+			fmt.Fprintf(stdout, "making a corpus from %s ...\n", root)
 		}
 		if err := demo.Write(root, corpus); err != nil {
 			return nil, err

@@ -29,9 +29,9 @@ type display struct {
 	last  time.Time // of the last progress shown
 }
 
-func newDisplay(f *os.File, asJSON bool) *display {
+func newDisplay(f *output, asJSON bool) *display {
 	d := &display{w: f, json: asJSON, width: 100}
-	if fd := int(f.Fd()); term.IsTerminal(fd) && !asJSON {
+	if fd := int(f.f.Fd()); term.IsTerminal(fd) && !asJSON {
 		d.tty = true
 		if w, _, err := term.GetSize(fd); err == nil && w > 20 {
 			d.width = w

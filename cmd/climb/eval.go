@@ -59,7 +59,7 @@ the first ones).`,
 			if asJSON {
 				return printJSON(e)
 			}
-			return writeEvaluation(os.Stdout, e)
+			return writeEvaluation(stdout, e)
 		},
 	}
 	f := c.Flags()

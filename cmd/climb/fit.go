@@ -86,11 +86,11 @@ same mixtures.`,
 				}
 			}
 			if o.JSON {
-				e := json.NewEncoder(os.Stdout)
+				e := json.NewEncoder(stdout)
 				e.SetIndent("", "  ")
 				return e.Encode(r)
 			}
-			printFit(os.Stdout, r)
+			printFit(stdout, r)
 			return nil
 		},
 	}

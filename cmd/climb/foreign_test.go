@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/climb-go/climb/task"
 )
 
 // withTrainer is a workspace whose proxies are a shell script: $1 is the job, $2
@@ -123,5 +125,48 @@ func TestConfigurationThatIsNoNumber(t *testing.T) {
 	code, out, errs := climbRun(t, dir, "status")
 	if code != 2 || !strings.Contains(errs, "search.epochs: .inf where a number belongs; it has to be finite") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// TestFullOutput: what could not be printed is an error, of the help too.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("no device that is always full: %v", err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"methods"}, {"--help"}, {"lm", "sizes"}, {"--version"}} {
+		c := command(t.TempDir(), args...)
+		var errs strings.Builder
+		c.Stdout, c.Stderr = full, &errs
+		if err := c.Run(); err == nil || c.ProcessState.ExitCode() != 1 || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("%s: exit %d, %s", args, c.ProcessState.ExitCode(), errs.String())
+		}
+	}
+}
+
+// TestCrash: a bug ends with its own code, and the stack is in a file.
+func TestCrash(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	if code := crashed("index out of range", []byte("goroutine 1 [running]")); code != 70 {
+		t.Errorf("exit %d, want 70", code)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "climb-crash-*.txt"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	data, err := os.ReadFile(found[0])
+	if err != nil || !strings.Contains(string(data), "goroutine 1 [running]") || !strings.Contains(string(data), "index out of range") {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
+// TestWorkers: numbers of cores that no machine has are refused in words.
+func TestWorkers(t *testing.T) {
+	for _, n := range []int{-3, 50000} {
+		if err := checkWorkers(n); task.ExitCode(err) != 2 || !strings.Contains(err.Error(), "is not between 0 (all cores) and 4096") {
+			t.Errorf("%d: %v", n, err)
+		}
 	}
 }

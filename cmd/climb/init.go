@@ -52,7 +52,7 @@ comes from the preset, and climb run --print-config shows it.`,
 			if asJSON {
 				return printJSON(map[string]any{"file": file, "files": len(files), "bytes": size, "shards": len(shards)})
 			}
-			fmt.Printf("%s: %d files, %s, %d shards. Next: climb plan %s\n", file, len(files), bytesText(float64(size)), len(shards), file)
+			fmt.Fprintf(stdout, "%s: %d files, %s, %d shards. Next: climb plan %s\n", file, len(files), bytesText(float64(size)), len(shards), file)
 			return nil
 		},
 	}

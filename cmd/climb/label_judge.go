@@ -46,7 +46,7 @@ same command to go on.`,
 			}
 			if !yes {
 				if !asJSON {
-					fmt.Println("Nothing was sent; add --yes to go ahead.")
+					fmt.Fprintln(stdout, "Nothing was sent; add --yes to go ahead.")
 				}
 				return nil
 			}
@@ -82,13 +82,13 @@ func printJudging(r climb.JudgeReport, used string, asJSON bool) error {
 	if asJSON {
 		return printJSON(r)
 	}
-	fmt.Printf("%d documents, %d judgements there, %d left; %s %d tokens sent and %d received, %.2f at these prices.\n",
+	fmt.Fprintf(stdout, "%d documents, %d judgements there, %d left; %s %d tokens sent and %d received, %.2f at these prices.\n",
 		r.Documents, r.Done, r.Left, used, r.Usage.Prompt, r.Usage.Completion, r.Cost)
 	for _, e := range r.Errors {
-		fmt.Printf("no grades: %s\n", e)
+		fmt.Fprintf(stdout, "no grades: %s\n", e)
 	}
-	printAgreement(os.Stdout, "with itself", r.Repeated)
-	printAgreement(os.Stdout, "with the other judge", r.Compared)
+	printAgreement(stdout, "with itself", r.Repeated)
+	printAgreement(stdout, "with the other judge", r.Compared)
 	return nil
 }
 

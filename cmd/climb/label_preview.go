@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -30,7 +29,7 @@ names others. Runs the stages up to domains first if they are not done.`,
 			if err != nil {
 				return err
 			}
-			show := newDisplay(os.Stderr, false)
+			show := newDisplay(stderr, false)
 			r.Watch = show.event
 			err = r.Until(cmd.Context(), "domains")
 			show.close()
@@ -44,7 +43,7 @@ names others. Runs the stages up to domains first if they are not done.`,
 			if o.JSON {
 				return printJSON(v)
 			}
-			writePreview(os.Stdout, v)
+			writePreview(stdout, v)
 			return nil
 		},
 	}

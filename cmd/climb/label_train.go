@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -73,10 +72,10 @@ With graded texts the labels are the grades; give the scheme expected.`,
 
 func writeTrainReport(r *label.TrainReport, path string) {
 	for i, name := range r.Labels {
-		fmt.Printf("label %-4s %d texts\n", name, r.Texts[i])
+		fmt.Fprintf(stdout, "label %-4s %d texts\n", name, r.Texts[i])
 	}
-	fmt.Printf("trained on %d texts, calibrated on %d, measured on %d others:\n\n", r.Trained, r.Calibrated, r.Reported)
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(stdout, "trained on %d texts, calibrated on %d, measured on %d others:\n\n", r.Trained, r.Calibrated, r.Reported)
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\taccuracy\tlog loss\tBrier\tcalibration error")
 	for _, row := range []struct {
 		name string
@@ -89,5 +88,5 @@ func writeTrainReport(r *label.TrainReport, path string) {
 		fmt.Fprintf(t, "%.1f to %.1f\t%d\t%.3f\t%.3f\n", float64(i)/10, float64(i+1)/10, b.Pairs, b.Probability, b.Right)
 	}
 	t.Flush()
-	fmt.Println("\nwrote " + path)
+	fmt.Fprintln(stdout, "\nwrote "+path)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -39,7 +38,7 @@ follows from that of the largest that was, marked ~.`,
 				return err
 			}
 			o.Largest = int(largest)
-			t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "SIZE\tPARAMETERS\tLAYERS\tWIDTH\tHEADS\tVOCAB\tCONTEXT\tBATCH\tLEARNING RATE\tTOKENS/S, ONE CORE\tALL CORES\tPROXY TOKENS\tSEARCH")
 			sizes, err := climb.MeasureSizes(c.Context(), o, func(s climb.SizeSpeed) {
 				about := ""

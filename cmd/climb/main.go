@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -20,8 +22,13 @@ import (
 func main() { os.Exit(Main()) }
 
 // Main runs the command line and returns the exit code: 0 done, 1 error,
-// 2 usage, 75 try again (also after Ctrl-C), 78 permanent.
-func Main() int {
+// 2 usage, 70 a bug of climb, 75 try again (also after Ctrl-C), 78 permanent.
+func Main() (code int) {
+	defer func() {
+		if v := recover(); v != nil {
+			code = crashed(v, debug.Stack())
+		}
+	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() { // a second Ctrl-C ends at once
@@ -29,9 +36,17 @@ func Main() int {
 		stop()
 	}()
 	root := newRoot()
+	root.SetOut(stdout)
 	err := root.ExecuteContext(ctx)
+	if err == nil && stdout.Err() != nil {
+		err = fmt.Errorf("write to standard output: %w", stdout.Err())
+	}
 	if err == nil {
 		return task.ExitOK
+	}
+	var panicked *task.PanicError
+	if errors.As(err, &panicked) {
+		return crashed(err, panicked.Stack)
 	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "climb: interrupted; run the same command again to go on")
@@ -43,6 +58,24 @@ func Main() int {
 		return task.ExitUsage
 	}
 	return task.ExitCode(err)
+}
+
+// crashed says that climb has a bug, and where the stack is that tells of it.
+func crashed(what any, stack []byte) int {
+	fmt.Fprintf(os.Stderr, "climb: a bug of climb, not of your data: %v\n", what)
+	report := fmt.Sprintf("climb %s, %s, %s/%s\n%q\n\n%v\n\n%s", climb.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Args, what, stack)
+	f, err := os.CreateTemp("", "climb-crash-*.txt")
+	if err == nil {
+		_, err = f.WriteString(report)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil { // no place for a file
+		fmt.Fprintf(os.Stderr, "%s\nclimb: please report the lines above", report)
+	} else {
+		fmt.Fprintf(os.Stderr, "climb: the stack is in %s; please report it", f.Name())
+	}
+	fmt.Fprintln(os.Stderr, " at https://github.com/climb-go/climb/issues. What was done is kept: the same command goes on from there.")
+	return task.ExitPanic
 }
 
 func newRoot() *cobra.Command {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -29,17 +28,17 @@ A family's name shows that family alone.`,
 			case asJSON:
 				return printJSON(climb.DescribeMethods(families))
 			case markdown:
-				return climb.WriteMethodsMarkdown(os.Stdout, families)
+				return climb.WriteMethodsMarkdown(stdout, families)
 			}
 			for _, f := range climb.DescribeMethods(families) {
-				fmt.Printf("%s (%s)\n", f.Name, f.Section)
+				fmt.Fprintf(stdout, "%s (%s)\n", f.Name, f.Section)
 				for _, m := range f.Methods {
-					fmt.Printf("  %-12s %s\n", m.Name, m.Summary)
+					fmt.Fprintf(stdout, "  %-12s %s\n", m.Name, m.Summary)
 					if m.Paper != "" {
-						fmt.Printf("  %-12s [%s]\n", "", m.Paper)
+						fmt.Fprintf(stdout, "  %-12s [%s]\n", "", m.Paper)
 					}
 					for _, o := range m.Options {
-						fmt.Printf("      %-22s %-14s %-12s %s\n", o.Name, o.Type, o.Default, o.Doc)
+						fmt.Fprintf(stdout, "      %-22s %-14s %-12s %s\n", o.Name, o.Type, o.Default, o.Doc)
 					}
 				}
 			}

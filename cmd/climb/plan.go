@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -42,10 +41,10 @@ corpus and a few steps of the proxy; nothing is written.`,
 }
 
 func writeEstimate(p *climb.Estimate) {
-	fmt.Printf("corpus: %d files, %s, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), countText(float64(p.Tokens)), p.Shards)
-	fmt.Printf("proxy:  %s parameters, %s tokens/s on one core, %d runs of %s tokens\n",
+	fmt.Fprintf(stdout, "corpus: %d files, %s, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), countText(float64(p.Tokens)), p.Shards)
+	fmt.Fprintf(stdout, "proxy:  %s parameters, %s tokens/s on one core, %d runs of %s tokens\n",
 		countText(float64(p.ProxyParams)), countText(p.ProxyRate), p.ProxyRuns, countText(float64(p.ProxyTokens)))
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nstage\twork\ttime\tdisk")
 	for _, s := range p.Stages {
 		left := durationText(time.Duration(s.Seconds * float64(time.Second)))
@@ -55,9 +54,9 @@ func writeEstimate(p *climb.Estimate) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.Stage, s.Work, left, bytesText(float64(s.Disk)))
 	}
 	t.Flush()
-	fmt.Printf("\nleft: about %s on %d cores, %s on disk (%s free in %s)\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores,
+	fmt.Fprintf(stdout, "\nleft: about %s on %d cores, %s on disk (%s free in %s)\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores,
 		bytesText(float64(p.Disk)), bytesText(float64(p.Free)), near(p.Out))
 	for _, w := range p.Warnings {
-		fmt.Println("! " + w)
+		fmt.Fprintln(stdout, "! "+w)
 	}
 }

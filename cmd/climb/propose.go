@@ -113,8 +113,8 @@ func (o *proposeOptions) parse() (err error) {
 }
 
 func printProposals(p *climb.Proposals, written []string) error {
-	printTable(os.Stdout, p.Metrics, p.Lower, p.Ignored, p.Warnings)
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	printTable(stdout, p.Metrics, p.Lower, p.Ignored, p.Warnings)
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RUN\tEXPECTED\t±")
 	for _, d := range p.Domains {
 		fmt.Fprintf(t, "\t%s", d)
@@ -138,18 +138,18 @@ func printProposals(p *climb.Proposals, written []string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Printf("\n%d runs, %d left out, noise of a run %.2g, best measured score %.4g.\n", p.Runs, p.Failed, p.Noise, p.Best)
+	fmt.Fprintf(stdout, "\n%d runs, %d left out, noise of a run %.2g, best measured score %.4g.\n", p.Runs, p.Failed, p.Noise, p.Best)
 	if p.Smaller != "" {
-		fmt.Println("Smaller model:", p.Smaller+".")
+		fmt.Fprintln(stdout, "Smaller model:", p.Smaller+".")
 	}
 	if !p.Measured {
-		fmt.Println("The mixture called predicted was not measured: run it before you rely on it.")
+		fmt.Fprintln(stdout, "The mixture called predicted was not measured: run it before you rely on it.")
 	}
 	if len(p.Next) == 0 {
-		fmt.Println("Nothing to propose: no mixture is expected to gain more than the noise hides.")
+		fmt.Fprintln(stdout, "Nothing to propose: no mixture is expected to gain more than the noise hides.")
 	}
 	for _, file := range written {
-		fmt.Println("wrote", file)
+		fmt.Fprintln(stdout, "wrote", file)
 	}
 	return nil
 }

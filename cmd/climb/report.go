@@ -37,10 +37,10 @@ far, and print the outcome. The run need not be finished.`,
 				if err != nil {
 					return err
 				}
-				_, err = os.Stdout.Write(data)
+				_, err = stdout.Write(data)
 				return err
 			}
-			writeSummary(os.Stdout, d, r.Config.Out)
+			writeSummary(stdout, d, r.Config.Out)
 			return nil
 		},
 	}
@@ -100,7 +100,7 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 
 // printJSON writes v to standard output, indented.
 func printJSON(v any) error {
-	enc := json.NewEncoder(os.Stdout)
+	enc := json.NewEncoder(stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -65,8 +64,19 @@ func (o *runOptions) apply(c *climb.Config) error {
 	if o.Workers != 0 {
 		c.Workers = o.Workers
 	}
+	if err := checkWorkers(o.Workers); err != nil {
+		return err
+	}
 	if c.Workers > 0 {
 		runtime.GOMAXPROCS(c.Workers)
+	}
+	return nil
+}
+
+// checkWorkers refuses a number of cores that no machine has.
+func checkWorkers(n int) error {
+	if n < 0 || n > 4096 {
+		return task.Usage(fmt.Errorf("--workers: %d is not between 0 (all cores) and 4096", n))
 	}
 	return nil
 }
@@ -91,7 +101,7 @@ the same command finishes, with the same result.`,
 				return err
 			}
 			if o.PrintConfig {
-				return cfg.WriteYAML(os.Stdout)
+				return cfg.WriteYAML(stdout)
 			}
 			return o.until(cmd, cfg, "")
 		},
@@ -108,7 +118,7 @@ func (o *runOptions) until(cmd *cobra.Command, cfg *climb.Config, target string)
 	if err != nil {
 		return err
 	}
-	show := newDisplay(os.Stdout, o.JSON)
+	show := newDisplay(stdout, o.JSON)
 	r.Watch = show.event
 	if err := r.Until(cmd.Context(), target); err != nil {
 		show.close()
@@ -188,7 +198,7 @@ leaves nothing behind. Exit code 75 asks to be run again, 78 says it is of no us
 			if asJSON {
 				return printJSON(m)
 			}
-			fmt.Printf("task %d: %d outputs, %s, %.1f s on %s\n", n, len(m.Outputs), bytesText(float64(m.Bytes())), m.Seconds, m.Host)
+			fmt.Fprintf(stdout, "task %d: %d outputs, %s, %.1f s on %s\n", n, len(m.Outputs), bytesText(float64(m.Bytes())), m.Seconds, m.Host)
 			return nil
 		},
 	}

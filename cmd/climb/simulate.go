@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -46,7 +45,7 @@ be read four times at most, and repetition pays less and less.`,
 			if o.asJSON {
 				return printJSON(out)
 			}
-			t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "STRATEGY\tRUNS\tREGRET\t95 % INTERVAL\tWORLDS")
 			for _, r := range out {
 				fmt.Fprintf(t, "%s\t%.0f\t%.3f\t[%.3f, %.3f]\t%d\n", r.Strategy, r.Runs, r.Regret, r.Interval[0], r.Interval[1], r.Worlds)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -31,14 +30,14 @@ now. Only the files of the run are read, so it may be asked at any time.`,
 			if o.JSON {
 				return printJSON(s)
 			}
-			t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "stage\ttasks\tdirectory")
 			for _, x := range s.Stages {
 				fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), near(x.Dir))
 			}
 			t.Flush()
 			if s.Holder != "" {
-				fmt.Println(s.Holder)
+				fmt.Fprintln(stdout, s.Holder)
 			}
 			return nil
 		},
