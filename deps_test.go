@@ -44,7 +44,7 @@ var policy = []struct {
 	{"embed", "fasttext openai token vec", "github.com/yalue/onnxruntime_go golang.org/x/sync gonum.org/v1/gonum"},
 	{"label", "fasttext openai vec", ""},
 	{"cluster", "vec", ""},
-	{"lm", "vec", ""},
+	{"lm", "vec wire", ""},
 	{"lm/optim", "vec", ""},
 	{"train", "corpus eval lm lm/optim mix token wire", ""},
 	{"predict", "mix", "gonum.org/v1/gonum"},

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/climb-go/climb/wire"
 )
 
 const (
@@ -160,7 +164,8 @@ func loadConfig(path string) (Config, error) {
 // not have.
 func parseConfig(text []byte) (Config, error) {
 	h := llamaConfig{RopeTheta: 10000, NormEps: 1e-6, Activation: "silu"} // defaults of transformers' LlamaConfig
-	if err := json.Unmarshal(text, &h); err != nil {
+	all := map[string]any{}
+	if err := errors.Join(wire.JSON(text, &h), wire.JSON(text, &all)); err != nil {
 		return Config{}, err
 	}
 	reject := func(field string, got any, want string) (Config, error) {
@@ -186,9 +191,13 @@ func parseConfig(text []byte) (Config, error) {
 	case h.Hidden < 1:
 		return reject("intermediate_size", h.Hidden, "at least 1")
 	}
-	if p, ok := h.RopeParameters.(map[string]any); ok {
-		if kind, ok := p["rope_type"].(string); ok && kind != "default" {
-			return reject("rope_parameters.rope_type", kind, "default")
+	if err := checkKnown(all); err != nil {
+		return Config{}, err
+	}
+	if h.RopeParameters != nil {
+		p, ok := h.RopeParameters.(map[string]any)
+		if !ok {
+			return reject("rope_parameters", h.RopeParameters, "rope_type and rope_theta there")
 		}
 		if theta, ok := p["rope_theta"].(float64); ok {
 			h.RopeTheta = theta
@@ -197,6 +206,66 @@ func parseConfig(text []byte) (Config, error) {
 	c := Config{Vocab: h.Vocab, Width: h.Width, Layers: h.Layers, Heads: h.Heads, Hidden: h.Hidden,
 		Context: h.Context, RopeTheta: h.RopeTheta, NormEps: h.NormEps}
 	return c, c.Check()
+}
+
+// passive fields of a config.json do not change what a model computes.
+var passive = []string{"_attn_implementation", "_name_or_path", "architectures", "attention_dropout", "attn_implementation", "auto_map", "bos_token_id", "dtype",
+	"eos_token_id", "gradient_checkpointing", "initializer_range", "keys_to_ignore_at_inference", "name_or_path", "output_attentions", "output_hidden_states",
+	"pad_token_id", "pretraining_tp", "return_dict", "torch_dtype", "transformers_version", "use_cache"}
+
+// neutral fields change it at every value but this one.
+var neutral = map[string]any{"partial_rotary_factor": 1.0, "rope_interleaved": false, "use_sliding_window": false, "use_qk_norm": false, "qk_norm": false,
+	"qk_layernorm": false, "use_bias": false, "is_encoder_decoder": false, "add_cross_attention": false, "is_decoder": false}
+
+// checkKnown refuses a field that may change what the model computes and that
+// this package does not know: a model that is nearly the right one is quietly
+// worse. A field that is null is none.
+func checkKnown(all map[string]any) error {
+	read := map[string]bool{}
+	t := reflect.TypeFor[llamaConfig]()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		read[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		value, fixed := neutral[name]
+		switch {
+		case read[name] || slices.Contains(passive, name):
+		case fixed && all[name] == value:
+		case fixed:
+			return fmt.Errorf("%s is %v; this model needs %v", name, all[name], value)
+		default:
+			return fmt.Errorf("%s is not known here, and may change what the model computes; take the field away if it does not", name)
+		}
+	}
+	rope, _ := all["rope_parameters"].(map[string]any)
+	return checkRope(rope)
+}
+
+// checkRope is checkKnown of rope_parameters.
+func checkRope(rope map[string]any) error {
+	names := slices.Sorted(maps.Keys(rope))
+	slices.Reverse(names) // what type it is comes first
+	for _, name := range names {
+		value := rope[name]
+		switch name {
+		case "rope_theta":
+			if theta, ok := value.(float64); !ok || theta <= 0 {
+				return fmt.Errorf("rope_parameters.rope_theta is %v; this model needs a number above 0", value)
+			}
+		case "rope_type", "type":
+			if value != "default" {
+				return fmt.Errorf("rope_parameters.%s is %v; this model needs default", name, value)
+			}
+		case "partial_rotary_factor":
+			if value != 1.0 {
+				return fmt.Errorf("rope_parameters.%s is %v; this model needs 1", name, value)
+			}
+		default:
+			return fmt.Errorf("rope_parameters.%s is not known here, and may change what the model computes", name)
+		}
+	}
+	return nil
 }
 
 // readWeights makes a model of shape c from a safetensors file of size bytes.

@@ -138,12 +138,12 @@ func TestNewClientRefuses(t *testing.T) {
 	for want, s := range map[string]Server{
 		"url":      {URL: "localhost:8000", Model: "m"},
 		"model":    {URL: "http://localhost/v1"},
-		"XXXXX":    {URL: "https://me:secret@localhost/v1", Model: "m"},
+		"xxxxx":    {URL: "https://me:secret@localhost/v1", Model: "m"},
 		"user":     {URL: "https://secret@localhost/v1", Model: "m"},
 		"address":  {URL: "http://[::1/v1", Model: "m"},
 		"attempts": {URL: "http://localhost/v1", Model: "m", Attempts: -1},
 	} {
-		if _, err := NewClient(s); err == nil || !strings.Contains(err.Error(), want) || want == "XXXXX" && strings.Contains(err.Error(), "secret") {
+		if _, err := NewClient(s); err == nil || !strings.Contains(err.Error(), want) || want == "xxxxx" && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: %v, want an error about %s", s, err, want)
 		}
 	}

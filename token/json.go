@@ -186,6 +186,9 @@ func parseFile[F, T any](name string, data []byte, tokenizer func(*F) (*T, error
 	if err == nil {
 		t, err = tokenizer(&f)
 	}
+	if err == nil {
+		err = checkKnown(data)
+	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))

@@ -225,3 +225,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestUnknownFieldsAreRefused: what a newer library may mean by them would cut
+// texts in another way.
+func TestUnknownFieldsAreRefused(t *testing.T) {
+	for want, change := range map[string]func(f, model map[string]any){
+		"model.cut_at_digits":             func(_, model map[string]any) { model["cut_at_digits"] = true },
+		"fallback":                        func(f, _ map[string]any) { f["fallback"] = map[string]any{"type": "x"} },
+		"pre_tokenizer.behavior_at_end":   func(f, _ map[string]any) { f["pre_tokenizer"].(map[string]any)["behavior_at_end"] = 1 },
+		"added_tokens[0].case_sensitive:": func(f, _ map[string]any) { f["added_tokens"].([]any)[0].(map[string]any)["case_sensitive"] = false },
+	} {
+		if _, err := Parse("test.json", edit(t, change)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "is not known here") {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	parse(t, edit(t, func(f, model map[string]any) { f["fallback"], model["cut_at_digits"] = nil, nil }))
+}
