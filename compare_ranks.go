@@ -161,7 +161,7 @@ func (c *comparison) rankings(target *group) (out []report.Ranking, err error) {
 					if err != nil {
 						return nil, err
 					}
-					sum += t.score
+					sum += t.score.Score
 				}
 				r.Proxy, r.Target = append(r.Proxy, score), append(r.Target, sum/float64(len(runs[m.Hash()])))
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/train"
 	"github.com/climb-go/climb/vec"
 )
 
@@ -35,6 +36,9 @@ func (c *comparison) result(groups []*group) (*Comparison, error) {
 			return nil, fmt.Errorf("objective %s: %w", c.Objectives[o].Name, err)
 		}
 		out.Objectives = append(out.Objectives, *x)
+	}
+	if c.Searches == 1 && slices.ContainsFunc(c.Strategies, func(x StudyStrategy) bool { return x.searches() }) {
+		out.Notes = append(out.Notes, "Every strategy has searched once: intervals speak of the answers that it found, not of what it would find with another seed. `searches: 5` in the study spreads the seeds over several searches.")
 	}
 	var err error
 	if out.Ranks, err = c.rankings(groups[0]); err != nil {
@@ -75,21 +79,26 @@ func (c *comparison) runs(groups []*group, x *StudyStrategy, objective int) (out
 // A compared is a strategy's results for an objective.
 type compared struct {
 	report.Compared
-	runs   []seedRun // that did not fail, by seed
-	seeds  []int     // of runs, each once
-	scores []float64 // by seed, on the test files, higher is better
+	runs   []seedRun  // that did not fail, by seed
+	seeds  []int      // of runs, each once
+	groups int        // number of independent searches that the seeds are spread over
+	scores []eval.Run // by seed, on the test files, higher is better
+	bpb    []eval.Run // ... bits per byte
+	series train.Series
 }
 
 // bySeed averages values of runs over the draws of a seed.
-func (r *compared) bySeed(values []float64) (out []float64) {
+func (r *compared) bySeed(values []eval.Run) (out []eval.Run) {
 	for _, k := range r.seeds {
-		var of []float64
+		var of []eval.Run
 		for i, run := range r.runs {
 			if run.k == k {
 				of = append(of, values[i])
 			}
 		}
-		out = append(out, mean(of))
+		mean := eval.Average(of)
+		mean.Group = k % max(1, r.groups)
+		out = append(out, mean)
 	}
 	return out
 }
@@ -119,6 +128,7 @@ func (c *comparison) objectiveResult(groups []*group, o int) (*report.Objective,
 	if err := c.reference(out, rows, groups[0], o); err != nil {
 		return nil, err
 	}
+	out.Warnings = doubts(rows, obj.Test)
 	slices.SortStableFunc(rows, func(a, b *compared) int { return cmp.Compare(mean(b.scores), mean(a.scores)) })
 	for _, r := range rows {
 		c.gains(r, rows, out)
@@ -131,6 +141,25 @@ func (c *comparison) objectiveResult(groups []*group, o int) (*report.Objective,
 	return out, nil
 }
 
+// doubts are what the reader has to know of the intervals of an objective.
+func doubts(rows []*compared, terms []eval.Term) (out []string) {
+	var series []train.Series
+	unknown := false
+	for _, r := range rows {
+		if len(r.Answers) == 1 && len(r.series.Runs) > 0 { // what differs is the seed alone
+			series = append(series, r.series)
+		}
+		unknown = unknown || len(r.scores) > 0 && eval.Mean(r.scores).Unknown
+	}
+	if text := train.Ties(series, terms); text != "" {
+		out = append(out, text)
+	}
+	if unknown {
+		out = append(out, noItems)
+	}
+	return out
+}
+
 func termName(t eval.Term) string {
 	name, _ := eval.TaskName(t.File)
 	return name + ":" + t.Metric
@@ -139,6 +168,9 @@ func termName(t eval.Term) string {
 // row reads the target runs of a strategy.
 func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (*compared, error) {
 	r := &compared{Compared: report.Compared{Strategy: x.Name, Searches: x.searches(), Tasks: map[string]float64{}, Gain: map[string]report.Stat{}}}
+	if x.searches() {
+		r.groups = c.Searches
+	}
 	runs, err := c.runs(groups, x, o)
 	if err != nil {
 		return nil, err
@@ -159,17 +191,18 @@ func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (
 			r.seeds = append(r.seeds, run.k)
 		}
 	}
-	var measure, score, bpb, acc []float64
-	elsewhere := map[string][]float64{}
+	var score, bpb, acc []eval.Run
+	elsewhere := map[string][]eval.Run{}
 	for _, run := range r.runs {
 		t, err := c.tested(run.result, o)
 		if err != nil {
 			return nil, err
 		}
-		score, bpb, measure = append(score, t.score), append(bpb, t.bpb), append(measure, oriented(t.score, lower))
+		score, bpb = append(score, t.score), append(bpb, t.bpb)
 		if t.hasAcc {
 			acc = append(acc, t.acc)
 		}
+		r.series.Results = append(r.series.Results, run.result.Result)
 		for name, v := range t.tasks {
 			r.Tasks[name] += v / float64(len(r.runs))
 		}
@@ -183,8 +216,9 @@ func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (
 			}
 		}
 	}
-	r.scores = r.bySeed(score)
-	r.Measure, r.BPB = c.stat(r.bySeed(measure)), c.stat(r.bySeed(bpb))
+	r.series.Name, r.series.Runs = x.Name, score
+	r.scores, r.bpb = r.bySeed(score), r.bySeed(bpb)
+	r.Measure, r.BPB = c.stat(oriented(r.scores, lower)), c.stat(r.bpb)
 	if len(acc) == len(r.runs) {
 		r.Acc = c.stat(r.bySeed(acc))
 	}
@@ -201,31 +235,39 @@ func (c *comparison) row(groups []*group, x *StudyStrategy, o int, lower bool) (
 	return r, err
 }
 
-// oriented turns a score into the measure: bits per byte where lower is better.
-func oriented(score float64, lower bool) float64 {
-	if lower {
-		return -score
+// oriented turns scores into the measure: bits per byte where lower is better.
+func oriented(runs []eval.Run, lower bool) []eval.Run {
+	if !lower {
+		return runs
 	}
-	return score
+	runs = slices.Clone(runs)
+	for i := range runs {
+		runs[i].Score = -runs[i].Score
+	}
+	return runs
 }
 
-func (c *comparison) stat(x []float64) report.Stat {
-	m, ci := meanInterval(x, c.Level)
-	return report.Stat{Mean: m, Interval: ci, Values: x}
+func (c *comparison) stat(runs []eval.Run) report.Stat {
+	m, ci := interval(eval.Mean(runs), c.Level)
+	return report.Stat{Mean: m, Interval: ci, Values: scoresOf(runs)}
 }
 
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
+func scoresOf(runs []eval.Run) (out []float64) {
+	for _, r := range runs {
+		out = append(out, r.Score)
 	}
-	return sum / float64(max(1, len(x)))
+	return out
+}
+
+func mean(runs []eval.Run) float64 {
+	m, _ := interval(eval.Mean(runs), 0.5)
+	return m
 }
 
 // tested is what a target run scores on the test files of an objective: bits
 // per byte by the terms' weights, accuracy with each task counted alike.
 type tested struct {
-	score, bpb, acc float64
+	score, bpb, acc eval.Run
 	hasAcc          bool
 	tasks           map[string]float64
 }
@@ -237,26 +279,29 @@ func (c *comparison) tested(r *targetResult, o int) (*tested, error) {
 		return nil, err
 	}
 	t := &tested{tasks: map[string]float64{}}
-	if t.score, err = eval.Objective(terms, results); err != nil {
+	score, err := eval.Objective(terms, results)
+	if err != nil {
 		return nil, err
 	}
-	var weights, accs float64
+	var bpb, weights, acc float64
+	var choices []eval.Term // of the results with an accuracy
+	var chosen []*eval.TaskResult
 	for i, x := range results {
 		w := terms[i].Weight
 		name, _ := eval.TaskName(terms[i].File)
 		for metric, v := range x.Metrics {
 			t.tasks[name+":"+metric] = v
 		}
-		t.bpb += w * x.Metrics["bpb"]
+		bpb += w * x.Metrics["bpb"]
 		weights += w
 		if v, ok := x.Metrics["acc"]; ok {
-			t.acc += v
-			accs++
+			acc += v
+			choices, chosen = append(choices, eval.Term{Metric: "acc", Weight: 1}), append(chosen, x)
 		}
 	}
-	t.bpb /= weights
-	if t.hasAcc = accs > 0; t.hasAcc {
-		t.acc /= accs
+	t.score, t.bpb = eval.NewRun(score, terms, results), eval.NewRun(bpb/weights, measured(terms, "bpb"), results)
+	if t.hasAcc = len(chosen) > 0; t.hasAcc {
+		t.acc = eval.NewRun(acc/float64(len(chosen)), choices, chosen)
 	}
 	return t, nil
 }
@@ -269,7 +314,7 @@ func (c *comparison) curve(r *compared, o int) (out []report.CurvePoint, err err
 	terms := c.Objectives[o].Validation
 	lower := !slices.ContainsFunc(terms, func(t eval.Term) bool { return eval.Oriented(t.Metric, 1) > 0 })
 	for i, at := range r.runs[0].result.Curve {
-		var values []float64
+		var values []eval.Run
 		for _, run := range r.runs {
 			results, err := resultsOf(c.terms(false), run.result.Curve[i].Validate, terms)
 			if err != nil {
@@ -279,9 +324,9 @@ func (c *comparison) curve(r *compared, o int) (out []report.CurvePoint, err err
 			if err != nil {
 				return nil, err
 			}
-			values = append(values, oriented(score, lower))
+			values = append(values, eval.NewRun(score, terms, results))
 		}
-		out = append(out, report.CurvePoint{Tokens: at.Tokens, Measure: c.stat(r.bySeed(values))})
+		out = append(out, report.CurvePoint{Tokens: at.Tokens, Measure: c.stat(oriented(r.bySeed(values), lower))})
 	}
 	return out, nil
 }
@@ -289,7 +334,7 @@ func (c *comparison) curve(r *compared, o int) (out []report.CurvePoint, err err
 // reference fills in the excess losses, if models were trained for them.
 func (c *comparison) reference(out *report.Objective, rows []*compared, g *group, o int) error {
 	obj := c.Objectives[o]
-	var bpb []float64
+	var bpb []eval.Run
 	for k := range obj.Reference {
 		r := g.results[targetSpec{Seed: c.seed(k), Reference: obj.Name}.key()]
 		if r.Failed != "" {
@@ -318,25 +363,28 @@ func (c *comparison) gains(r *compared, rows []*compared, out *report.Objective)
 		if b.Searches || b == r {
 			continue
 		}
-		if x, y := pairedRuns(r, b, func(r *compared) []float64 { return r.scores }); len(x) > 1 {
-			d, lo, hi := eval.PairedDiff(x, y, c.Level)
-			r.Gain[b.Strategy] = report.Stat{Mean: d, Interval: &[2]float64{lo, hi}}
+		if x, y := pairedRuns(r, b, func(r *compared) []eval.Run { return r.scores }); len(x) > 1 {
+			d, ci := interval(eval.Paired(x, y), c.Level)
+			r.Gain[b.Strategy] = report.Stat{Mean: d, Interval: ci}
 		}
 		if out.Reference == nil || b.Excess <= 0 {
 			continue
 		}
-		if x, y := pairedRuns(b, r, func(r *compared) []float64 { return r.BPB.Values }); len(x) > 1 {
-			d, lo, hi := eval.PairedDiff(x, y, c.Level)
+		if x, y := pairedRuns(b, r, func(r *compared) []eval.Run { return r.bpb }); len(x) > 1 {
+			d, ci := interval(eval.Paired(x, y), c.Level)
+			if ci != nil {
+				ci = &[2]float64{ci[0] / b.Excess, ci[1] / b.Excess}
+			}
 			if r.Reduction == nil {
 				r.Reduction = map[string]report.Stat{}
 			}
-			r.Reduction[b.Strategy] = report.Stat{Mean: d / b.Excess, Interval: &[2]float64{lo / b.Excess, hi / b.Excess}}
+			r.Reduction[b.Strategy] = report.Stat{Mean: d / b.Excess, Interval: ci}
 		}
 	}
 }
 
-// pairedRuns returns the values of two rows for the seeds that both have.
-func pairedRuns(a, b *compared, of func(*compared) []float64) (x, y []float64) {
+// pairedRuns returns the runs of two rows for the seeds that both have.
+func pairedRuns(a, b *compared, of func(*compared) []eval.Run) (x, y []eval.Run) {
 	va, vb := of(a), of(b)
 	for i, k := range a.seeds {
 		if j := slices.Index(b.seeds, k); j >= 0 {
@@ -350,25 +398,30 @@ func pairedRuns(a, b *compared, of func(*compared) []float64) (x, y []float64) {
 const bootstrapDraws = 10000
 
 // pairs compares every two rows, which are sorted, best first. The verdict goes
-// by Student's t of the paired differences: with as few seeds as a study has,
-// percentiles of resampled means, which are printed beside it, are too narrow
-// (of five values they are those of the normal distribution times sqrt(4/5),
-// where Student's are 1.6 times as wide).
+// by Student's t of the paired differences, the error by the items included
+// (eval.Estimate): with as few seeds as a study has, percentiles of resampled
+// means, which are printed beside it, are too narrow (of five values they are
+// those of the normal distribution times sqrt(4/5), where Student's are 1.6 times
+// as wide).
 func (c *comparison) pairs(rows []*compared) []report.Versus {
 	var out []report.Versus
 	var p []float64
 	for i, a := range rows {
 		for _, b := range rows[i+1:] {
-			x, y := pairedRuns(a, b, func(r *compared) []float64 { return r.scores })
+			x, y := pairedRuns(a, b, func(r *compared) []eval.Run { return r.scores })
 			pair := report.Versus{A: a.Strategy, B: b.Strategy, P: 1}
 			if len(x) > 1 {
 				d := make([]float64, len(x))
 				for k := range x {
-					d[k] = x[k] - y[k]
+					d[k] = x[k].Score - y[k].Score
 				}
-				pair.Mean, pair.Interval = meanInterval(d, c.Level)
-				_, lo, hi := eval.Bootstrap(d, c.Level, bootstrapDraws, c.Config.Seed)
-				pair.Bootstrap, pair.P = &[2]float64{lo, hi}, eval.PairedP(x, y)
+				e := eval.Paired(x, y)
+				pair.Mean, pair.Interval = interval(e, c.Level)
+				pair.P = e.P()
+				if e.Known() {
+					_, lo, hi := eval.Bootstrap(d, e.Shared(), c.Level, bootstrapDraws, c.Config.Seed)
+					pair.Bootstrap = &[2]float64{lo, hi}
+				}
 			}
 			out, p = append(out, pair), append(p, pair.P)
 		}

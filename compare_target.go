@@ -261,7 +261,7 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
-	job.Mixture, job.Seed, job.Curve = spec.Mixture, spec.Seed, o.Curve
+	job.Mixture, job.Seed, job.Curve, job.Items = spec.Mixture, spec.Seed, o.Curve, len(o.Test) > 0
 	if o.Model.hasBase() {
 		job.Init = filepath.Join(p.Input("base"), "model")
 	}

@@ -14,9 +14,17 @@ import (
 	"github.com/climb-go/climb/report"
 )
 
+func runsOf(scores ...float64) []eval.Run {
+	out := make([]eval.Run, len(scores))
+	for i, v := range scores {
+		out[i].Score = v
+	}
+	return out
+}
+
 func comparedRows(scores map[string][]float64, names ...string) (rows []*compared) {
 	for _, name := range names {
-		r := &compared{Compared: report.Compared{Strategy: name}, scores: scores[name]}
+		r := &compared{Compared: report.Compared{Strategy: name}, scores: runsOf(scores[name]...)}
 		for k := range r.scores {
 			r.seeds = append(r.seeds, k)
 		}
@@ -55,14 +63,49 @@ func TestCompareDraws(t *testing.T) {
 	for _, k := range []int{0, 0, 2} { // one draw of seed 2 and all of seed 1 failed
 		r.runs = append(r.runs, seedRun{k: k})
 	}
-	r.scores = r.bySeed([]float64{-1, -2, -4})
-	if len(r.scores) != 2 || r.scores[0] != -1.5 || r.scores[1] != -4 {
+	r.scores = r.bySeed(runsOf(-1, -2, -4))
+	if len(r.scores) != 2 || r.scores[0].Score != -1.5 || r.scores[1].Score != -4 {
 		t.Fatalf("by seed: %v", r.scores)
 	}
 	other := comparedRows(map[string][]float64{"other": {-1, -7, -3}}, "other")[0]
-	x, y := pairedRuns(other, r, func(r *compared) []float64 { return r.scores })
-	if len(x) != 2 || x[0] != -1 || y[0] != -1.5 || x[1] != -3 || y[1] != -4 {
+	x, y := pairedRuns(other, r, func(r *compared) []eval.Run { return r.scores })
+	if len(x) != 2 || x[0].Score != -1 || y[0].Score != -1.5 || x[1].Score != -3 || y[1].Score != -4 {
 		t.Errorf("pairs %v and %v", x, y)
+	}
+}
+
+// Seeds that tie are no certainty: without anything known of the items no pair
+// is called different, and of 20 items neither.
+func TestCompareTies(t *testing.T) {
+	rows := comparedRows(map[string][]float64{"best": {0.6, 0.6}, "other": {0.5, 0.5}}, "best", "other")
+	p := testComparison().pairs(rows)[0]
+	if p.P != 1 || p.Interval != nil || p.Bootstrap != nil || p.Verdict != "no difference shown" {
+		t.Errorf("%+v", p)
+	}
+	for i, right := range []int{12, 10} {
+		items := make([]float64, 20)
+		for k := range right {
+			items[k] = 1
+		}
+		for k := range rows[i].scores {
+			rows[i].scores[k].Parts = []eval.Part{{Items: 20, Scores: items, Span: 1}}
+		}
+	}
+	p = testComparison().pairs(rows)[0]
+	if p.P < 0.05 || p.Interval == nil || p.Interval[0] > 0 || p.Bootstrap == nil || p.Bootstrap[0] >= p.Bootstrap[1] || p.Verdict != "no difference shown" {
+		t.Errorf("20 items: %+v", p)
+	}
+}
+
+// Seeds that share their searches count as few as the searches are.
+func TestCompareSearches(t *testing.T) {
+	r := &compared{Compared: report.Compared{Strategy: "climb"}, seeds: []int{0, 1, 2, 3}, groups: 2}
+	for k := range 4 {
+		r.runs = append(r.runs, seedRun{k: k})
+	}
+	r.scores = r.bySeed(runsOf(-1, -2, -1.1, -2.1))
+	if e := eval.Mean(r.scores); e.Runs.DF != 1 {
+		t.Errorf("4 seeds of 2 searches: %+v", e)
 	}
 }
 
@@ -83,7 +126,7 @@ func TestCompareFalseAlarms(t *testing.T) {
 		var p []float64
 		for i, a := range rows {
 			for _, b := range rows[i+1:] {
-				p = append(p, eval.PairedP(a.scores, b.scores))
+				p = append(p, eval.Paired(a.scores, b.scores).P())
 			}
 		}
 		for _, h := range eval.Holm(p) {

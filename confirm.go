@@ -26,7 +26,7 @@ type confirmOptions struct {
 // baselines again with fresh seeds, in one plan, round-01.plan.json;
 // confirm.json is the outcome.
 var confirmStage = &stage{
-	name: "confirm", title: "confirm with fresh seeds", format: 2,
+	name: "confirm", title: "confirm with fresh seeds", format: 3,
 	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base", "search"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(true)
@@ -68,10 +68,13 @@ type Confirmation struct {
 	// Significant lists the baselines that the winner beats.
 	Significant []string `json:"significant"`
 	Verdict     string   `json:"verdict"`
+	// Warnings say what the intervals do not cover, and what is wrong with the runs.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // A ConfirmedRow is one mixture over the fresh seeds. Scores are oriented so
-// that higher is better; intervals are Student-t.
+// that higher is better; intervals cover the seeds and the items of the target
+// (eval.Estimate).
 type ConfirmedRow struct {
 	Name     string      `json:"name"`
 	Baseline bool        `json:"baseline"`
@@ -79,7 +82,7 @@ type ConfirmedRow struct {
 	Scores   []float64   `json:"scores"`            // by seed; NaN never: failed runs are left out of Seeds
 	Seeds    []uint64    `json:"seeds"`
 	Mean     float64     `json:"mean"`
-	Interval *[2]float64 `json:"interval"` // null with fewer than two runs
+	Interval *[2]float64 `json:"interval"` // null where the error is not known: of fewer than two runs, or of equal ones
 	Failed   []string    `json:"failed,omitempty"`
 	// Against holds the difference to each baseline, by name.
 	Against map[string]Difference `json:"against,omitempty"`
@@ -92,14 +95,16 @@ type ConfirmedRow struct {
 	// "test/TASK:METRIC".
 	Metrics map[string]float64 `json:"metrics"`
 
-	counted map[string]int // runs that have a metric
+	counted     map[string]int  // runs that have a metric
+	runs, tests []eval.Run      // what Scores and Test come from
+	results     []*train.Result // of each run
 }
 
 // A Difference is a mean difference over the seeds.
 type Difference struct {
-	Mean        float64    `json:"mean"`
-	Interval    [2]float64 `json:"interval"`
-	Significant bool       `json:"significant"` // at the level corrected for all comparisons
+	Mean        float64     `json:"mean"`
+	Interval    *[2]float64 `json:"interval"`    // null where the error is not known
+	Significant bool        `json:"significant"` // at the level corrected for all comparisons
 }
 
 func driveConfirm(ctx context.Context, r *Run, p *task.Plan, e Event) (bool, error) {
@@ -176,6 +181,14 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 	for i, c := range list {
 		out.Rows[i] = ConfirmedRow{Name: c.Name, Mixture: c.Mixture, Metrics: map[string]float64{}, counted: map[string]int{}, Baseline: i >= len(list)-len(baselines)}
 	}
+	var po proxyOptions
+	if err := plan.Option(&po); err != nil {
+		return nil, err
+	}
+	target, tests, err := po.terms(plan.Input("holdout"), true)
+	if err != nil {
+		return nil, err
+	}
 	for n := range plan.Tasks {
 		spec, result, err := readTrial(plan, n)
 		if err != nil {
@@ -185,7 +198,7 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 		if i < 0 {
 			return nil, fmt.Errorf("%s: task %d runs %q, which is no candidate", plan.Dir(), n, spec.Name)
 		}
-		out.Rows[i].add(spec, result)
+		out.Rows[i].add(spec, result, target, tests)
 		if !slices.Contains(out.Seeds, spec.Seed) {
 			out.Seeds = append(out.Seeds, spec.Seed)
 		}
@@ -194,18 +207,22 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 		out.Rows[i].summarize(o.Level)
 	}
 	out.compare()
+	out.Warnings = out.doubts(target)
 	return out, out.decide()
 }
 
-func (row *ConfirmedRow) add(spec trialSpec, result *train.Result) {
+func (row *ConfirmedRow) add(spec trialSpec, result *train.Result, target, tests []eval.Term) {
 	if result.Failed != "" {
 		row.Failed = append(row.Failed, fmt.Sprintf("seed %d: %s", spec.Seed, result.Failed))
 		return
 	}
 	row.Seeds = append(row.Seeds, spec.Seed)
 	row.Scores = append(row.Scores, result.Score)
+	row.results = append(row.results, result)
+	row.runs = append(row.runs, result.TargetRun(target))
 	if len(result.Test) > 0 {
 		row.Test = append(row.Test, result.TestMean)
+		row.tests = append(row.tests, result.TestRun(tests))
 	}
 	for half, tasks := range map[string][]*eval.TaskResult{"validation/": result.Validate, "test/": result.Test} {
 		for _, t := range tasks {
@@ -221,17 +238,17 @@ func (row *ConfirmedRow) summarize(level float64) {
 	for k := range row.Metrics {
 		row.Metrics[k] /= float64(row.counted[k])
 	}
-	row.Mean, row.Interval = meanInterval(row.Scores, level)
-	row.TestMean, row.TestInterval = meanInterval(row.Test, level)
+	row.Mean, row.Interval = interval(eval.Mean(row.runs), level)
+	row.TestMean, row.TestInterval = interval(eval.Mean(row.tests), level)
 }
 
-// meanInterval is eval.MeanCI in a form that JSON can hold.
-func meanInterval(x []float64, level float64) (float64, *[2]float64) {
-	if len(x) == 0 {
+// interval is an estimate's in a form that JSON can hold.
+func interval(e eval.Estimate, level float64) (float64, *[2]float64) {
+	mean, lo, hi := e.Interval(level)
+	switch {
+	case math.IsNaN(mean):
 		return 0, nil
-	}
-	mean, lo, hi := eval.MeanCI(x, level)
-	if len(x) < 2 {
+	case !e.Known():
 		return mean, nil
 	}
 	return mean, &[2]float64{lo, hi}
@@ -251,10 +268,10 @@ func (c *Confirmation) compare() {
 			if b == i {
 				continue
 			}
-			if d, ok := c.difference(i, b, func(r *ConfirmedRow) []float64 { return r.Scores }, corrected); ok {
+			if d, ok := c.difference(i, b, func(r *ConfirmedRow) []eval.Run { return r.runs }, corrected); ok {
 				row.Against[c.Rows[b].Name] = d
 			}
-			if d, ok := c.difference(i, b, func(r *ConfirmedRow) []float64 { return r.Test }, corrected); ok {
+			if d, ok := c.difference(i, b, func(r *ConfirmedRow) []eval.Run { return r.tests }, corrected); ok {
 				row.TestAgainst[c.Rows[b].Name] = d
 			}
 		}
@@ -266,8 +283,8 @@ func (c *Confirmation) compare() {
 // are set against each other, and the noise is pooled over all such rows. Rows
 // with failed runs are paired by seed alone. The random baseline varies mostly
 // by its mixtures: its runs are a sample of their own.
-func (c *Confirmation) difference(a, b int, of func(*ConfirmedRow) []float64, corrected float64) (Difference, bool) {
-	var pool [][]float64
+func (c *Confirmation) difference(a, b int, of func(*ConfirmedRow) []eval.Run, corrected float64) (Difference, bool) {
+	var pool [][]eval.Run
 	at := map[int]int{}
 	for i := range c.Rows {
 		if x := of(&c.Rows[i]); c.Rows[i].Mixture != nil && len(x) == len(c.Seeds) {
@@ -277,29 +294,31 @@ func (c *Confirmation) difference(a, b int, of func(*ConfirmedRow) []float64, co
 	}
 	ia, oka := at[a]
 	ib, okb := at[b]
-	compare := func(level float64) (d, lo, hi float64) { return eval.BlockDiff(pool, ia, ib, level) }
+	var e eval.Estimate
 	switch x, y := of(&c.Rows[a]), of(&c.Rows[b]); {
 	case c.Rows[a].Mixture == nil || c.Rows[b].Mixture == nil:
 		if min(len(x), len(y)) < 2 {
 			return Difference{}, false
 		}
-		compare = func(level float64) (d, lo, hi float64) { return eval.WelchDiff(x, y, level) }
+		e = eval.Welch(x, y)
 	case !oka || !okb || len(c.Seeds) < 2:
 		x, y := paired(&c.Rows[a], &c.Rows[b], of)
 		if len(x) < 2 {
 			return Difference{}, false
 		}
-		compare = func(level float64) (d, lo, hi float64) { return eval.PairedDiff(x, y, level) }
+		e = eval.Paired(x, y)
+	default:
+		e = eval.Block(pool, ia, ib)
 	}
 	var d Difference
-	d.Mean, d.Interval[0], d.Interval[1] = compare(c.Level)
-	_, lo, _ := compare(corrected)
+	d.Mean, d.Interval = interval(e, c.Level)
+	_, lo, _ := e.Interval(corrected)
 	d.Significant = lo > 0
 	return d, true
 }
 
-// paired returns the values of two rows for the seeds that both have.
-func paired(a, b *ConfirmedRow, of func(*ConfirmedRow) []float64) (x, y []float64) {
+// paired returns the runs of two rows for the seeds that both have.
+func paired(a, b *ConfirmedRow, of func(*ConfirmedRow) []eval.Run) (x, y []eval.Run) {
 	va, vb := of(a), of(b)
 	for i := range va {
 		if j := slices.Index(b.Seeds, a.Seeds[i]); j >= 0 && j < len(vb) {
@@ -311,6 +330,28 @@ func paired(a, b *ConfirmedRow, of func(*ConfirmedRow) []float64) (x, y []float6
 
 // errNoConfirmation ends a confirmation whose runs all failed.
 var errNoConfirmation = errors.New("no mixture has two confirmation runs that did not fail")
+
+// doubts are what the reader has to know of the intervals.
+func (c *Confirmation) doubts(target []eval.Term) (out []string) {
+	var series []train.Series
+	unknown := false
+	for _, row := range c.Rows {
+		if row.Mixture != nil && len(row.Scores) > 0 {
+			series = append(series, train.Series{Name: row.Name, Runs: row.runs, Results: row.results})
+		}
+		unknown = unknown || len(row.runs) > 0 && eval.Mean(row.runs).Unknown
+	}
+	if text := train.Ties(series, target); text != "" {
+		out = append(out, text)
+	}
+	if unknown {
+		out = append(out, noItems)
+	}
+	return out
+}
+
+// noItems is the warning where the items of an evaluation say nothing.
+const noItems = "The error of the evaluation is not known: not all results have the scores of several items, a standard error, or an accuracy with its number of items. Intervals cover the seeds, and not that other items would have given other scores."
 
 // decide picks the answer: the best mean among all rows with a mixture of
 // their own and at least two runs, so that a baseline that is not beaten is

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/climb-go/climb/blob"
@@ -24,7 +25,7 @@ type drawOptions struct {
 
 // drawStage settles how often every document is taken: draw.json.
 var drawStage = &stage{
-	name: "draw", title: "draw the documents", format: 1,
+	name: "draw", title: "draw the documents", format: 2,
 	inputs: []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
 	options: func(r *Run) (any, error) {
 		o := drawOptions{r.Config.Seed, r.Config.Dataset}
@@ -44,12 +45,16 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	if err := readJSON(filepath.Join(p.Input("confirm"), "confirm.json"), &c); err != nil {
 		return err
 	}
-	w := c.Rows[c.Winner].Mixture
+	row, reason := c.answer(o.Dataset.Mixture)
+	w, epochs := row.Mixture, o.Dataset.Epochs
+	if row.Name == "natural" && o.Dataset.Tokens == 0 {
+		epochs = min(1, epochs)
+	}
 	tokens, size, err := supply(p.Input("encode"), len(w))
 	if err != nil {
 		return err
 	}
-	want, err := export.Size(w, tokens, o.Dataset.Tokens, o.Dataset.Epochs)
+	want, err := export.Size(w, tokens, o.Dataset.Tokens, epochs)
 	if err != nil {
 		return task.Permanent(err)
 	}
@@ -65,7 +70,27 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	for d := range perToken {
 		perToken[d] = float64(size[d]) / float64(max(1, tokens[d]))
 	}
-	return a.WriteJSON("draw.json", drawer.Finish(perToken, o.Dataset.ShardBytes))
+	draw := drawer.Finish(perToken, o.Dataset.ShardBytes)
+	draw.Choice = export.Choice{Name: row.Name, Reason: reason}
+	return a.WriteJSON("draw.json", draw)
+}
+
+// answer is the row whose mixture the dataset has, and why in words.
+func (c *Confirmation) answer(how string) (row *ConfirmedRow, reason string) {
+	natural := &c.Rows[slices.IndexFunc(c.Rows, func(r ConfirmedRow) bool { return r.Name == "natural" })]
+	best := &c.Rows[c.Winner]
+	gain, ok := best.Against["natural"]
+	switch {
+	case how == "natural":
+		return natural, "dataset.mixture asks for it"
+	case best == natural:
+		return natural, "it scored best itself"
+	case ok && gain.Significant:
+		return best, "significantly better than the natural one"
+	case how == "best":
+		return best, "the best mean, as dataset.mixture asks, with no significant gain over the natural one"
+	}
+	return natural, fmt.Sprintf("no significant gain over it was shown (dataset.mixture: best would write %s)", best.Name)
 }
 
 // eachRow calls use with the domain, key and tokens of every document that has
@@ -188,7 +213,7 @@ type shardOptions struct {
 // are there, manifest.json and the dataset card README.md. With dataset.url each
 // file goes there too, a shard before its task ends.
 var datasetStage = &stage{
-	name: "dataset", title: "write the dataset", format: 2,
+	name: "dataset", title: "write the dataset", format: 3,
 	inputs: []string{"corpus", "domains", "confirm", "draw", "scatter"},
 	options: func(r *Run) (any, error) {
 		return shardOptions{r.Config.Dataset.Format, r.Config.Dataset.Level, r.Config.Dataset.URL}, nil
@@ -262,7 +287,7 @@ func (r *Run) describeDataset(p *task.Plan) error {
 		readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
 		return err
 	}
-	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy}
+	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy}
 	for i, dd := range draw.Domain {
 		m.Domains = append(m.Domains, export.DomainEntry{Name: d.Domains[i].Name, DomainDraw: dd})
 	}

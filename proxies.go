@@ -314,6 +314,7 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
 		return err
 	}
+	job.Items = p.Kind == "confirm"
 	result, _, err := runJob(ctx, a, spec.dir(), job, o.Proxy.Command)
 	if err != nil {
 		return err

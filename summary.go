@@ -248,16 +248,13 @@ func (r *Run) reportConfirm(d *report.Data) error {
 	out := report.Confirmation{Verdict: c.Verdict, Chosen: c.Rows[c.Winner].Name, Level: c.Level, Tokens: r.Config.Proxy.Tokens}
 	for _, row := range c.Rows {
 		x := report.Candidate{Name: row.Name, Baseline: row.Baseline, Mixture: row.Mixture, Seeds: row.Seeds, Scores: row.Scores,
-			Mean: row.Mean, Interval: [2]float64{math.NaN(), math.NaN()}, Metrics: metrics(row.Metrics)}
+			Mean: row.Mean, Interval: known(row.Interval), Metrics: metrics(row.Metrics)}
 		if len(row.Scores) == 0 {
 			x.Mean = math.NaN()
 		}
-		if row.Interval != nil {
-			x.Interval = *row.Interval
-		}
 		for _, b := range baselines {
 			if diff, ok := row.Against[b]; ok {
-				x.Differences = append(x.Differences, report.Difference{To: b, Mean: diff.Mean, Interval: diff.Interval, Significant: diff.Significant})
+				x.Differences = append(x.Differences, report.Difference{To: b, Mean: diff.Mean, Interval: known(diff.Interval), Significant: diff.Significant})
 			}
 		}
 		for _, f := range row.Failed {
@@ -265,10 +262,15 @@ func (r *Run) reportConfirm(d *report.Data) error {
 		}
 		out.Candidates = append(out.Candidates, x)
 	}
+	answer, _ := c.answer(r.Config.Dataset.Mixture)
 	for i := range d.Domains {
-		d.Domains[i].Chosen = c.Rows[c.Winner].Mixture[i]
+		d.Domains[i].Chosen = answer.Mixture[i]
 	}
-	d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Significant means: the interval at the level corrected for %d comparisons (Bonferroni, candidates times baselines) excludes zero. Intervals are shown at %g %%.",
+	out.Warnings = c.Warnings
+	for _, text := range c.Warnings {
+		d.Notes = append(d.Notes, report.Note{Warning: true, Text: text})
+	}
+	d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Significant means: the interval at the level corrected for %d comparisons (Bonferroni, candidates times baselines) excludes zero. Intervals are shown at %g %%, and cover the seeds and the items of the target.",
 		(len(c.Rows)-len(baselines))*len(baselines), 100*c.Level)})
 	if text := testText(c); text != "" {
 		d.Notes = append(d.Notes, report.Note{Text: text})
@@ -277,13 +279,25 @@ func (r *Run) reportConfirm(d *report.Data) error {
 	return nil
 }
 
+// known is an interval, NaN where there is none.
+func known(x *[2]float64) [2]float64 {
+	if x == nil {
+		return [2]float64{math.NaN(), math.NaN()}
+	}
+	return *x
+}
+
 // testText says how the winner does on the files that the search never saw.
 func testText(c *Confirmation) string {
 	w := c.Rows[c.Winner]
 	var parts []string
 	for _, b := range baselines {
 		if diff, ok := w.TestAgainst[b]; ok {
-			parts = append(parts, fmt.Sprintf("%+.4f [%+.4f, %+.4f] against %s", diff.Mean, diff.Interval[0], diff.Interval[1], b))
+			between := "of unknown error"
+			if diff.Interval != nil {
+				between = fmt.Sprintf("[%+.4f, %+.4f]", diff.Interval[0], diff.Interval[1])
+			}
+			parts = append(parts, fmt.Sprintf("%+.4f %s against %s", diff.Mean, between, b))
 		}
 	}
 	if len(parts) == 0 {
@@ -309,7 +323,7 @@ func (r *Run) reportDataset(d *report.Data) error {
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &m); err != nil {
 		return err
 	}
-	d.Dataset = report.Dataset{Path: dir, Format: datasetFormats[r.Config.Dataset.Format], Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards)}
+	d.Dataset = report.Dataset{Path: dir, Format: datasetFormats[r.Config.Dataset.Format], Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards), Mixture: m.Words()}
 	for _, s := range m.Shards {
 		d.Dataset.Bytes += s.Bytes
 	}

@@ -102,15 +102,6 @@ func (r *TaskResult) Keep(named ...string) {
 	}
 }
 
-// KeepScores drops the items' scores on all metrics but those that are named.
-func (r *TaskResult) KeepScores(named ...string) {
-	for metric := range r.Scores {
-		if !slices.Contains(named, metric) {
-			delete(r.Scores, metric)
-		}
-	}
-}
-
 // Evaluate scores every item with m. The result depends on nothing but what m
 // answers: requests go out sorted by falling length, ties by file order. A
 // likelihood that is not a finite number is an error that names the item.

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -55,52 +54,35 @@ func linear(y, x []float64) []float64 {
 	return out
 }
 
-// MeanCI is the mean of x with its Student-t interval at a level such as 0.95.
-// One value has the interval (-Inf, +Inf); no value has the mean NaN too.
-func MeanCI(x []float64, level float64) (mean, lo, hi float64) {
-	mean, stderr := meanStdErr(x)
-	return around(mean, stderr, float64(len(x)-1), level)
-}
-
-// PairedDiff is the mean of a[i]-b[i] with its Student-t interval: the same
-// items, or the same seeds, under two models. It panics if the lengths differ.
-func PairedDiff(a, b []float64, level float64) (diff, lo, hi float64) {
-	if len(a) != len(b) {
-		panic(fmt.Sprintf("eval: PairedDiff of %d and %d values", len(a), len(b)))
+// Interval is the confidence interval of a metric by its items: of a share
+// Wilson's score interval, which is not empty at 0 and 1 (Wilson 1927; Brown, Cai
+// & DasGupta 2001, Statistical Science 16), of others Student's t. It is not known
+// without a standard error, as of a single item, or without their number.
+func (r *TaskResult) Interval(metric string, level float64) (lo, hi float64, ok bool) {
+	value, ok := r.Metrics[metric]
+	n := float64(r.Items)
+	if !ok || r.Items < 2 {
+		return 0, 0, false
 	}
-	d := make([]float64, len(a))
-	for i := range a {
-		d[i] = a[i] - b[i]
+	if IsShare(metric) {
+		z := distuv.UnitNormal.Quantile(0.5 + level/2)
+		mid, half := value+z*z/(2*n), z*math.Sqrt(max(0, value*(1-value))/n+z*z/(4*n*n))
+		return max(0, (mid-half)/(1+z*z/n)), min(1, (mid+half)/(1+z*z/n)), true
 	}
-	return MeanCI(d, level)
-}
-
-// WelchDiff is mean(a)-mean(b) of two independent samples with Welch's
-// interval (Welch 1947, Biometrika 34; degrees of freedom by Satterthwaite
-// 1946): variances may differ. A sample of one has an infinite interval.
-func WelchDiff(a, b []float64, level float64) (diff, lo, hi float64) {
-	ma, sa := meanStdErr(a)
-	mb, sb := meanStdErr(b)
-	va, vb := sa*sa, sb*sb
-	df := (va + vb) * (va + vb) / (va*va/float64(len(a)-1) + vb*vb/float64(len(b)-1))
-	if va+vb == 0 {
-		df = float64(len(a) + len(b) - 2)
+	se, ok := r.StdErr[metric]
+	if !ok || se == 0 {
+		return 0, 0, false
 	}
-	return around(ma-mb, math.Sqrt(va+vb), df, level)
-}
-
-func around(mid, stderr, df, level float64) (_, lo, hi float64) {
-	if math.IsNaN(stderr) || df <= 0 {
-		return mid, math.Inf(-1), math.Inf(1)
-	}
-	h := stderr * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(0.5+level/2)
-	return mid, mid - h, mid + h
+	h := se * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.5+level/2)
+	return value - h, value + h, true
 }
 
 // Bootstrap is the mean of x with its percentile interval from so many
 // resamples (Efron 1979): the (1-level)/2 and (1+level)/2 quantiles of their
-// means, each by linear interpolation between order statistics.
-func Bootstrap(x []float64, level float64, resamples int, seed uint64) (mean, lo, hi float64) {
+// means, each by linear interpolation between order statistics. What the values
+// have in common is not seen in their spread: sd is the standard deviation of the
+// mean by it, and every resampled mean gets a normal error of that size.
+func Bootstrap(x []float64, sd, level float64, resamples int, seed uint64) (mean, lo, hi float64) {
 	if len(x) == 0 || resamples < 1 {
 		return math.NaN(), math.Inf(-1), math.Inf(1)
 	}
@@ -111,6 +93,9 @@ func Bootstrap(x []float64, level float64, resamples int, seed uint64) (mean, lo
 			means[r] += x[rng.IntN(len(x))]
 		}
 		means[r] /= float64(len(x))
+		if sd > 0 {
+			means[r] += sd * rng.NormFloat64()
+		}
 	}
 	slices.Sort(means)
 	mean, _ = meanStdErr(x)
@@ -123,37 +108,4 @@ func quantile(sorted []float64, q float64) float64 {
 	i := min(int(at), len(sorted)-1)
 	j := min(i+1, len(sorted)-1)
 	return sorted[i] + (at-float64(i))*(sorted[j]-sorted[i])
-}
-
-// BlockDiff is the mean of x[a]-x[b] with its Student-t interval from the
-// pooled residual of all treatments: a randomised complete block design
-// (Montgomery, "Design and Analysis of Experiments", section 4.1). x is
-// treatments by blocks (mixtures by seeds). With score = treatment + block +
-// noise, the residual variance is
-//
-//	s^2 = sum_ij (x_ij - mean_i. - mean_.j + mean_..)^2 / ((t-1)(n-1))
-//
-// and the difference has the standard error s sqrt(2/n). It equals PairedDiff
-// for two treatments; with more, the few seeds of each tell the noise of all,
-// provided that it is the same for all.
-func BlockDiff(x [][]float64, a, b int, level float64) (diff, lo, hi float64) {
-	t, n := len(x), len(x[a])
-	rows, cols := make([]float64, t), make([]float64, n)
-	var grand float64
-	for i := range x {
-		for j, v := range x[i] {
-			rows[i] += v / float64(n)
-			cols[j] += v / float64(t)
-			grand += v / float64(n*t)
-		}
-	}
-	var sum float64
-	for i := range x {
-		for j, v := range x[i] {
-			r := v - rows[i] - cols[j] + grand
-			sum += r * r
-		}
-	}
-	df := float64((t - 1) * (n - 1))
-	return around(rows[a]-rows[b], math.Sqrt(sum/df*2/float64(n)), df, level)
 }

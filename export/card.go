@@ -1,7 +1,9 @@
 package export
 
 import (
+	"fmt"
 	"io"
+	"math"
 	"text/template"
 )
 
@@ -11,6 +13,7 @@ type Manifest struct {
 	Seed      uint64        `json:"seed"`
 	Strategy  string        `json:"strategy"`
 	Verdict   string        `json:"verdict"`
+	Choice    Choice        `json:"choice"`
 	Format    string        `json:"format"` // "jsonl.zst", "parquet"
 	Documents int64         `json:"documents"`
 	Tokens    int64         `json:"tokens"`
@@ -32,6 +35,27 @@ type ShardEntry struct {
 	SHA256    string `json:"sha256"`
 }
 
+// Words say which mixture the dataset has, how often it repeats the text, and why.
+func (m *Manifest) Words() string {
+	var supply int64
+	least, most := math.Inf(1), 0.0
+	for _, d := range m.Domains {
+		supply += d.Supply
+		if d.Tokens > 0 {
+			least, most = min(least, d.Epochs), max(most, d.Epochs)
+		}
+	}
+	all := float64(m.Tokens) / float64(max(1, supply))
+	text := fmt.Sprintf("the %s mixture at %.2f epochs", m.Choice.Name, all)
+	if math.Abs(all-1) < 0.005 {
+		text = fmt.Sprintf("the %s mixture at one epoch", m.Choice.Name)
+	}
+	if most-least > 0.01 {
+		text += fmt.Sprintf(", %.2f to %.2f of each domain that has a share", least, most)
+	}
+	return text + ": " + m.Choice.Reason
+}
+
 var card = template.Must(template.New("card").Funcs(template.FuncMap{
 	"percent": func(x float64) float64 { return 100 * x },
 }).Parse(`---
@@ -45,7 +69,7 @@ configs:
 
 {{.Documents}} documents, {{.Tokens}} tokens of the proxies' tokenizer, in {{len .Shards}} shards; made by climb {{.Version}} with the strategy "{{.Strategy}}", seed {{.Seed}}.
 
-Evidence for the mixture: {{.Verdict}}.
+The confirmation: {{.Verdict}}. Written is {{.Words}}.
 
 {{if eq .Format "parquet"}}Each row has the columns ` + "`id`, `text`, `source`, `fields` with any other fields as a JSON object, and `climb`" + `{{else}}Each line is a JSON object: ` + "`id`, `text`, `source` and any other fields as they came, and `climb`" + `{{end}}` + " with the `cluster` and `domain` that the document was put in and `copy`, which counts a repeated document from 0" + `.
 

@@ -14,7 +14,8 @@ import (
 
 // Options describe the mixed dataset.
 type Options struct {
-	Tokens     int64   `json:"tokens" min:"0" doc:"size in tokens of the proxies' tokenizer, which bounds the search; 0 = as many as the epoch cap allows"`
+	Mixture    string  `json:"mixture" default:"proven" choices:"proven,best,natural" doc:"proven: the confirmed mixture if it is significantly better than the natural one, else the natural one; best: the one with the best mean, shown to be better or not; natural: the corpus as it is"`
+	Tokens     int64   `json:"tokens" min:"0" doc:"size in tokens of the proxies' tokenizer, which bounds the search; 0 = one epoch of the natural mixture, and of another one as many as the epoch cap allows"`
 	Epochs     float64 `json:"epochs" default:"4" min:"0.01" doc:"times a document may appear"`
 	ShardBytes int64   `json:"shard_bytes" default:"67108864" min:"1024" doc:"text bytes in one output shard, before compression"`
 	Format     string  `json:"format" default:"jsonl.zst" choices:"jsonl.zst,parquet" doc:"of the shards"`
@@ -22,10 +23,17 @@ type Options struct {
 	URL        string  `json:"url,omitempty" doc:"s3://, gs:// or azblob:// URL that the shards are written to as well, and at the end the card and manifest.json"`
 }
 
+// A Choice is the mixture of a dataset and why it was taken.
+type Choice struct {
+	Name   string `json:"name"`   // of a row of the confirmation
+	Reason string `json:"reason"` // in words
+}
+
 // A Draw says, for every domain, how often each of its documents is taken:
 // Copies times, and once more if its key is below Below.
 type Draw struct {
 	Seed   uint64       `json:"seed"`
+	Choice Choice       `json:"choice"`
 	Domain []DomainDraw `json:"domain"`
 	Tokens int64        `json:"tokens"` // in all
 	Shards int          `json:"shards"` // output shards

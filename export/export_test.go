@@ -223,4 +223,18 @@ func TestCard(t *testing.T) {
 	if want := "| a-b | 50.00 | 50.10 | 9 | 18 | 0.50 |"; !strings.Contains(b.String(), want) {
 		t.Errorf("no row %q in\n%s", want, b.String())
 	}
+	m.Choice = Choice{Name: "natural", Reason: "why"}
+	for want, d := range map[string]DomainDraw{
+		"the natural mixture at 0.50 epochs: why":                                             {Tokens: 9, Supply: 18, Epochs: 0.5},
+		"the natural mixture at one epoch: why":                                               {Tokens: 9, Supply: 9, Epochs: 1},
+		"the natural mixture at one epoch, 0.50 to 2.00 of each domain that has a share: why": {Tokens: 6, Supply: 3, Epochs: 2},
+	} {
+		m.Domains = []DomainEntry{{DomainDraw: d}}
+		if d.Epochs == 2 {
+			m.Domains = append(m.Domains, DomainEntry{DomainDraw: DomainDraw{Tokens: 3, Supply: 6, Epochs: 0.5}}, DomainEntry{})
+		}
+		if got := m.Words(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -62,7 +62,7 @@ func strong(on string) string {
 	return ""
 }
 
-// gainChart draws the differences between the recommended candidate and the others, with zero marked.
+// gainChart draws the differences between the candidate with the best mean and the others, with zero marked.
 func gainChart(c Confirmation) template.HTML {
 	best := c.chosen()
 	if best == nil {
@@ -104,5 +104,5 @@ func gainChart(c Confirmation) template.HTML {
 		s.text(width-right+98, y+4, "muted", signedInterval(d.Interval))
 		s.text(width, y+4, "end small word"+class, word)
 	}
-	return s.html("Differences between the recommended mixture and the others, with intervals. The table below has the numbers.")
+	return s.html("Differences between the mixture with the best mean and the others, with intervals. The table below has the numbers.")
 }

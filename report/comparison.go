@@ -1,8 +1,9 @@
 package report
 
 // Comparison is what a study of strategies found: compare.json, and the page
-// made of it. Intervals are Student-t at Level unless they are called otherwise;
-// null where there are too few runs.
+// made of it. Intervals are Student-t at Level unless they are called otherwise,
+// over seeds, searches and the items of the test files; null where there are too
+// few runs, or where runs are all equal and nothing is known of their items.
 type Comparison struct {
 	Title    string   `json:"title"`
 	Version  string   `json:"version"`
@@ -37,8 +38,9 @@ type Objective struct {
 	Test       []string   `json:"test"`       // TASK:METRIC, read at the end
 	Lower      bool       `json:"lower"`      // the measure is bits per byte: lower is better
 	Verdict    string     `json:"verdict"`
-	Rows       []Compared `json:"rows"`  // best first
-	Pairs      []Versus   `json:"pairs"` // of all rows; the better one first
+	Warnings   []string   `json:"warnings,omitempty"` // what the intervals do not cover
+	Rows       []Compared `json:"rows"`               // best first
+	Pairs      []Versus   `json:"pairs"`              // of all rows; the better one first
 	// Reference is the test bits per byte of models trained on the text of the
 	// validation files themselves.
 	Reference *Stat `json:"reference,omitempty"`
@@ -90,7 +92,7 @@ type Versus struct {
 	Mean      float64     `json:"mean"`
 	Interval  *[2]float64 `json:"interval"`
 	Bootstrap *[2]float64 `json:"bootstrap"` // percentiles of resampled means
-	P         float64     `json:"p"`         // paired t-test, two-sided
+	P         float64     `json:"p"`         // paired t-test, two-sided, by the error of the interval
 	Holm      float64     `json:"p_holm"`    // corrected for all pairs of the objective
 	Verdict   string      `json:"verdict"`   // better, probably better, no difference shown
 }

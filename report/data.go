@@ -108,7 +108,7 @@ type Domain struct {
 	Bytes     int64     `json:"bytes"`
 	Quality   []Score   `json:"quality"` // means over its documents, the same names in every domain
 	Natural   float64   `json:"natural"` // share of the tokens that were read
-	Chosen    float64   `json:"chosen"`  // share in the mixture that the run recommends
+	Chosen    float64   `json:"chosen"`  // share in the mixture that the run recommends: that of the dataset
 	Epochs    float64   `json:"epochs"`  // how often the dataset repeats its tokens
 	Examples  []Snippet `json:"examples"`
 }
@@ -161,10 +161,11 @@ type Predictor struct {
 // Confirmation compares the recommended mixture with others in fresh runs with the same seeds and budget.
 type Confirmation struct {
 	Verdict    string      `json:"verdict"` // one sentence
-	Chosen     string      `json:"chosen"`  // name of the recommended candidate
+	Chosen     string      `json:"chosen"`  // name of the candidate with the best mean
 	Level      float64     `json:"level"`   // of the intervals; 0 is 0.95
 	Tokens     int64       `json:"tokens"`  // budget of one run
 	Candidates []Candidate `json:"candidates"`
+	Warnings   []string    `json:"warnings"` // what the intervals do not cover; Notes have them too
 }
 
 // Candidate is a mixture that was confirmed.
@@ -210,6 +211,7 @@ type Point struct {
 // Dataset is what was written.
 type Dataset struct {
 	Path      string  `json:"path"`
+	Mixture   string  `json:"mixture"` // which one it has, how often it repeats the text, and why
 	Format    string  `json:"format"`
 	Documents int64   `json:"documents"`
 	Tokens    int64   `json:"tokens"`

@@ -228,7 +228,9 @@ func (j *Job) evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (fi
 				return nil, 0, fmt.Errorf("evaluate %s: %w", filepath.Base(t.File), err)
 			}
 			done[k].Keep(named(terms, t.File, task.Listed)...)
-			done[k].KeepScores(j.items(terms, t.File)...)
+			if !j.Items {
+				done[k].Scores = nil
+			}
 			if names[task.Name]++; names[task.Name] > 1 { // of a file in another folder
 				done[k].Task = fmt.Sprintf("%s#%d", task.Name, names[task.Name])
 			}
@@ -238,14 +240,6 @@ func (j *Job) evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (fi
 	}
 	score, err = eval.Objective(terms, results)
 	return files, score, err
-}
-
-// items are the metrics of a file whose scores are kept item by item.
-func (j *Job) items(terms []eval.Term, file string) []string {
-	if !j.Items {
-		return nil
-	}
-	return named(terms, file, []string{"bpb"})
 }
 
 // named are the metrics that a file's result is to have beyond the common ones.

@@ -146,8 +146,14 @@ func writeComparison(w io.Writer, c *report.Comparison) {
 		writeRows(w, c, o)
 		writePairs(w, c, o)
 		fmt.Fprintf(w, "Verdict: %s.\n", o.Verdict)
+		for _, text := range o.Warnings {
+			fmt.Fprintf(w, "Warning: %s\n", text)
+		}
 	}
 	writeRanks(w, c.Ranks)
+	for _, text := range c.Notes {
+		fmt.Fprintf(w, "\n%s\n", text)
+	}
 }
 
 func writeRanks(w io.Writer, ranks []report.Ranking) {
@@ -203,7 +209,11 @@ func writeRows(w io.Writer, c *report.Comparison, o report.Objective) {
 		fmt.Fprintf(t, "%s\t%.4f", r.Strategy, r.Excess)
 		for _, b := range base {
 			if x, ok := r.Reduction[b]; ok {
-				fmt.Fprintf(t, "\t%s: %+.1f %% [%+.1f, %+.1f]", b, 100*x.Mean, 100*x.Interval[0], 100*x.Interval[1])
+				between := "-"
+				if x.Interval != nil {
+					between = fmt.Sprintf("[%+.1f, %+.1f]", 100*x.Interval[0], 100*x.Interval[1])
+				}
+				fmt.Fprintf(t, "\t%s: %+.1f %% %s", b, 100*x.Mean, between)
 			}
 		}
 		fmt.Fprintln(t)

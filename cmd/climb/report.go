@@ -76,17 +76,20 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 			gain := ""
 			for _, diff := range c.Differences {
 				if diff.To == "natural" {
-					gain = fmt.Sprintf("%+.4f [%+.4f, %+.4f]", diff.Mean, diff.Interval[0], diff.Interval[1])
+					gain = fmt.Sprintf("%+.4f %s", diff.Mean, betweenText(diff.Interval, "%+.4f"))
 				}
 			}
 			name := c.Name
 			if name == d.Confirmed.Chosen {
 				name += " *"
 			}
-			fmt.Fprintf(t, "%s\t%.4f\t[%.4f, %.4f]\t%d\t%s\n", name, c.Mean, c.Interval[0], c.Interval[1], len(c.Scores), gain)
+			fmt.Fprintf(t, "%s\t%.4f\t%s\t%d\t%s\n", name, c.Mean, betweenText(c.Interval, "%.4f"), len(c.Scores), gain)
 		}
 		t.Flush()
 		fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
+		for _, text := range d.Confirmed.Warnings {
+			fmt.Fprintf(w, "Warning: %s\n", text)
+		}
 	}
 	if d.Dataset.Path != "" {
 		shards := "shards"
@@ -94,8 +97,17 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 			shards = "shard"
 		}
 		fmt.Fprintf(w, "Dataset: %s  (%d documents, %s tokens, %d %s)\n", near(d.Dataset.Path), d.Dataset.Documents, countText(float64(d.Dataset.Tokens)), d.Dataset.Shards, shards)
+		fmt.Fprintf(w, "         %s\n", d.Dataset.Mixture)
 	}
 	fmt.Fprintf(w, "Report:  %s\n", near(filepath.Join(out, "report", "index.html")))
+}
+
+// betweenText writes an interval; of an error that is not known it has no ends.
+func betweenText(x [2]float64, format string) string {
+	if math.IsNaN(x[0]) {
+		return "[unknown]"
+	}
+	return intervalText(&x, format)
 }
 
 // printJSON writes v to standard output, indented.

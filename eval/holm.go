@@ -1,30 +1,6 @@
 package eval
 
-import (
-	"math"
-	"slices"
-
-	"gonum.org/v1/gonum/stat/distuv"
-)
-
-// PairedP is the two-sided p-value of Student's paired t-test: how often pairs
-// without a difference would give means as far apart as those of a and b. It is
-// 1 for fewer than two pairs, and for pairs that are all equal.
-func PairedP(a, b []float64) float64 {
-	d := make([]float64, len(a))
-	for i := range a {
-		d[i] = a[i] - b[i]
-	}
-	mean, stderr := meanStdErr(d)
-	switch {
-	case len(d) < 2 || mean == 0:
-		return 1
-	case stderr == 0:
-		return 0
-	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(len(d) - 1)}
-	return min(1, 2*t.Survival(math.Abs(mean/stderr)))
-}
+import "slices"
 
 // Holm corrects p-values for their number, so that those below alpha are all
 // true with probability 1-alpha, whatever their dependence (Holm 1979,
