@@ -18,10 +18,11 @@ const (
 	TooShort      = "too_short"
 	TooLong       = "too_long"
 	InvalidUTF8   = "invalid_utf8"
-	Binary        = "binary"    // a text file that holds NUL bytes
-	NotText       = "not_text"  // a WARC record of an image, a page without a main text, ...
-	Truncated     = "truncated" // the rest of a compressed file, counted as one line
-	Corrupt       = "corrupt"   // likewise
+	Binary        = "binary"      // a text file that holds NUL bytes
+	NotText       = "not_text"    // a WARC record of an image, a page without a main text, ...
+	HTTPStatus    = "http_status" // a WARC response whose status is not 2xx: an error page, a redirection
+	Truncated     = "truncated"   // the rest of a compressed file, counted as one line, or a WARC record
+	Corrupt       = "corrupt"     // likewise
 )
 
 // samplesPerReason bounds Bad.Samples.
@@ -96,9 +97,10 @@ func (b *Bad) Merge(c *Bad) {
 	}
 }
 
-// Check is an error if more than the share limit of the lines are bad.
+// Check is an error if more than the share limit of the lines are bad. That a server
+// answered with an error is nothing bad about a file.
 func (b *Bad) Check(limit float64) error {
-	n := b.Dropped()
+	n := b.Dropped() - b.Reasons[HTTPStatus]
 	if float64(n) <= limit*float64(b.Lines) {
 		return nil
 	}

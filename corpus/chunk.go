@@ -390,7 +390,7 @@ func (c *chunk) decompress(r io.Reader, size int32, codec format.CompressionCode
 		}
 		r = d
 	case codec == format.Gzip:
-		r = &gzipReader{file: r}
+		r = &gzipReader{file: bufio.NewReader(r)}
 	}
 	c.values.Reset(io.LimitReader(r, int64(size)))
 	return nil

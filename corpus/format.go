@@ -94,7 +94,7 @@ func guess(name string, head []byte) (string, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte("PAR1")):
 		return formatParquet, nil
-	case bytes.HasPrefix(head, []byte("WARC/")):
+	case bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\ufeff"))), []byte("WARC/")):
 		return formatWARC, nil
 	case path.Ext(name) == ".parquet":
 		return "", fmt.Errorf("is not a Parquet file, which begins with PAR1: fetch it again, or give it another name")

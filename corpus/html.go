@@ -9,7 +9,6 @@ import (
 
 	readability "codeberg.org/readeck/go-readability/v2"
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/charset"
 )
 
 // mostElements bounds the time that one page takes; others are not_text.
@@ -21,19 +20,14 @@ type page struct {
 }
 
 // readPage takes the main text out of a page, without menus, advertisements and
-// the like, by the rules of Mozilla's Readability. content is its Content-Type;
-// the character set is that of the header, the byte order mark or the page.
-func readPage(body []byte, content, address string) (p page, err error) {
+// the like, by the rules of Mozilla's Readability. body is UTF-8.
+func readPage(body []byte, address string) (p page, err error) {
 	defer func() {
 		if r := recover(); r != nil { // of a library, for a page that it did not expect
 			err = fmt.Errorf("no text was found: %v", r)
 		}
 	}()
-	in, err := charset.NewReader(bytes.NewReader(body), content)
-	if err != nil {
-		return p, fmt.Errorf("its character set is not known: %w", err)
-	}
-	doc, err := html.Parse(in)
+	doc, err := html.Parse(bytes.NewReader(body))
 	if err != nil {
 		return p, err
 	}

@@ -71,6 +71,8 @@ func keep(d *zstd.Decoder) {
 type source struct {
 	file  blob.File
 	raw   io.ReadCloser // the stored bytes
+	count *counter      // of raw, where it is decompressed
+	gzip  *gzipReader   // nil of others
 	input io.Reader     // decompressed
 
 	compression string
@@ -106,7 +108,8 @@ func openRange(ctx context.Context, path, compression string, start, end int64) 
 func (s *source) open(compression string, start, end int64) (err error) {
 	if compression == "auto" {
 		s.raw = s.file.Stream(0, -1)
-		head := bufio.NewReaderSize(s.raw, readAhead)
+		s.count = &counter{r: s.raw}
+		head := bufio.NewReaderSize(s.count, readAhead)
 		magic, err := head.Peek(sniffBytes)
 		if err != nil && err != io.EOF {
 			return err
@@ -114,7 +117,7 @@ func (s *source) open(compression string, start, end int64) (err error) {
 		if s.compression, err = sniff(magic); err != nil {
 			return err
 		}
-		return s.decompress(head, false)
+		return s.decompress(head, head)
 	}
 	s.compression = compression
 	switch {
@@ -144,17 +147,20 @@ func (s *source) from(start, end int64) error {
 		s.raw.Close()
 	}
 	s.raw = s.file.Stream(start, end)
-	return s.decompress(s.raw, s.compression != "")
+	if s.compression == "" {
+		return s.decompress(s.raw, nil)
+	}
+	s.count = &counter{r: s.raw, n: start}
+	buffered := bufio.NewReaderSize(s.count, readAhead)
+	return s.decompress(buffered, buffered)
 }
 
-// decompress makes what r holds the input.
-func (s *source) decompress(r io.Reader, buffer bool) error {
-	if buffer {
-		r = bufio.NewReaderSize(r, readAhead)
-	}
+// decompress makes what r holds the input; buffered is r, if it is compressed.
+func (s *source) decompress(r io.Reader, buffered *bufio.Reader) error {
 	switch s.compression {
 	case "gzip":
-		s.input = &gzipReader{file: r}
+		s.gzip = &gzipReader{file: buffered, at: func() int64 { return s.count.n - int64(buffered.Buffered()) }}
+		s.input = s.gzip
 	case "zstd":
 		d := decoders.Get().(*zstd.Decoder)
 		if err := d.Reset(r); err != nil {
@@ -190,20 +196,122 @@ func (s *source) Close() error {
 	return s.file.Close()
 }
 
-// gzipReader opens the stream at the first Read, so that a damaged header
-// is met where damaged data is.
+// nextMember goes on at the next member of a gzip file, behind the start of the
+// present one, which is damaged; false if there is none. One that begins with another
+// text than the given one is no member but a part of one.
+func (s *source) nextMember(begin string) (bool, error) {
+	if s.gzip == nil {
+		return false, nil
+	}
+	s.raw.Close()
+	s.raw = s.file.Stream(s.gzip.start+1, -1)
+	s.count.r, s.count.n = s.raw, s.gzip.start+1
+	in := s.gzip.file
+	in.Reset(s.count)
+	s.gzip.z, s.gzip.open, s.gzip.err = nil, false, nil
+	got := make([]byte, len(begin))
+	for {
+		head, err := in.Peek(readAhead)
+		if err != nil && err != io.EOF {
+			return false, err
+		}
+		i := bytes.Index(head, []byte("\x1f\x8b\x08"))
+		switch {
+		case i < 0 && err == io.EOF:
+			s.gzip.err = io.EOF
+			return false, nil
+		case i < 0:
+			i = len(head) - 2 // of the magic
+		case i > 0: // look at as much of it as can be
+		default:
+			z, err := gzip.NewReader(bytes.NewReader(head))
+			if err == nil {
+				if _, err = io.ReadFull(z, got); err != nil || string(got) == begin {
+					return true, nil
+				}
+			}
+			i = 1
+		}
+		if _, err := in.Discard(i); err != nil {
+			return false, err
+		}
+	}
+}
+
+// A counter counts the bytes that are read through it.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// gzipReader reads the members of a gzip file, one after another. It opens the first
+// at the first Read, so that a damaged header is met where damaged data is. Zeros
+// behind the last member, which tapes and tar leave, are passed over, as gzip does.
 type gzipReader struct {
-	file io.Reader
-	z    *gzip.Reader
+	file  *bufio.Reader
+	at    func() int64 // offset of the next byte of file; may be nil
+	z     *gzip.Reader
+	open  bool  // in a member
+	start int64 // of the present member, if at is not nil
+	err   error
 }
 
 func (g *gzipReader) Read(p []byte) (n int, err error) {
-	if g.z == nil {
-		if g.z, err = gzip.NewReader(g.file); err != nil {
-			return 0, noEOF(err)
+	for g.err == nil {
+		if !g.open {
+			if g.err = g.header(); g.err != nil {
+				break
+			}
+		}
+		n, err = g.z.Read(p)
+		if err == io.EOF {
+			g.open, err = false, nil
+		}
+		if g.err = err; n > 0 || len(p) == 0 {
+			return n, err
 		}
 	}
-	return g.z.Read(p)
+	return 0, g.err
+}
+
+// header begins the next member.
+func (g *gzipReader) header() (err error) {
+	first := g.z == nil
+	for !first {
+		b, err := g.file.Peek(1)
+		if err != nil {
+			return err
+		}
+		if b[0] != 0 {
+			break
+		}
+		if _, err := g.file.Discard(1); err != nil {
+			return err
+		}
+	}
+	if g.at != nil {
+		g.start = g.at()
+	}
+	if magic, err := g.file.Peek(2); err == nil && string(magic) != "\x1f\x8b" {
+		return gzip.ErrHeader
+	}
+	if first {
+		g.z, err = gzip.NewReader(g.file)
+	} else {
+		err = g.z.Reset(g.file)
+	}
+	if err != nil {
+		return noEOF(err)
+	}
+	g.z.Multistream(false)
+	g.open = true
+	return nil
 }
 
 func noEOF(err error) error {

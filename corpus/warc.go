@@ -3,15 +3,17 @@ package corpus
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/textproto"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 var errWARC = errors.New("not a WARC record")
@@ -19,34 +21,143 @@ var errWARC = errors.New("not a WARC record")
 // warc reads the records of a WARC file (ISO 28500), one document for each
 // that holds plain text or HTML: conversions (Common Crawl's WET), resources,
 // and responses of a server. Of HTML the main text is taken. Records of other
-// content, and pages without a main text, are counted as not_text; records
-// without content, such as requests, as blank.
+// content, and pages without a main text, are counted as not_text, responses with
+// another status than 2xx as http_status; records without content, such as requests,
+// as blank.
+//
+// A damaged record that another follows is counted, and the others are read. Damage
+// up to the end of the file is one of the file, as in other formats.
 func (r *reader) warc(path, compression string, _, _ int64) error {
 	src, err := openRange(r.ctx, path, compression, 0, -1)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	in := bufio.NewReaderSize(src, readAhead)
+	w := warcFile{src: src, in: bufio.NewReaderSize(src, readAhead)}
 	for at := (BadLine{Path: path, Line: 1}); ; at.Line++ {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		at.Offset = src.read - int64(in.Buffered())
-		head, size, err := warcHead(in)
-		if err != nil {
+		at.Offset = src.read - int64(w.in.Buffered())
+		rec, err := w.next(r)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err == nil:
+			err = r.warcRecord(at, rec)
+		case w.resume(err) || errors.Is(err, gzip.ErrHeader): // which is something else behind the last record
+			err = r.reject(at, damage(err), nil, "%v", err)
+		default:
 			return r.broken(err, at)
 		}
-		body := io.LimitReader(in, size)
-		if err := r.warcRecord(at, head, size, body); err != nil {
+		if err != nil {
 			return err
 		}
-		if n, err := io.Copy(io.Discard, body); err != nil {
-			return r.broken(err, at)
-		} else if left := body.(*io.LimitedReader).N; left > 0 {
-			return r.broken(fmt.Errorf("%w: %d bytes of a record are missing after %d", io.ErrUnexpectedEOF, left, n), at)
+	}
+}
+
+// A warcFile cuts a stream into records.
+type warcFile struct {
+	src  *source
+	in   *bufio.Reader // of src
+	junk error         // what was passed over behind the last record
+}
+
+// A warcEntry is one record.
+type warcEntry struct {
+	head    textproto.MIMEHeader
+	size    int64  // of the content
+	content []byte // if a document may be in it; valid until the next record
+}
+
+// hasText says whether a document may be in a record.
+func (w *warcEntry) hasText() bool {
+	kind := w.head.Get("WARC-Type")
+	return w.size > 0 && (kind == "conversion" || kind == "resource" || kind == "response")
+}
+
+// next reads a record, to the end of its member where it is packed on its own: its
+// check sum is right then. io.EOF is the end of the file.
+func (w *warcFile) next(r *reader) (rec *warcEntry, err error) {
+	if err, w.junk = w.junk, nil; err != nil {
+		return nil, err
+	}
+	rec = &warcEntry{}
+	if rec.head, rec.size, err = warcHead(w.in); err != nil {
+		return nil, err
+	}
+	body := &io.LimitedReader{R: w.in, N: rec.size}
+	if rec.hasText() && rec.size <= int64(r.lines.max) {
+		rec.content, err = r.all(body)
+	} else {
+		_, err = io.Copy(io.Discard, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if body.N > 0 {
+		return nil, fmt.Errorf("%w: %d bytes of a record are missing after %d", io.ErrUnexpectedEOF, body.N, rec.size-body.N)
+	}
+	return rec, w.end()
+}
+
+// end passes over the empty lines behind a record, and what else there is before the
+// next one.
+func (w *warcFile) end() error {
+	for {
+		c, err := w.in.Peek(1)
+		switch {
+		case err == io.EOF, err != nil && w.src.gzip != nil && !w.src.gzip.open: // the next one's
+			return nil
+		case err != nil:
+			return err
+		case c[0] == '\r' || c[0] == '\n':
+			if _, err := w.in.Discard(1); err != nil {
+				return err
+			}
+			continue
+		}
+		if head, _ := w.in.Peek(5); string(head) == "WARC/" {
+			return nil
+		}
+		line, _ := w.in.Peek(40)
+		junk := fmt.Errorf("%w: it begins with %q", errWARC, excerpt(line))
+		if err := w.seek(); err != nil && err != io.EOF {
+			return err
+		}
+		w.junk = junk
+		return nil
+	}
+}
+
+// seek goes to the next line that could begin a record, the present one included.
+func (w *warcFile) seek() error {
+	for start := true; ; {
+		head, err := w.in.Peek(6)
+		if start && len(head) == 6 && string(head[:5]) == "WARC/" && '0' <= head[5] && head[5] <= '9' {
+			return nil
+		}
+		if len(head) == 0 {
+			return err
+		}
+		_, err = w.in.ReadSlice('\n')
+		if start = err == nil; !start && err != bufio.ErrBufferFull {
+			return err
 		}
 	}
+}
+
+// resume goes on at the next record behind damage; false if there is none.
+func (w *warcFile) resume(err error) bool {
+	if damage(err) == "" {
+		return false
+	}
+	if err = w.seek(); err == nil || err == io.EOF || w.src.gzip == nil {
+		return err == nil
+	}
+	ok, err := w.src.nextMember("WARC/")
+	w.in.Reset(w.src)
+	return ok && err == nil
 }
 
 // warcHead reads the lines in front of a record's content. io.EOF is the end
@@ -55,8 +166,8 @@ func warcHead(in *bufio.Reader) (head textproto.MIMEHeader, size int64, err erro
 	version := ""
 	for version == "" {
 		line, err := in.ReadSlice('\n')
-		if version = strings.TrimSpace(string(line)); err == bufio.ErrBufferFull {
-			return nil, 0, errWARC
+		if version = strings.TrimSpace(strings.TrimPrefix(string(line), "\ufeff")); err == bufio.ErrBufferFull {
+			return nil, 0, fmt.Errorf("%w: it begins with %q", errWARC, excerpt(line))
 		} else if err == io.EOF && version != "" {
 			return nil, 0, io.ErrUnexpectedEOF
 		} else if err != nil {
@@ -87,66 +198,64 @@ func warcHead(in *bufio.Reader) (head textproto.MIMEHeader, size int64, err erro
 }
 
 // warcRecord yields the document of a record, or counts it.
-func (r *reader) warcRecord(at BadLine, head textproto.MIMEHeader, size int64, body io.Reader) error {
-	kind := head.Get("WARC-Type")
-	switch {
-	case kind != "conversion" && kind != "resource" && kind != "response" || size == 0:
+func (r *reader) warcRecord(at BadLine, rec *warcEntry) error {
+	if !rec.hasText() {
 		r.bad.Blank++
 		return nil
-	case size > int64(r.lines.max):
-		return r.reject(at, TooLong, nil, "%d bytes", size)
 	}
-	content := head.Get("Content-Type")
-	if kind == "response" {
-		answer, err := http.ReadResponse(bufio.NewReader(body), nil)
+	if rec.content == nil {
+		return r.reject(at, TooLong, nil, "%d bytes", rec.size)
+	}
+	text, content := rec.content, rec.head.Get("Content-Type")
+	if rec.head.Get("WARC-Type") == "response" {
+		answer, err := parseHTTP(rec.content)
 		if err != nil {
-			return r.reject(at, NotText, nil, "no HTTP response: %v", err)
+			return r.reject(at, NotText, nil, "%v", err)
 		}
-		defer answer.Body.Close()
-		body, content = answer.Body, answer.Header.Get("Content-Type")
-		switch code := answer.Header.Get("Content-Encoding"); code {
-		case "", "identity":
-		case "gzip", "x-gzip":
-			body = &gzipReader{file: bufio.NewReader(body)}
-		default:
-			return r.reject(at, NotText, nil, "it is packed with %s", code)
+		if answer.status/100 != 2 {
+			return r.reject(at, HTTPStatus, nil, "%d", answer.status)
+		}
+		whole := false
+		text, whole, err = answer.unpacked(r.lines.max)
+		if err != nil && (whole || rec.head.Get("WARC-Truncated") == "") { // what a crawler cut off is known to lack its end
+			return r.reject(at, reasonOf(err), nil, "%v", err)
+		}
+		if content = answer.header.Get("Content-Type"); content == "" {
+			content = cmp.Or(rec.head.Get("WARC-Identified-Payload-Type"), http.DetectContentType(text))
 		}
 	}
-	format, _, err := mime.ParseMediaType(content)
-	isPage := format == "text/html" || format == "application/xhtml+xml"
-	if err != nil || format != "text/plain" && !isPage {
+	kind, _ := mediaType(content)
+	isPage := kind == "text/html" || kind == "application/xhtml+xml"
+	if kind != "text/plain" && !isPage {
 		return r.reject(at, NotText, nil, "it is %q", content)
 	}
-	text, err := r.all(body)
-	if err != nil {
-		return r.broken(noEOF(err), at)
-	}
-	if len(text) > r.lines.max {
-		return r.reject(at, TooLong, text, "more than %d bytes", r.lines.max)
-	}
-	return r.warcText(at, head, text, content, isPage)
+	return r.warcText(at, rec.head, text, content, isPage)
 }
 
 // warcText yields the document of a text or a page.
 func (r *reader) warcText(at BadLine, head textproto.MIMEHeader, text []byte, content string, isPage bool) error {
 	d := Document{ID: strings.Trim(head.Get("WARC-Record-ID"), "<>"), Path: at.Path, Line: at.Line, Offset: at.Offset}
+	text, lost, err := decodeText(text, content, isPage)
+	if err != nil {
+		return r.reject(at, NotText, nil, "%v", err)
+	}
+	clean, repaired := cleanText(text)
 	var p page
 	if isPage {
-		var err error
-		if p, err = readPage(text, content, head.Get("WARC-Target-URI")); err != nil {
-			return r.reject(at, NotText, text, "%v", err)
+		if p, err = readPage(clean, head.Get("WARC-Target-URI")); err != nil {
+			return r.reject(at, NotText, clean, "%v", err)
 		}
-		text = []byte(p.text)
+		clean = []byte(p.text)
+		lost, repaired = lost && hasReplacement(clean), repaired && hasReplacement(clean)
 	}
-	if bytes.IndexByte(text, 0) >= 0 {
-		return r.reject(at, Binary, text, "")
+	if bytes.IndexByte(clean, 0) >= 0 {
+		return r.reject(at, Binary, clean, "")
 	}
-	text, repaired := cleanText(text)
-	d.Text = string(text)
+	d.Text = string(clean)
 	if r.o.Fields != "drop" {
 		d.Fields = warcFields(head, p)
 	}
-	return r.accept(at, d, repaired, text)
+	return r.accept(at, d, repaired || lost, clean)
 }
 
 // warcFields are what is known of the page, under the names that others use.

@@ -109,7 +109,7 @@ func TestWARCPage(t *testing.T) {
 		response("Content-Type: text/html", strings.Repeat("<div>", 10000)) +
 		response("Content-Type: text/html; charset=klingon", html) +
 		response("Content-Type: image/png", "\x89PNG") +
-		response("Content-Type: text/html\r\nContent-Encoding: br", "x")
+		response("Content-Type: text/html\r\nContent-Encoding: compress", "\x1f\x9d\x90")
 	docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", file)}})
 	if err != nil {
 		t.Fatal(err)
