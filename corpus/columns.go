@@ -1,7 +1,10 @@
 package corpus
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -11,6 +14,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/climb-go/climb/vec"
 )
 
 // A node is a column or a group of columns as it is written in JSON. The
@@ -160,49 +165,100 @@ func (n *node) item(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// plain is the present value as the text of an id.
-func (c *column) plain() string {
-	v := c.row[0]
-	if k := v.Kind(); k == parquet.ByteArray || k == parquet.FixedLenByteArray {
-		if b := v.ByteArray(); utf8.Valid(b) {
-			return string(b)
+// halfFloats are the leaves that are FLOAT16, which the library does not tell.
+func halfFloats(file *parquet.File) map[int]bool {
+	half, leaf := map[int]bool{}, 0
+	for _, e := range file.Metadata().Schema {
+		if e.Type.Valid { // groups have none
+			_, half[leaf] = e.LogicalType.Value.(*format.Float16Type)
+			leaf++
 		}
-		return string(repairUTF8(v.ByteArray()))
 	}
-	return string(c.append(nil, v))
+	return half
 }
 
-// append writes a value as JSON: times as RFC 3339, decimals as numbers, what
-// has no number in JSON as null, and bytes of a fixed length as their text form. A MAP is a list of
-// objects with key and value.
+// plain is the present value as the text of an id: a string without its quotes.
+func (c *column) plain() string {
+	v := c.row[0]
+	if v.Kind() == parquet.ByteArray && c.isText(v.ByteArray()) {
+		return string(v.ByteArray())
+	}
+	out, text := c.append(nil, v), ""
+	if out[0] == '"' && json.Unmarshal(out, &text) == nil {
+		return text
+	}
+	return string(out)
+}
+
+// isText says whether bytes of a column are text: the column says so, or it says
+// nothing, as old writers do, and they are UTF-8.
+func (c *column) isText(b []byte) bool {
+	switch logical(c.leaf).(type) {
+	case *format.StringType, *format.EnumType, *format.JsonType, nil:
+		return utf8.Valid(b)
+	}
+	return false
+}
+
+// append writes a value as JSON: dates and times as in RFC 3339, decimals as numbers,
+// UUIDs in their text form (RFC 9562), intervals as durations of ISO 8601, what has no
+// number in JSON as null, and bytes that are not text in base64 (RFC 4648), as
+// encoding/json does. A MAP is a list of objects with key and value.
 func (c *column) append(dst []byte, v parquet.Value) []byte {
 	switch v.Kind() {
 	case parquet.Boolean:
 		return strconv.AppendBool(dst, v.Boolean())
 	case parquet.Int32, parquet.Int64:
 		return c.appendInt(dst, v)
-	case parquet.Float, parquet.Double:
-		x, bits := v.Double(), 64
-		if v.Kind() == parquet.Float {
-			x, bits = float64(v.Float()), 32
-		}
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return append(dst, "null"...)
-		}
-		return strconv.AppendFloat(dst, x, 'g', -1, bits)
+	case parquet.Int96:
+		return appendJulian(dst, v.Int96())
+	case parquet.Float:
+		return appendFloat(dst, float64(v.Float()), 32)
+	case parquet.Double:
+		return appendFloat(dst, v.Double(), 64)
 	case parquet.ByteArray, parquet.FixedLenByteArray:
-		if d, ok := logical(c.leaf).(*format.DecimalType); ok {
-			return appendDecimal(dst, twosComplement(v.ByteArray()), d.Scale)
-		}
-		if v.Kind() == parquet.FixedLenByteArray {
-			return AppendString(dst, v.String())
-		}
-		return AppendString(dst, string(v.ByteArray()))
+		return c.appendBytes(dst, v.ByteArray())
 	}
-	if v.IsNull() {
+	return append(dst, "null"...)
+}
+
+func appendFloat(dst []byte, x float64, bits int) []byte {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return append(dst, "null"...)
 	}
-	return AppendString(dst, v.String())
+	return strconv.AppendFloat(dst, x, 'g', -1, bits)
+}
+
+// appendJulian writes a time as Impala and Spark keep it in INT96: nanoseconds of the
+// day, and the number of the Julian day.
+func appendJulian(dst []byte, t deprecated.Int96) []byte {
+	const epoch = 2440588 // 1970-01-01
+	at := time.Unix((int64(t[2])-epoch)*86400, t.Int64())
+	return append(at.UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
+}
+
+func (c *column) appendBytes(dst, b []byte) []byte {
+	switch l := logical(c.leaf).(type) {
+	case *format.DecimalType:
+		return appendDecimal(dst, twosComplement(b), l.Scale)
+	case *format.UUIDType:
+		if len(b) == 16 {
+			return fmt.Appendf(dst, "\"%x-%x-%x-%x-%x\"", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+		}
+	}
+	if c.half && len(b) == 2 {
+		var x [1]float32
+		vec.FloatFromHalf(x[:], []uint16{binary.LittleEndian.Uint16(b)})
+		return appendFloat(dst, float64(x[0]), 32)
+	}
+	if t := c.leaf.Type().ConvertedType(); t != nil && *t == deprecated.Interval && len(b) == 12 {
+		number := func(i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
+		return fmt.Appendf(dst, "\"P%dM%dDT%d.%03dS\"", number(0), number(4), number(8)/1000, number(8)%1000)
+	}
+	if c.isText(b) {
+		return AppendString(dst, string(b))
+	}
+	return append(base64.StdEncoding.AppendEncode(append(dst, '"'), b), '"')
 }
 
 func (c *column) appendInt(dst []byte, v parquet.Value) []byte {
@@ -216,14 +272,9 @@ func (c *column) appendInt(dst []byte, v parquet.Value) []byte {
 	case *format.DateType:
 		return append(time.Unix(x*86400, 0).UTC().AppendFormat(append(dst, '"'), time.DateOnly), '"')
 	case *format.TimestampType:
-		at := time.UnixMilli(x)
-		switch l.Unit.Value.(type) {
-		case *format.MicroSeconds:
-			at = time.UnixMicro(x)
-		case *format.NanoSeconds:
-			at = time.Unix(0, x)
-		}
-		return append(at.UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
+		return append(unixTime(x, l.Unit).AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
+	case *format.TimeType:
+		return append(unixTime(x, l.Unit).AppendFormat(append(dst, '"'), "15:04:05.999999999"), '"')
 	case *format.IntType:
 		if !l.IsSigned && v.Kind() == parquet.Int32 {
 			return strconv.AppendUint(dst, uint64(uint32(x)), 10)
@@ -232,6 +283,17 @@ func (c *column) appendInt(dst []byte, v parquet.Value) []byte {
 		}
 	}
 	return strconv.AppendInt(dst, x, 10)
+}
+
+// unixTime is x units after 1970.
+func unixTime(x int64, unit format.TimeUnit) time.Time {
+	switch unit.Value.(type) {
+	case *format.MicroSeconds:
+		return time.UnixMicro(x).UTC()
+	case *format.NanoSeconds:
+		return time.Unix(0, x).UTC()
+	}
+	return time.UnixMilli(x).UTC()
 }
 
 // twosComplement is the big-endian number of a decimal's bytes.

@@ -87,7 +87,7 @@ func (r *reader) parquet(path, _ string, start, end int64) error {
 	if err != nil {
 		return r.broken(err, at)
 	}
-	t, err := newTable(f.Root(), r.o)
+	t, err := newTable(f, r.o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -167,8 +167,8 @@ type table struct {
 	root   *node
 }
 
-func newTable(root *parquet.Column, o Options) (*table, error) {
-	t := &table{}
+func newTable(file *parquet.File, o Options) (*table, error) {
+	t, root := &table{}, file.Root()
 	taken := map[int]bool{}
 	for f, path := range []string{o.TextField, o.IDField, o.SourceField} {
 		leaf, err := findColumn(root, path)
@@ -192,6 +192,10 @@ func newTable(root *parquet.Column, o Options) (*table, error) {
 	}
 	if o.Fields != "drop" {
 		t.root = t.add(root, taken)
+	}
+	half := halfFloats(file)
+	for _, c := range t.leaves {
+		c.half = half[c.index]
 	}
 	return t, nil
 }
@@ -255,6 +259,7 @@ type column struct {
 	index    int
 	repeated bool
 	leaf     *parquet.Column
+	half     bool // FLOAT16
 	pages    parquet.Pages
 	page     parquet.Page
 	values   parquet.ValueReader

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 type parquetMeta struct {
@@ -232,5 +235,90 @@ func seedFile[T any](f *testing.F, rows []T, options ...parquet.WriterOption) []
 func fuzzRead(t *testing.T, o Options) {
 	if _, _, err := readAll(t, o); err != nil {
 		t.Log(err) // refused with an error, which is fine
+	}
+}
+
+// fixed is a leaf of bytes of a fixed length that has a logical type.
+type fixed struct {
+	parquet.Type
+	logical format.LogicalType
+}
+
+func (t fixed) LogicalType() *format.LogicalType { return &t.logical }
+
+// Values of every type keep what they say, in fields and as ids.
+func TestParquetTypes(t *testing.T) {
+	leaves := parquet.Group{
+		"text":     parquet.String(),
+		"uuid":     parquet.UUID(),
+		"half":     parquet.Leaf(fixed{parquet.FixedLenByteArrayType(2), format.LogicalType{Value: &format.Float16Type{}}}),
+		"time":     parquet.Time(parquet.Microsecond),
+		"ms":       parquet.Time(parquet.Millisecond),
+		"at":       parquet.Timestamp(parquet.Millisecond),
+		"date":     parquet.Date(),
+		"int96":    parquet.Leaf(parquet.Int96Type),
+		"decimal":  parquet.Decimal(3, 20, parquet.FixedLenByteArrayType(9)),
+		"bytes":    parquet.Leaf(parquet.ByteArrayType),
+		"name":     parquet.Leaf(parquet.ByteArrayType),
+		"code":     parquet.Leaf(parquet.FixedLenByteArrayType(3)),
+		"digest":   parquet.Leaf(parquet.FixedLenByteArrayType(4)),
+		"unsigned": parquet.Uint(64),
+		"json":     parquet.JSON(),
+	}
+	values := map[string]parquet.Value{
+		"text":     parquet.ValueOf("a text"),
+		"uuid":     parquet.FixedLenByteArrayValue([]byte("\x12\x3e\x45\x67\xe8\x9b\x12\xd3\xa4\x56\x42\x66\x14\x17\x40\x00")),
+		"half":     parquet.FixedLenByteArrayValue([]byte{0x00, 0x3e}),
+		"time":     parquet.Int64Value(((7*60+8)*60+9)*1e6 + 123456),
+		"ms":       parquet.Int32Value((23*60 + 59) * 60 * 1000),
+		"at":       parquet.Int64Value(-1),
+		"date":     parquet.Int32Value(-1),
+		"int96":    parquet.Int96Value(deprecated.Int96{0, 1, 2460311}), // 2^32 ns of 2024-01-01
+		"decimal":  parquet.FixedLenByteArrayValue([]byte("\xff\xff\xff\xff\xff\xff\xff\xfb\x2e")),
+		"bytes":    parquet.ByteArrayValue([]byte("\xff\x00")),
+		"name":     parquet.ByteArrayValue([]byte("é")),
+		"code":     parquet.FixedLenByteArrayValue([]byte("abc")),
+		"digest":   parquet.FixedLenByteArrayValue([]byte("\x80\x81\x82\x83")),
+		"unsigned": parquet.Int64Value(-1),
+		"json":     parquet.ByteArrayValue([]byte(`{"a":1}`)),
+	}
+	want := map[string]string{
+		"uuid": `"123e4567-e89b-12d3-a456-426614174000"`, "half": "1.5", "time": `"07:08:09.123456"`, "ms": `"23:59:00"`, "at": `"1969-12-31T23:59:59.999Z"`,
+		"date": `"1969-12-31"`, "int96": `"2024-01-01T00:00:04.294967296Z"`, "decimal": "-1.234", "bytes": `"/wA="`, "name": `"é"`, "code": `"abc"`,
+		"digest": `"gIGCgw=="`, "unsigned": "18446744073709551615", "json": `"{\"a\":1}"`,
+	}
+	schema := parquet.NewSchema("types", leaves)
+	var b bytes.Buffer
+	w := parquet.NewWriter(&b, schema)
+	row := make(parquet.Row, len(leaves))
+	for name, v := range values {
+		leaf, _ := schema.Lookup(name)
+		row[leaf.ColumnIndex] = v.Level(0, 0, leaf.ColumnIndex)
+	}
+	if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := write(t, "a.parquet", b.String())
+	docs, _, err := readAll(t, Options{Inputs: []string{name}})
+	if err != nil || len(docs) != 1 {
+		t.Fatal(docs, err)
+	}
+	var got map[string]json.RawMessage
+	if err := json.Unmarshal(docs[0].Fields, &got); err != nil {
+		t.Fatal(err)
+	}
+	for field, value := range want {
+		if string(got[field]) != value {
+			t.Errorf("%s is %s, want %s", field, got[field], value)
+		}
+		docs, _, err := readAll(t, Options{Inputs: []string{name}, IDField: field})
+		id := value
+		json.Unmarshal([]byte(value), &id)
+		if err != nil || docs[0].ID != id {
+			t.Errorf("the id %s is %q, want %q; %v", field, docs[0].ID, id, err)
+		}
 	}
 }
