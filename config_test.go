@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -231,4 +233,19 @@ func FuzzStudy(f *testing.F) {
 		}
 		task.Hash("study", 1, s.StudyOptions)
 	})
+}
+
+// TestInTheWay: a file of the user's where the run will write is found before the
+// work, not after it.
+func TestInTheWay(t *testing.T) {
+	for name, want := range map[string]string{"dataset": "a link to the dataset", "report": "the folder of the report", "other": ""} {
+		r := &Run{Config: &Config{Out: t.TempDir()}}
+		if err := os.WriteFile(filepath.Join(r.Config.Out, name), []byte("mine"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		err := r.inTheWay()
+		if want == "" && err != nil || want != "" && (!task.IsPermanent(err) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -88,6 +88,7 @@ type Run struct {
 	shards  []corpus.Shard
 	names   map[string]string // stage -> directory name
 	arm     *arm              // set if the run is part of a comparison
+	lock    *task.Lock        // of the run directory, while Until holds it
 }
 
 // An Event tells the progress of a run.
@@ -162,12 +163,17 @@ func (r *Run) Until(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
+	r.lock = lock
 	err = r.until(ctx, last)
+	r.lock = nil
 	return errors.Join(err, lock.Release())
 }
 
 func (r *Run) until(ctx context.Context, last string) error {
 	if _, err := task.Clean(r.Config.Out); err != nil {
+		return err
+	}
+	if err := r.inTheWay(); err != nil {
 		return err
 	}
 	if err := r.saveConfig(); err != nil {
@@ -181,6 +187,19 @@ func (r *Run) until(ctx context.Context, last string) error {
 		if s.name == last {
 			break
 		}
+	}
+	return nil
+}
+
+// inTheWay reports a file or folder of the user's where the run will put its link
+// to the dataset or its report, before anything is spent.
+func (r *Run) inTheWay() error {
+	link, report := filepath.Join(r.Config.Out, "dataset"), filepath.Join(r.Config.Out, "report")
+	if st, err := os.Lstat(link); err == nil && st.Mode().Type() != os.ModeSymlink {
+		return task.Permanent(fmt.Errorf("%s is in the way of a link to the dataset; move it, or set another out", link))
+	}
+	if st, err := os.Stat(report); err == nil && !st.IsDir() {
+		return task.Permanent(fmt.Errorf("%s is in the way of the folder of the report; move it, or set another out", report))
 	}
 	return nil
 }
@@ -226,6 +245,11 @@ func rawTasks(tasks []any) ([]json.RawMessage, error) {
 
 func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 	start := time.Now()
+	if r.lock != nil {
+		if err := r.lock.Check(); err != nil {
+			return err
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

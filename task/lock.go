@@ -14,7 +14,10 @@ import (
 )
 
 // Lock is held by the one controller of a run directory. The kernel frees it when the process ends, however it ends.
-type Lock struct{ f *os.File }
+type Lock struct {
+	f   *os.File
+	dir string
+}
 
 // Holder says who holds a lock.
 type Holder struct {
@@ -70,7 +73,26 @@ func Acquire(dir string) (*Lock, error) {
 		f.Close()
 		return nil, diskError(dir, err)
 	}
-	return &Lock{f}, nil
+	l := &Lock{f, dir}
+	if err := l.Check(); err != nil { // removed between opening and locking it
+		f.Close()
+		return nil, Retry(err)
+	}
+	return l, nil
+}
+
+// Check reports that the lock file was removed or replaced while this process
+// holds it: another controller may have begun, and this one must not go on.
+func (l *Lock) Check() error {
+	mine, err := l.f.Stat()
+	if err != nil {
+		return err
+	}
+	now, err := os.Stat(filepath.Join(l.dir, "lock"))
+	if err != nil || !os.SameFile(mine, now) {
+		return Retry(fmt.Errorf("the file lock in %s was removed while process %d works there, so that another one may have begun: make sure that none has, and run the same command again", l.dir, os.Getpid()))
+	}
+	return nil
 }
 
 // Release gives the directory up. The file stays: removing it would let two processes hold one lock each.

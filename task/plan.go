@@ -89,7 +89,7 @@ func (p *Plan) Save(dir string) error {
 		return diskError(dir, err)
 	}
 	p.dir = dir
-	tmp := p.Path(".plan-" + unique() + ".json")
+	tmp := partial(dir) // what a killed process leaves of it, Clean removes
 	defer os.Remove(tmp)
 	if err := writeSynced(tmp, append(data, '\n')); err != nil {
 		return err
@@ -143,7 +143,7 @@ func Load(path string) (*Plan, error) {
 	}
 	p, err := parsePlan(data)
 	if err != nil {
-		return nil, Permanent(fmt.Errorf("plan %s: %w", path, err))
+		return nil, Permanent(fmt.Errorf("plan %s is cut short or damaged: %w; remove the folder %s to start this stage again", path, err, filepath.Dir(path)))
 	}
 	if want := p.prefix() + "plan.json"; filepath.Base(path) != want {
 		return nil, Permanent(fmt.Errorf("plan %s: its name %q belongs to a file called %s", path, p.Name, want))

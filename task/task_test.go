@@ -501,3 +501,48 @@ func TestPanicOfATask(t *testing.T) {
 	}
 	mustRun(t, p, 1, square)
 }
+
+// TestLockRemoved: a lock whose file somebody removed is noticed by its holder,
+// whether or not another controller has begun.
+func TestLockRemoved(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Check(); !IsRetry(err) || !strings.Contains(err.Error(), "was removed") {
+		t.Errorf("removed: %v", err)
+	}
+	second, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(second.Check(), second.Release()); err != nil {
+		t.Error(err)
+	}
+	if err := first.Check(); !IsRetry(err) {
+		t.Errorf("replaced: %v", err)
+	}
+	if err := first.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDamagedPlan: whatever is wrong with plan.json is said with the remedy.
+func TestDamagedPlan(t *testing.T) {
+	for _, text := range []string{"", "{", `{"kind":"squares","tasks":[`, "\x00\x00", `{"kind":"squares","tasks":[]} x`, `{"kind":"squares","future":1}`} {
+		p := squares(t, 1)
+		if err := os.WriteFile(p.Path("plan.json"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(p.Path("plan.json")); !IsPermanent(err) || !strings.Contains(err.Error(), "remove the folder "+p.Dir()) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
