@@ -282,9 +282,7 @@ func (r *Run) ClusterQuality(ctx context.Context, sample, seeds int) (*ClusterQu
 	q.Silhouette = silhouette(c, x, n, workers)
 	var labels [][]int
 	for s := range seeds {
-		m := r.Config.Cluster.KMeans
-		m.PerCluster = (n + m.K - 1) / m.K
-		fit, err := m.Fit(ctx, x, n, d, r.Config.Seed+uint64(s)+1, workers)
+		fit, err := r.Config.Cluster.Method.Value().Fit(ctx, x, n, d, r.Config.Seed+uint64(s)+1, workers)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package climb
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -254,9 +253,9 @@ func (s *Study) resolveStrategies() error {
 		return &ConfigError{Text: "strategies: is empty; name at least two, such as [natural, uniform, random, climb]"}
 	}
 	known := []string{"natural", "uniform", "random", "best-of-random"}
-	for _, m := range search.Methods {
-		if !slices.Contains(known, m.Name) {
-			known = append(known, m.Name)
+	for _, name := range search.Methods.Names() {
+		if !slices.Contains(known, name) {
+			known = append(known, name)
 		}
 	}
 	names := map[string]bool{}
@@ -304,21 +303,24 @@ func (x *StudyStrategy) resolve(s *Study) error {
 	if err != nil {
 		return err
 	}
-	before := c.Search.Strategy
+	before := c.Search.Strategy.Name()
 	if x.Set != nil {
-		if err := wire.Decode(x.Set, c, yaml.Strict()); err != nil {
-			return &ConfigError{Text: "set: " + wire.Explain(err)}
+		if err := c.decode(x.Set); err != nil {
+			return &ConfigError{Text: "set: " + err.Error()}
 		}
 		switch {
-		case c.Search.Strategy != before:
+		case c.Search.Strategy.Name() != before:
 			return &ConfigError{Text: "set.search.strategy: name the strategy in `strategy`, beside set"}
 		case c.Out != s.Config.Out || c.Seed != s.Config.Seed:
 			return &ConfigError{Text: "set: out and seed are the same for all strategies"}
 		}
 	}
-	c.Search.Strategy = map[string]string{"random": "natural", "best-of-random": "random"}[x.Strategy]
-	if c.Search.Strategy == "" {
-		c.Search.Strategy = x.Strategy
+	strategy := map[string]string{"random": "natural", "best-of-random": "random"}[x.Strategy]
+	if strategy == "" {
+		strategy = x.Strategy
+	}
+	if err := c.Search.Strategy.Set(strategy); err != nil {
+		return err
 	}
 	c.Search.TargetTokens = max(c.Search.TargetTokens, s.Target.Tokens)
 	c.Target.Validation, c.Target.Test = nil, nil
@@ -330,14 +332,15 @@ func (x *StudyStrategy) resolve(s *Study) error {
 // original alone.
 func (c *Config) clone() (*Config, error) {
 	out := &Config{}
-	data, err := json.Marshal(c)
-	if err == nil {
-		err = json.Unmarshal(data, out)
-	}
-	if err != nil {
+	if err := option.Copy(out, c); err != nil {
 		return nil, fmt.Errorf("copy the configuration: %w", err)
 	}
 	return out, nil
+}
+
+// needsLoss tells whether the strategy looks at held-out text of the domains.
+func (x *StudyStrategy) needsLoss() bool {
+	return search.NeedsOf(x.config.Search.Strategy.Value()).DomainLoss
 }
 
 // takesPart tells whether the strategy is compared on an objective.
@@ -368,5 +371,5 @@ func (s *Study) terms(test bool) (out []eval.Term) {
 
 // holdsOut tells whether a strategy looks at held-out text of the domains.
 func (s *Study) holdsOut() bool {
-	return slices.ContainsFunc(s.Strategies, func(x StudyStrategy) bool { return x.Strategy == "doremi" })
+	return slices.ContainsFunc(s.Strategies, func(x StudyStrategy) bool { return x.needsLoss() })
 }

@@ -107,7 +107,7 @@ func (s *Study) prepare(ctx context.Context, watch func(Event)) (*comparison, er
 	for i := range s.Strategies {
 		x := &s.Strategies[i]
 		objectives := []int{-1}
-		if x.searches() && x.Strategy != "doremi" {
+		if x.searches() && !x.needsLoss() {
 			objectives = nil
 			for k, o := range s.Objectives {
 				if x.takesPart(o.Name) {
@@ -138,7 +138,7 @@ func (a *arm) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.strategy.Strategy != "doremi" {
+	if !a.strategy.needsLoss() {
 		c.Target.Validation = measured(a.study.Objectives[max(0, a.objective)].Validation, a.strategy.Metric)
 	}
 	if a.search > 0 {
@@ -289,11 +289,7 @@ func (a *arm) proxies() (n int) {
 	if !a.strategy.searches() {
 		return 0
 	}
-	strategy, err := a.run.Config.Search.new()
-	if err != nil {
-		return 0 // the search will say what is wrong
-	}
-	for _, r := range search.Rounds(search.Problem{Rounds: a.run.Config.Search.Rounds}, strategy) {
+	for _, r := range search.Rounds(search.Problem{Rounds: a.run.Config.Search.Rounds}, a.run.Config.Search.new()) {
 		n += r
 	}
 	return n

@@ -21,6 +21,7 @@ import (
 	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/export"
+	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
@@ -33,7 +34,7 @@ import (
 // climb.yaml; every field a user can set is described by its tags.
 type Config struct {
 	Preset        string              `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
-	Out           string              `json:"out" default:"climb-run" doc:"run directory"`
+	Out           string              `json:"out" path:"file" default:"climb-run" doc:"run directory"`
 	Seed          uint64              `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
 	Workers       int                 `json:"workers" min:"0" max:"4096" doc:"cores to use; 0 = all"`
 	Corpus        corpus.Options      `json:"corpus" doc:"where the documents are and how to read them"`
@@ -64,22 +65,14 @@ type EmbedConfig struct {
 
 // ClusterConfig chooses the clusterer.
 type ClusterConfig struct {
-	Method       string               `json:"method" default:"kmeans" choices:"kmeans,hierarchical" doc:"clusterer"`
-	Sample       int                  `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
-	Refine       int                  `json:"refine" min:"0" doc:"k-means iterations over all vectors after the fit on the sample"`
-	KMeans       cluster.KMeans       `json:"kmeans"`
-	Hierarchical cluster.Hierarchical `json:"hierarchical"`
+	Method cluster.Choice `json:"method" doc:"clusterer"`
+	Sample int            `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
+	Refine int            `json:"refine" min:"0" doc:"k-means iterations over all vectors after the fit on the sample"`
 }
 
-func (c *ClusterConfig) new() cluster.Clusterer {
-	if c.Method == "hierarchical" {
-		return c.Hierarchical
-	}
-	return c.KMeans
-}
-
-func (c *ClusterConfig) spherical() bool {
-	return c.Method == "hierarchical" && c.Hierarchical.Spherical || c.Method == "kmeans" && c.KMeans.Spherical
+// LabelConfig chooses the labeler.
+type LabelConfig struct {
+	Method label.Choice `json:"method" doc:"labeler"`
 }
 
 // PruneConfig says which clusters and documents are left out. Higher scores
@@ -93,19 +86,16 @@ type PruneConfig struct {
 
 // DomainsConfig chooses how clusters are merged.
 type DomainsConfig struct {
-	By       string           `json:"by" default:"clusters" choices:"clusters,label,both" doc:"what a domain is: clusters merged into one, a label that the documents have, or both crossed"`
-	Tag      TagConfig        `json:"tag"`
-	Method   string           `json:"method" default:"ward" choices:"ward,average,balanced" doc:"how clusters are merged: linkage with a threshold or a target count, or a capacity-bounded partition"`
-	Ward     cluster.Ward     `json:"ward"`
-	Average  cluster.Average  `json:"average"`
-	Balanced cluster.Balanced `json:"balanced"`
-	Sample   int              `json:"sample" default:"20000" min:"1" doc:"documents read to name the domains"`
-	Examples int              `json:"examples" default:"3" min:"0" doc:"example documents kept for each domain"`
+	By       string               `json:"by" default:"clusters" choices:"clusters,label,both" doc:"what a domain is: clusters merged into one, a label that the documents have, or both crossed"`
+	Tag      TagConfig            `json:"tag"`
+	Method   cluster.MergerChoice `json:"method" doc:"how clusters are merged: linkage with a threshold or a target count, or a capacity-bounded partition"`
+	Sample   int                  `json:"sample" default:"20000" min:"1" doc:"documents read to name the domains"`
+	Examples int                  `json:"examples" default:"3" min:"0" doc:"example documents kept for each domain"`
 }
 
 // TokensConfig describes the proxies' tokenizer.
 type TokensConfig struct {
-	Tokenizer   string             `json:"tokenizer" doc:"path of a Hugging Face tokenizer.json to use; empty trains one on a sample"`
+	Tokenizer   string             `json:"tokenizer" path:"file" doc:"path of a Hugging Face tokenizer.json to use; empty trains one on a sample"`
 	SampleBytes int64              `json:"sample_bytes" default:"16777216" min:"1" doc:"text bytes the tokenizer is trained on"`
 	BPE         token.TrainOptions `json:"bpe" doc:"the tokenizer that is trained"`
 }
@@ -137,15 +127,14 @@ type TargetConfig struct {
 
 // SearchConfig says how the simplex is searched.
 type SearchConfig struct {
-	Rounds         []int         `json:"rounds" default:"64,32,16" min:"1" doc:"proxy runs in each iteration"`
-	Epochs         float64       `json:"epochs" default:"4" min:"0.01" doc:"times the target run may repeat a domain"`
-	TargetTokens   int64         `json:"target_tokens" min:"0" doc:"tokens of the target run, for the epoch cap; 0 = all tokens that are left after pruning"`
-	Strategy       string        `json:"strategy" default:"climb" choices:"climb,climb-auto,regmix,bayes,olmix,mixmin,doremi,random,uniform,natural" doc:"what proposes the mixtures"`
-	Objective      Objective     `json:"objective" doc:"how the target files make one score"`
-	Domains        SearchDomains `json:"domains" doc:"limits on the shares of domains, by their names"`
-	Seed           uint64        `json:"seed,omitempty" doc:"of the proposals and the proxies; 0 = seed of the run"`
-	Reuse          ReuseConfig   `json:"reuse" doc:"what earlier searches have measured"`
-	search.Options `yaml:",inline"`
+	Rounds       []int         `json:"rounds" default:"64,32,16" min:"1" doc:"proxy runs in each iteration"`
+	Epochs       float64       `json:"epochs" default:"4" min:"0.01" doc:"times the target run may repeat a domain"`
+	TargetTokens int64         `json:"target_tokens" min:"0" doc:"tokens of the target run, for the epoch cap; 0 = all tokens that are left after pruning"`
+	Strategy     search.Choice `json:"strategy" doc:"what proposes the mixtures"`
+	Objective    Objective     `json:"objective" doc:"how the target files make one score"`
+	Domains      SearchDomains `json:"domains" doc:"limits on the shares of domains, by their names"`
+	Seed         uint64        `json:"seed,omitempty" doc:"of the proposals and the proxies; 0 = seed of the run"`
+	Reuse        ReuseConfig   `json:"reuse" doc:"what earlier searches have measured"`
 }
 
 // Objective says how the terms of the target make one score.
@@ -164,7 +153,7 @@ type SearchDomains struct {
 
 // ReuseConfig names earlier searches with the same target and proxies.
 type ReuseConfig struct {
-	Files     []string            `json:"files,omitempty" doc:"search.json files; their runs count as knowledge, not as budget"`
+	Files     []string            `json:"files,omitempty" path:"file" doc:"search.json files; their runs count as knowledge, not as budget"`
 	Split     map[string][]string `json:"split,omitempty" doc:"old domain: the domains that it has become"`
 	Tolerance float64             `json:"tolerance" default:"0.02" min:"0" max:"1" doc:"share of tokens of domains that are gone above which a run is left out"`
 }
@@ -230,8 +219,7 @@ func ParseConfig(data []byte) (*Config, error) {
 // parseConfig is ParseConfig of a part of a document; nil sets nothing.
 func parseConfig(doc ast.Node) (*Config, error) {
 	var head struct {
-		Preset string      `json:"preset"`
-		Label  LabelConfig `json:"label"`
+		Preset string `json:"preset"`
 		Target struct {
 			Validation, Test []struct {
 				Weight *float64 `json:"weight"`
@@ -257,14 +245,56 @@ func parseConfig(doc ast.Node) (*Config, error) {
 	c := &Config{}
 	option.Fill(c)
 	c.Preset = head.Preset
-	if err := yaml.UnmarshalWithOptions(preset, c, yaml.Strict()); err != nil {
+	base, err := wire.YAML(preset)
+	if err != nil {
 		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
-	c.Prune = head.Label.floors(c.Prune)
-	if err := wire.Decode(doc, c, yaml.Strict()); err != nil {
-		return nil, &ConfigError{Text: wire.Explain(err)}
+	if err := c.decode(base); err != nil {
+		return nil, err
+	}
+	if err := c.presetFloors(doc); err != nil {
+		return nil, err
+	}
+	if err := c.decode(doc); err != nil {
+		return nil, err
 	}
 	return c, c.Resolve()
+}
+
+// decode puts a part of a document over the values of c; nil sets nothing.
+func (c *Config) decode(doc ast.Node) error {
+	form := option.NewForm(c)
+	if err := wire.Decode(doc, form.Pointer(), yaml.Strict()); err != nil {
+		var unknown *yaml.UnknownFieldError
+		if errors.As(err, &unknown) && strings.Contains(unknown.Message, `"predict"`) {
+			return &ConfigError{Text: yaml.FormatErrorWithToken("predict is gone: write the predictor's section in its place, as in gp: {...}", unknown.Token, false, true)}
+		}
+		return &ConfigError{Text: wire.Explain(err)}
+	}
+	if err := form.Close(); err != nil {
+		return &ConfigError{Text: err.Error()}
+	}
+	return nil
+}
+
+// presetFloors takes the preset's floors away where the labeler that the user
+// chooses is not the one that they are for, and puts its own in their place.
+func (c *Config) presetFloors(doc ast.Node) error {
+	before := c.Label.Method.Name()
+	probe := &Config{}
+	if err := option.Copy(probe, c); err != nil {
+		return err
+	}
+	if err := probe.decode(doc); err != nil {
+		return err
+	}
+	if m := probe.Label.Method; m.Name() != before {
+		c.Prune.Clusters, c.Prune.Documents = nil, nil
+		if own, ok := m.Value().(label.Floored); ok {
+			c.Prune.Clusters = own.Floors()
+		}
+	}
+	return nil
 }
 
 // Resolve checks every value, and settles those that depend on others.
@@ -289,8 +319,8 @@ func (c *Config) Resolve() error {
 	if len(c.Search.Rounds) == 0 {
 		return &ConfigError{Text: "search.rounds: is empty; give the proxy runs of each round, as in [16, 8, 4]"}
 	}
-	if c.Search.Strategy == "doremi" && len(c.Target.Validation) > 0 {
-		return &ConfigError{Text: "search.strategy: doremi looks at held-out text of every domain; leave target.validation empty and name your files in target.test"}
+	if search.NeedsOf(c.Search.Strategy.Value()).DomainLoss && len(c.Target.Validation) > 0 {
+		return &ConfigError{Text: fmt.Sprintf("search.strategy: %s looks at held-out text of every domain; leave target.validation empty and name your files in target.test", c.Search.Strategy.Name())}
 	}
 	if len(c.Corpus.Inputs) == 0 {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
@@ -299,9 +329,6 @@ func (c *Config) Resolve() error {
 		if err := check(); err != nil {
 			return &ConfigError{Text: "embed." + err.Error()}
 		}
-	}
-	if err := c.Label.check(); err != nil {
-		return err
 	}
 	if m := c.Corpus.MinHash; m.Keep == "best" && m.ScoreField == "" {
 		return &ConfigError{Text: "corpus.minhash.score_field: is empty; keep best needs the field that holds the score"}
@@ -335,32 +362,12 @@ func (c *Config) relativeTo(dir string) {
 			*p = full
 		}
 	}
-	abs(&c.Out)
-	abs(&c.Tokens.Tokenizer)
-	abs(&c.Corpus.Tokenizer)
-	abs(&c.Embed.Word.File)
-	for i := range c.Embed.Import.Files {
-		abs(&c.Embed.Import.Files[i])
-	}
-	abs(&c.Embed.ONNX.Dir)
-	if strings.ContainsRune(c.Embed.ONNX.Library, filepath.Separator) { // a bare name is the system's to find
-		abs(&c.Embed.ONNX.Library)
-	}
-	for i := range c.Search.Reuse.Files {
-		abs(&c.Search.Reuse.Files[i])
-	}
-	abs(&c.Label.NGram.Reference)
-	for i := range c.Label.FastText.Models {
-		abs(&c.Label.FastText.Models[i].File)
-	}
-	for i := range c.Corpus.Inputs {
-		abs(&c.Corpus.Inputs[i])
-	}
-	for _, terms := range [][]eval.Term{c.Target.Validation, c.Target.Test} {
-		for i := range terms {
-			abs(&terms[i].File)
+	option.EachPath(c, func(kind string, p *string) {
+		if kind == "program" && !strings.ContainsRune(*p, filepath.Separator) { // a bare name is the system's to find
+			return
 		}
-	}
+		abs(p)
+	})
 }
 
 // WriteYAML writes the configuration with every value visible and explained.

@@ -12,6 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/predict"
+	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/task"
 )
 
@@ -50,27 +53,30 @@ func TestPrintedConfigIsTheConfig(t *testing.T) {
 func TestPresetsHoldTheirSources(t *testing.T) {
 	paper, recipe := parse(t, "preset: paper\n"+minimal), parse(t, "preset: recipe\n"+minimal)
 	for _, c := range []*Config{paper, recipe} {
-		g := c.Search.Climb.Predict.GBDT
+		climb := c.Search.Strategy.Value().(*search.Climb)
+		g := climb.Predictor.Value().(*predict.GBDT)
 		for what, x := range map[string][2]any{
 			"runs by round":       {fmt.Sprint(c.Search.Rounds), "[64 32 16]"},
-			"strategy":            {c.Search.Strategy, "climb"},
-			"predictor":           {c.Search.Climb.Predictor, "gbdt"},
+			"strategy":            {c.Search.Strategy.Name(), "climb"},
+			"predictor":           {climb.Predictor.Name(), "gbdt"},
 			"L1, L2":              {[2]float64{g.L1, g.L2}, [2]float64{1, 1}},
 			"depth, leaf minimum": {[2]int{g.MaxDepth, g.MinLeaf}, [2]int{4, 5}},
 			"trees, patience":     {[2]int{g.Trees, g.Patience}, [2]int{1000, 20}},
 			"learning rate":       {g.Rate, 0.01},
-			"clusters":            {c.Cluster.KMeans.K, 1000},
-			"candidates":          {c.Search.Climb.Candidates, 100_000},
-			"pool":                {c.Search.Climb.Pool, 0}, // the larger of 128 and n*n
+			"clusters":            {c.Cluster.Method.Value().Shape().K, 1000},
+			"candidates":          {climb.Candidates, 100_000},
+			"pool":                {climb.Pool, 0}, // the larger of 128 and n*n
 		} {
 			if x[0] != x[1] {
 				t.Errorf("%s: %s is %v, want %v", c.Preset, what, x[0], x[1])
 			}
 		}
 	}
-	r, k := recipe.Search.Climb.Recipe, recipe.Cluster.KMeans
+	theirs, ours := recipe.Search.Strategy.Value().(*search.Climb), paper.Search.Strategy.Value().(*search.Climb)
+	r, k := theirs.Recipe, recipe.Cluster.Method.Value().(*cluster.KMeans)
+	ward := recipe.Domains.Method.Value().(*cluster.Ward)
 	for what, x := range map[string][2]any{
-		"recipe: sampler":              {recipe.Search.Climb.Sampler, "recipe"},
+		"recipe: sampler":              {theirs.Sampler, "recipe"},
 		"recipe: exponent of prior":    {r.Temperature, 0.5},
 		"recipe: strengths":            {[3]float64{r.MinStrength, r.MaxStrength, float64(r.Strengths)}, [3]float64{0.1, 5, 15}},
 		"recipe: cap over the prior":   {r.MaxRatio, 15.0},
@@ -80,11 +86,11 @@ func TestPresetsHoldTheirSources(t *testing.T) {
 		"recipe: k-means oversampling": {k.Oversample, 2.0},
 		"recipe: iterations":           {k.MaxIter, 300},
 		"recipe: tolerance":            {k.Tol, 1e-4},
-		"recipe: merging":              {recipe.Domains.Method, "ward"},
-		"recipe: Ward's distance":      {[2]any{recipe.Domains.Ward.Threshold, recipe.Domains.Ward.Weighted}, [2]any{1.5, false}},
-		"paper: sampler":               {paper.Search.Climb.Sampler, "paper"},
-		"paper: merging":               {paper.Domains.Method, "average"},
-		"paper: distance":              {paper.Domains.Average.Threshold, 1.5},
+		"recipe: merging":              {recipe.Domains.Method.Name(), "ward"},
+		"recipe: Ward's distance":      {[2]any{ward.Threshold, ward.Weighted}, [2]any{1.5, false}},
+		"paper: sampler":               {ours.Sampler, "paper"},
+		"paper: merging":               {paper.Domains.Method.Name(), "average"},
+		"paper: distance":              {paper.Domains.Method.Value().(*cluster.Average).Threshold, 1.5},
 		"paper: learning rate":         {[2]float64{paper.Proxy.Optim.LR, paper.Proxy.Optim.MinLR}, [2]float64{5e-5, 1e-5}},
 		"paper: continues a base":      {paper.Proxy.hasBase(), true},
 		"paper: millions of weights":   {(paper.Proxy.Model.NumParams() + 5e5) / 1e6, 350},
@@ -103,8 +109,8 @@ func TestConfigLayers(t *testing.T) {
 	if c.Confirm.Measured != 0 || c.Proxy.Optim.Warmup != 0 {
 		t.Errorf("measured %d, warmup %g: a zero became a default", c.Confirm.Measured, c.Proxy.Optim.Warmup)
 	}
-	if c.Confirm.Seeds != 5 || c.Cluster.KMeans.K != 64 || c.Embed.Lexical.Dim != 256 {
-		t.Errorf("seeds %d, k %d, dim %d: not the preset's and the default", c.Confirm.Seeds, c.Cluster.KMeans.K, c.Embed.Lexical.Dim)
+	if c.Confirm.Seeds != 5 || c.Cluster.Method.Value().Shape().K != 64 || c.Embed.Lexical.Dim != 256 {
+		t.Errorf("seeds %d, k %d, dim %d: not the preset's and the default", c.Confirm.Seeds, c.Cluster.Method.Value().Shape().K, c.Embed.Lexical.Dim)
 	}
 	if d := cmp.Diff(map[string]float64{"alpha": 0.2}, c.Prune.Clusters); d != "" {
 		t.Errorf("floors are merged with the preset's, not replaced:\n%s", d)
@@ -246,6 +252,41 @@ func TestInTheWay(t *testing.T) {
 		err := r.inTheWay()
 		if want == "" && err != nil || want != "" && (!task.IsPermanent(err) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Options of methods that are not chosen name no stage anew, whatever family
+// they are of; those of the chosen one do.
+func TestOnlyWhatIsChosenCounts(t *testing.T) {
+	names := func(yaml string) map[string]string {
+		t.Helper()
+		c := parse(t, "corpus: {inputs: [go.mod]}\n"+yaml)
+		r, err := NewRun(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.names
+	}
+	usual := names("")
+	for _, other := range []string{
+		"cluster: {hierarchical: {k: 7}}\n",
+		"label: {ngram: {order: 4}, fasttext: {scheme: argmax}}\n",
+		"domains: {average: {threshold: 0.1}, balanced: {count: 3}}\n",
+		"embed: {word: {sample: 77}, http: {model: m}}\n",
+		"search: {bayes: {candidates: 77}, climb_auto: {stop: 1, predictor: ridge}, climb: {gbdt: {depth: 2}}}\n",
+	} {
+		other = strings.ReplaceAll(other, "gbdt: {depth: 2}", "gbdt: {max_depth: 2}")
+		if d := cmp.Diff(usual, names(other)); d != "" {
+			t.Errorf("%s names stages anew:\n%s", other, d)
+		}
+	}
+	for _, own := range []string{
+		"cluster: {kmeans: {k: 7}}\n", "domains: {ward: {count: 3}}\n", "embed: {lexical: {sample: 77}}\n", "search: {climb: {pool: 77}}\n",
+		"cluster: {method: hierarchical}\n", "search: {strategy: bayes}\n",
+	} {
+		if d := cmp.Diff(usual, names(own)); d == "" {
+			t.Errorf("%s names no stage anew", own)
 		}
 	}
 }

@@ -287,7 +287,7 @@ func (r *Run) describeDataset(p *task.Plan) error {
 		readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
 		return err
 	}
-	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy}
+	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy.Name()}
 	for i, dd := range draw.Domain {
 		m.Domains = append(m.Domains, export.DomainEntry{Name: d.Domains[i].Name, DomainDraw: dd})
 	}

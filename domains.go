@@ -61,7 +61,7 @@ type domainsOptions struct {
 	Seed    uint64        `json:"seed"`
 	Domains DomainsConfig `json:"domains"`
 	Prune   PruneConfig   `json:"prune"`
-	Label   LabelConfig   `json:"label"`
+	Scores  []string      `json:"scores"` // of the labeler, in the order of their columns
 }
 
 // domainsStage prunes clusters, merges the rest into domains and names them.
@@ -69,7 +69,7 @@ var domainsStage = &stage{
 	name: "domains", title: "prune and merge clusters", format: 4, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
-		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label}, nil
+		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label.Method.Value().Names()}, nil
 	},
 	tasks: one,
 	run:   makeDomains,
@@ -98,7 +98,7 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err != nil {
 		return err
 	}
-	d := &Domains{ScoreNames: o.Label.names()}
+	d := &Domains{ScoreNames: o.Scores}
 	if err := d.countClusters(p, t, cents.K); err != nil {
 		return err
 	}
@@ -242,13 +242,10 @@ func (d *Domains) merge(o DomainsConfig, cents *cluster.Centroids) error {
 			x = append(x, cents.X[i*cents.D:(i+1)*cents.D]...)
 		}
 	}
-	m, err := cluster.NewMerger(o.Method, cluster.MergerOptions{Ward: o.Ward, Average: o.Average, Balanced: o.Balanced})
-	if err != nil {
-		return err
-	}
 	group := make([]int, len(kept)) // all in one where labels are the domains
 	if o.By != "label" {
-		if group, err = m.Merge(x, len(kept), cents.D, weight); err != nil {
+		var err error
+		if group, err = o.Method.Value().Merge(x, len(kept), cents.D, weight); err != nil {
 			return err
 		}
 	}

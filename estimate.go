@@ -140,9 +140,13 @@ func (r *Run) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	if rates.embed.unknown != "" {
 		e.Warnings = append(e.Warnings, rates.embed.unknown)
 	}
-	names := r.Config.Label.Rules.Names()
+	labeler, err := r.Config.Label.Method.Value().Labeler(ctx, textsOf)
+	if err != nil {
+		return rates, err
+	}
+	names := labeler.Names()
 	start = time.Now()
-	if err := r.Config.Label.Rules.Label(ctx, make([]float32, len(texts)*len(names)), texts); err != nil {
+	if err := labeler.Label(ctx, make([]float32, len(texts)*len(names)), texts); err != nil {
 		return rates, err
 	}
 	rates.label = perSecond(size, start)
@@ -185,10 +189,7 @@ func (r *Run) sizes(e *Estimate, docs, size, stored int64) {
 // measureProxy times training steps of the proxy on one core.
 func (r *Run) measureProxy(e *Estimate) error {
 	p := r.Config.Proxy
-	strategy, err := r.Config.Search.new()
-	if err != nil {
-		return err
-	}
+	strategy := r.Config.Search.new()
 	for _, n := range search.Rounds(search.Problem{Rounds: r.Config.Search.Rounds}, strategy) {
 		e.ProxyRuns += n
 	}
@@ -201,6 +202,7 @@ func (r *Run) measureProxy(e *Estimate) error {
 	if steps := p.Tokens / int64(p.Batch*p.Model.Context); steps < fewSteps && e.ProxyRuns > 0 {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("a proxy takes %d steps only, and of fewer than about %d the order of mixtures tells little of a larger model's: raise proxy.tokens or lower proxy.batch", steps, fewSteps))
 	}
+	var err error
 	e.ProxyRate, err = trainingRate(p.Model, p.Batch)
 	return err
 }
@@ -234,14 +236,15 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 	docs, dim := e.Documents, int64(rates.embed.dim)
 	fit := min(docs, int64(c.Cluster.Sample))
 	// Lloyd runs near 100 GFLOP/s a core, and takes about 30 iterations.
-	kmeans := 2 * float64(fit) * float64(min(int64(c.Cluster.KMeans.K), docs)) * float64(dim) * 30 / (1e11 * cores)
+	shape := c.Cluster.Method.Value().Shape()
+	kmeans := 2 * float64(fit) * min(shape.Comparisons, float64(docs)) * float64(dim) * 30 / (1e11 * cores)
 	trial := float64(c.Proxy.Tokens)/max(1, e.ProxyRate) + evalTokens(r.Config.Target.Validation)/max(1, 3*e.ProxyRate)
 	runs := func(n int) float64 { // whole waves of one run on each core
 		return float64((n+e.Cores-1)/e.Cores) * trial
 	}
 	confirm := c.Confirm.runs()
 	proxyDisk := int64(50_000)
-	names := int64(len(c.Label.Rules.Names()))
+	names := int64(len(c.Label.Method.Value().Names()))
 	add := func(name, last, work string, seconds float64, disk int64) {
 		e.Stages = append(e.Stages, StageEstimate{Stage: name, Work: work, Seconds: seconds, Disk: disk, Done: r.done(kindOf(last))})
 	}
@@ -252,7 +255,7 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 		add("duplicates", "rows", fmt.Sprintf("%d hashes of every %d words", hashes, c.Corpus.MinHash.Words), text*(1/rates.read+float64(hashes)*1e-10), docs*(28*int64(c.Corpus.MinHash.Buckets)+hashes))
 	}
 	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), rates.embed.seconds(float64(e.TextBytes), cores), docs*(2*dim+40))
-	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", c.Cluster.KMeans.K, fit), kmeans, 8*docs)
+	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", shape.K, fit), kmeans, 8*docs)
 	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))
 	add("domains", "assign", "prune, merge, name", 2+text/rates.read, 2*docs)
 	add("tokens", "tokens", fmt.Sprintf("%d tokens", e.Tokens), text/6e6+3, 4*e.Tokens+16*docs)

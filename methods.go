@@ -21,7 +21,7 @@ import (
 type Family struct {
 	Name    string
 	Section string // where it is chosen in climb.yaml
-	Methods []option.Method
+	Methods []option.Row
 }
 
 // Families lists the families in the order of the pipeline, or the named ones.
@@ -29,13 +29,13 @@ func Families(names ...string) ([]Family, error) {
 	all := []Family{
 		{"duplicates", "corpus.dedup", corpus.Methods},
 		{"embedders", "embed.method", embedding.Methods},
-		{"clusterers", "cluster.method", cluster.Methods},
+		{"clusterers", "cluster.method", cluster.Methods.Rows()},
 		{"semantic duplicates", "semdedup", cluster.Deduplicators},
-		{"labelers", "label.method", label.Methods},
-		{"mergers", "domains.method", cluster.Mergers},
+		{"labelers", "label.method", label.Methods.Rows()},
+		{"mergers", "domains.method", cluster.Mergers.Rows()},
 		{"tokenizers", "tokens.bpe", token.Methods},
-		{"strategies", "search.strategy", search.Methods},
-		{"predictors", "search.climb.predictor, search.regmix.predictor", predict.Methods},
+		{"strategies", "search.strategy", search.Methods.Rows()},
+		{"predictors", "search.climb.predictor, search.climb_auto.predictor, search.regmix.predictor", predict.Methods.Rows()},
 		{"optimizers", "proxy.optim", optim.Methods},
 	}
 	if len(names) == 0 {

@@ -95,9 +95,9 @@ func Propose(ctx context.Context, t *history.Table, o ProposeOptions) (*Proposal
 
 // fill asks the strategy.
 func (out *Proposals) fill(ctx context.Context, p search.Problem, runs []search.Trial, o ProposeOptions) error {
-	strategy, err := search.New(o.Strategy, search.Options{})
+	strategy, err := search.Methods.New(o.Strategy)
 	if err != nil {
-		return err
+		return fmt.Errorf("unknown strategy %w", err)
 	}
 	process, err := search.NewProcess(p, runs, predict.GP{})
 	if err != nil {
@@ -188,7 +188,7 @@ func (o *ProposeOptions) inform(p *search.Problem) error {
 	if o.Smaller == nil {
 		return nil
 	}
-	if o.Strategy != "climb-auto" && o.Strategy != "bayes" {
+	if s, err := search.Methods.New(o.Strategy); err == nil && !search.NeedsOf(s).Smaller {
 		return fmt.Errorf("strategy %s makes no use of a smaller model's runs: climb-auto and bayes do", o.Strategy)
 	}
 	return o.Smaller.Inform(p, o.Objective)

@@ -81,7 +81,6 @@ const (
 type assignOptions struct {
 	Seed    uint64      `json:"seed"`
 	Prune   PruneConfig `json:"prune"`
-	Label   LabelConfig `json:"label"`
 	Holdout float64     `json:"holdout"` // share of the documents; 0 = none
 	Overlap string      `json:"overlap"` // what happens to documents that overlap with a target file
 }
@@ -92,7 +91,7 @@ type assignOptions struct {
 var assignStage = &stage{
 	name: "assign", title: "assign documents to domains", format: 3, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
 	options: func(r *Run) (any, error) {
-		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Label: r.Config.Label, Overlap: r.Config.Decontaminate.Action}
+		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Overlap: r.Config.Decontaminate.Action}
 		if r.holdsOut() {
 			o.Holdout = r.Config.Target.Holdout
 		}

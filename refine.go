@@ -26,7 +26,7 @@ type refineOptions struct {
 var refineStage = &stage{
 	name: "refine", title: "refine the clusters", format: 1, inputs: []string{"rows", "embed", "centroids"},
 	options: func(r *Run) (any, error) {
-		return refineOptions{r.Config.Cluster.Refine, r.Config.Cluster.spherical()}, nil
+		return refineOptions{r.Config.Cluster.Refine, r.Config.Cluster.Method.Value().Shape().Spherical}, nil
 	},
 	tasks: func(*Run, *task.Plan) ([]any, error) { return nil, nil },
 	run:   tallyShard,

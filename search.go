@@ -66,12 +66,12 @@ type Search struct {
 	CVTrials  []search.Trial   `json:"cv_trials"`
 }
 
-func (c *SearchConfig) new() (search.Strategy, error) {
-	s, err := search.New(c.Strategy, c.Options)
-	if err == nil && len(c.Domains.Keep) > 0 {
+func (c *SearchConfig) new() search.Strategy {
+	s := c.Strategy.Value()
+	if len(c.Domains.Keep) > 0 {
 		s = search.Grouped{Strategy: s}
 	}
-	return s, err
+	return s
 }
 
 // searchSeed is the seed of the search stage.
@@ -118,10 +118,7 @@ func (r *Run) problem() (search.Problem, []int64, error) {
 }
 
 func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, err error) {
-	strategy, err := r.Config.Search.new()
-	if err != nil {
-		return false, err
-	}
+	strategy := r.Config.Search.new()
 	out := &Search{}
 	if out.Problem, out.Supply, err = r.problem(); err != nil {
 		return false, err
@@ -200,6 +197,7 @@ func (r *Run) runTrials(ctx context.Context, p *task.Plan, name string, specs []
 // trials reads the results of a round.
 func (r *Run) trials(plan *task.Plan) ([]search.Trial, error) {
 	out := make([]search.Trial, len(plan.Tasks))
+	needs := search.NeedsOf(r.Config.Search.Strategy.Value())
 	failed := 0
 	for n := range plan.Tasks {
 		spec, result, err := readTrial(plan, n)
@@ -216,7 +214,7 @@ func (r *Run) trials(plan *task.Plan) ([]search.Trial, error) {
 			for metric, x := range v.Metrics {
 				t.Scores[v.Task+":"+metric] = x
 			}
-			if r.Config.Search.Strategy == "mixmin" {
+			if needs.LogProbs {
 				t.LogProbs = append(t.LogProbs, v.LogProbs...)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/task"
@@ -145,26 +146,29 @@ func batches(ctx context.Context, p *task.Plan, n int, a *task.Attempt, use func
 }
 
 type clusterOptions struct {
-	Seed    uint64        `json:"seed"`
-	Cluster ClusterConfig `json:"cluster"`
+	Seed      uint64         `json:"seed"`
+	Sample    int            `json:"sample"`
+	Clusterer cluster.Choice `json:"clusterer"`
 }
 
 // centroidsStage fits the clusters on a sample of the vectors and writes
 // centroids.npy, float32.
 var centroidsStage = &stage{
 	name: "centroids", title: "fit the clusters", format: 2, inputs: []string{"rows", "embed"},
-	options: func(r *Run) (any, error) { return clusterOptions{r.Config.Seed, r.Config.Cluster}, nil },
-	tasks:   one,
+	options: func(r *Run) (any, error) {
+		return clusterOptions{r.Config.Seed, r.Config.Cluster.Sample, r.Config.Cluster.Method}, nil
+	},
+	tasks: one,
 	run: func(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 		var o clusterOptions
 		if err := p.Option(&o); err != nil {
 			return err
 		}
-		x, n, dim, err := sampleVectors(p, o.Cluster.Sample, o.Seed)
+		x, n, dim, err := sampleVectors(p, o.Sample, o.Seed)
 		if err != nil {
 			return err
 		}
-		c, err := o.Cluster.new().Fit(ctx, x, n, dim, o.Seed, runtime.GOMAXPROCS(0))
+		c, err := o.Clusterer.Value().Fit(ctx, x, n, dim, o.Seed, runtime.GOMAXPROCS(0))
 		if err != nil {
 			return err
 		}
@@ -235,7 +239,7 @@ func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 // and its squared distance from the centroid, part-NNNNN.dist.npy, float32.
 var clusterStage = &stage{
 	name: "cluster", title: "assign every document", format: 1, inputs: []string{"corpus", "rows", "embed", "refine"},
-	options: func(r *Run) (any, error) { return r.Config.Cluster.Method, nil },
+	options: func(*Run) (any, error) { return struct{}{}, nil },
 	tasks:   perShard,
 	run:     clusterShard,
 }

@@ -26,6 +26,21 @@ type Hierarchical struct {
 	Spherical  bool    `json:"spherical" doc:"centroids of unit length: clusters by cosine, for vectors of unit length"`
 }
 
+// Shape implements Clusterer.
+func (o Hierarchical) Shape() Shape {
+	option.Fill(&o)
+	branch := float64(o.branches())
+	return Shape{K: o.K, Spherical: o.Spherical, Comparisons: branch + float64(o.K)/branch}
+}
+
+// branches is the number of clusters of the first level.
+func (o Hierarchical) branches() int {
+	if branch := min(o.K, o.Branch); branch > 0 {
+		return branch
+	}
+	return int(math.Ceil(math.Sqrt(float64(o.K))))
+}
+
 // Fit implements Clusterer.
 func (o Hierarchical) Fit(ctx context.Context, x []float32, n, d int, seed uint64, workers int) (*Centroids, error) {
 	option.Fill(&o)
@@ -38,11 +53,7 @@ func (o Hierarchical) Fit(ctx context.Context, x []float32, n, d int, seed uint6
 	if most := o.K * o.PerCluster; n > most {
 		x, n = sampleRows(x, n, d, most, rand.New(rand.NewPCG(seed, 0x68696572))), most
 	}
-	branch := min(o.K, o.Branch)
-	if branch == 0 {
-		branch = int(math.Ceil(math.Sqrt(float64(o.K))))
-	}
-	top, err := o.flat(branch, n).Fit(ctx, x, n, d, seed, workers)
+	top, err := o.flat(o.branches(), n).Fit(ctx, x, n, d, seed, workers)
 	if err != nil {
 		return nil, err
 	}

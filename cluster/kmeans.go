@@ -32,6 +32,12 @@ type KMeans struct {
 	Start      []float32 `json:"-"` // K x d first centroids; nil: drawn by Init
 }
 
+// Shape implements Clusterer.
+func (o KMeans) Shape() Shape {
+	option.Fill(&o)
+	return Shape{K: o.K, Spherical: o.Spherical, Comparisons: float64(o.K)}
+}
+
 // Fit implements Clusterer. Counts and Inertia are over the points that were
 // used: all, or K*PerCluster of them.
 func (o KMeans) Fit(ctx context.Context, x []float32, n, d int, seed uint64, workers int) (*Centroids, error) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Deduplicators lists the methods that find duplicates by their vectors.
-var Deduplicators = []option.Method{{
+var Deduplicators = []option.Row{{
 	Name: "semdedup", Summary: "documents of one cluster whose vectors are nearly the same, the one farthest from the centroid staying",
 	Paper: "Abbas et al. 2023, arXiv 2303.09540", Options: SemDeDup{},
 }}

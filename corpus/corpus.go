@@ -32,14 +32,14 @@ type Document struct {
 
 // Options is the section `corpus` of the configuration.
 type Options struct {
-	Inputs       []string `json:"inputs" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line; each may be a URL s3://, gs:// or azblob://"`
+	Inputs       []string `json:"inputs" path:"file" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line; each may be a URL s3://, gs:// or azblob://"`
 	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text,parquet,warc,megatron" doc:"one JSON object a line, one document a file, or as named; auto looks at the first bytes and the name"`
 	TextField    string   `json:"text_field" default:"text" doc:"field that holds the text; a dotted path reaches into objects"`
 	IDField      string   `json:"id_field" default:"id" doc:"field that holds the id, a string or a number; where absent the id is a hash of the text"`
 	SourceField  string   `json:"source_field" default:"source" doc:"field that says where the document came from; carried along, never used to decide"`
 	Fields       string   `json:"fields" default:"keep" choices:"keep,drop" doc:"the other fields: carry them along into the dataset, or leave them out, which reads faster"`
 	Attributes   []string `json:"attributes,omitempty" doc:"of dolma's documents/ the names of folders attributes/NAME beside them; what they say of a document travels along as its field attributes"`
-	Tokenizer    string   `json:"tokenizer,omitempty" doc:"tokenizer.json that Megatron .bin/.idx inputs were made with"`
+	Tokenizer    string   `json:"tokenizer,omitempty" path:"file" doc:"tokenizer.json that Megatron .bin/.idx inputs were made with"`
 	ShardBytes   int64    `json:"shard_bytes" default:"67108864" min:"1" doc:"most bytes of input files in one task; a small corpus is cut finer"`
 	MaxLineBytes int64    `json:"max_line_bytes" default:"16777216" min:"16" max:"2147483647" doc:"longer lines and text files are skipped and counted as too_long; bounds the memory of a reader"`
 	MinTextBytes int64    `json:"min_text_bytes" default:"1" min:"1" doc:"shorter texts are skipped and counted as too_short"`

@@ -3,7 +3,7 @@ package corpus
 import "github.com/climb-go/climb/option"
 
 // Methods lists what counts as a duplicate, Options.Dedup.
-var Methods = []option.Method{
+var Methods = []option.Row{
 	{Name: "none", Summary: "every document stays"},
 	{Name: "id", Summary: "documents with the same id and text"},
 	{Name: "text", Summary: "documents with the same text under any id"},

@@ -22,7 +22,7 @@ type Embedder interface {
 }
 
 // Methods lists the embedders.
-var Methods = []option.Method{
+var Methods = []option.Row{
 	{Name: "lexical", Summary: "hashed words, or word and character n-grams, by inverse document frequency, reduced by a randomized SVD fitted on a sample of the corpus, less the mean",
 		Paper: "Halko, Martinsson, Tropp 2011, arXiv 0909.4061; Deerwester et al. 1990", Options: Lexical{}},
 	{Name: "word", Summary: "word vectors, trained on a sample of the corpus or of a fastText .bin or .vec, pooled with smooth inverse frequencies, less the mean, directions evened out half way",

@@ -12,7 +12,7 @@ import (
 // no file has ids, by its number among the documents that are left after bad
 // lines and duplicates.
 type Import struct {
-	Files       []string `json:"files,omitempty" doc:".npy and Parquet files, or folders of them such as Curator's computed_embeddings, in this order; ids of X.npy stand in X.ids, one a line, as plain text or JSON strings"`
+	Files       []string `json:"files,omitempty" path:"file" doc:".npy and Parquet files, or folders of them such as Curator's computed_embeddings, in this order; ids of X.npy stand in X.ids, one a line, as plain text or JSON strings"`
 	VectorField string   `json:"vector_field" default:"embeddings" doc:"column of Parquet files with the vectors, lists of numbers"`
 	IDField     string   `json:"id_field" default:"id" doc:"column of Parquet files with the ids of the documents"`
 	Join        string   `json:"join" default:"auto" choices:"auto,order" doc:"auto: by the id if the files have ids; order: the first vector is that of the first document, whatever the ids"`

@@ -26,8 +26,8 @@ import (
 // bits of a larger batch do, in the last places. On a processor a larger batch
 // gains little, unless texts are short.
 type ONNX struct {
-	Dir       string `json:"dir" doc:"folder of the model: tokenizer.json, and model.onnx there or in onnx/ below it"`
-	Library   string `json:"library" doc:"ONNX Runtime's shared library, 1.24 or later; empty: libonnxruntime as the system finds it"`
+	Dir       string `json:"dir" path:"file" doc:"folder of the model: tokenizer.json, and model.onnx there or in onnx/ below it"`
+	Library   string `json:"library" path:"program" doc:"ONNX Runtime's shared library, 1.24 or later; empty: libonnxruntime as the system finds it"`
 	Prefix    string `json:"prefix" doc:"put before every text, as some models ask for, such as \"passage: \""`
 	MaxTokens int    `json:"max_tokens" default:"512" min:"3" doc:"tokens of a text that are read, those around it included; no more than the model has positions"`
 	Pooling   string `json:"pooling" default:"auto" choices:"auto,mean,cls" doc:"a vector from the states of the tokens: their mean or the first, as the model was trained; auto: the output sentence_embedding if the model has it, else the mean"`

@@ -34,7 +34,7 @@ import (
 // known has the vector of its runs of characters, and counts where a text has no
 // word that is known: elsewhere such words were measured to say nothing.
 type Word struct {
-	File       string               `json:"file" doc:"word vectors to use, a fastText .bin or .vec; empty trains them on the sample"`
+	File       string               `json:"file" path:"file" doc:"word vectors to use, a fastText .bin or .vec; empty trains them on the sample"`
 	MaxBytes   int                  `json:"max_bytes" default:"8192" min:"1" doc:"bytes of a text that are read; the rest is ignored"`
 	Sample     int                  `json:"sample" default:"20000" min:"1" doc:"documents that the vectors are trained on, and the mean and the directions found in"`
 	TrainBytes int                  `json:"train_bytes" default:"2097152" min:"1" doc:"bytes of the sample that the vectors are trained on: the starts of the documents, of as many as there is room for"`

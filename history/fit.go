@@ -179,11 +179,11 @@ func (a *analysis) fit(r *Report, weights []float64) error {
 	for i, w := range weights {
 		sizes[i] = math.Abs(w)
 	}
-	if _, err := predict.New(a.o.Predictor, predict.Options{}); err != nil {
-		return err
+	if _, err := predict.Methods.New(a.o.Predictor); err != nil {
+		return fmt.Errorf("unknown predictor %w", err)
 	}
 	a.tasks = &predict.Tasks{Weights: sizes, New: func() predict.Predictor {
-		p, _ := predict.New(a.o.Predictor, predict.Options{}) // the name is known
+		p, _ := predict.Methods.New(a.o.Predictor) // the name is known
 		return p
 	}}
 	if a.o.Smaller != nil {

@@ -30,9 +30,9 @@ type FastText struct {
 
 // A Classifier is one score of FastText.
 type Classifier struct {
-	Name  string `json:"name"`            // of the score
-	File  string `json:"file"`            // .bin, .ftz or .linear
-	Label string `json:"label,omitempty"` // without __label__; for the scheme probability
+	Name  string `json:"name"`             // of the score
+	File  string `json:"file" path:"file"` // .bin, .ftz or .linear
+	Label string `json:"label,omitempty"`  // without __label__; for the scheme probability
 }
 
 // RecipeFloors are the thresholds of Curator's recipe as floors of scores: a
@@ -46,6 +46,39 @@ func RecipeFloors(names []string) map[string]float64 {
 		}
 	}
 	return floors
+}
+
+// Check implements option.Checker.
+func (o FastText) Check() error {
+	if len(o.Models) == 0 {
+		return errors.New("models: is empty; name at least one model")
+	}
+	return nil
+}
+
+// Sources implements Sourced.
+func (o FastText) Sources() (models, texts []Source) {
+	for _, m := range o.Models {
+		models = append(models, Source{"label.fasttext.models: " + m.Name, m.File})
+	}
+	return models, nil
+}
+
+// Floors implements Floored: those of Curator's recipe, for its schemes.
+func (o FastText) Floors() map[string]float64 {
+	if !strings.HasPrefix(o.Scheme, "climb-recipe") {
+		return nil
+	}
+	return RecipeFloors(o.Names())
+}
+
+// Labeler implements Method: it maps the models into memory.
+func (o FastText) Labeler(context.Context, Texts) (Labeler, error) {
+	l, err := o.Open()
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Names lists the scores.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +17,7 @@ func TestLabelers(t *testing.T) {
 	texts := []string{prose(300, 1), "", "\xff\xfe", "a", strings.Repeat("x", 5000), "Sign in | Sign up\nPrivacy policy", prose(50, 2), "\n\n\n"}
 	for _, method := range Methods {
 		t.Run(method.Name, func(t *testing.T) {
-			l := labeler(t, method.Options)
+			l := labeler(t, method.New())
 			names := l.Names()
 			if n := len(slices.Compact(slices.Sorted(slices.Values(names)))); n != len(names) || n == 0 {
 				t.Fatalf("columns %q", names)
@@ -45,29 +47,23 @@ func TestLabelers(t *testing.T) {
 	}
 }
 
-// labeler makes a labeler of a method's options; what must be trained is
-// trained on prose.
-func labeler(t *testing.T, options any) Labeler {
-	switch o := options.(type) {
-	case Labeler:
-		return o
-	case FastText:
+// labeler makes a labeler of a method; what must be trained is trained on prose.
+func labeler(t *testing.T, method Method) Labeler {
+	if o, ok := method.(*FastText); ok {
 		o.Models = []Classifier{{"three", gradeModel(t), "3"}, {"four", gradeModel(t), "4"}}
-		l, err := o.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		return l
-	case NGram:
-		m, err := TrainNGram(slices.Values([]string{prose(300, 1), prose(300, 2)}), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
 	}
-	t.Fatalf("%T makes no Labeler", options)
-	return nil
+	l, err := method.Labeler(t.Context(), func(context.Context, string) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			_ = yield(prose(300, 1), nil) && yield(prose(300, 2), nil)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, ok := l.(io.Closer); ok {
+		t.Cleanup(func() { c.Close() })
+	}
+	return l
 }
 
 // alone scores each text by itself, many at once, and wants the same bits.

@@ -31,7 +31,7 @@ import (
 // that words rarer than MinCount share the entry of the unknown word, whose
 // probability is thereby estimated and not left over.
 type NGram struct {
-	Reference string  `json:"reference" doc:"file or folder of the text that is good, in any format of the corpus"`
+	Reference string  `json:"reference" path:"file" doc:"file or folder of the text that is good, in any format of the corpus"`
 	Order     int     `json:"order" default:"3" min:"2" max:"6" doc:"words of the longest n-gram"`
 	MinCount  int     `json:"min_count" default:"2" min:"1" doc:"occurrences of a word in the reference, below which it is unknown"`
 	Bytes     int64   `json:"bytes" default:"8388608" min:"1024" doc:"reference text read at most; memory is about 12 bytes for each of these and each order"`
@@ -65,6 +65,38 @@ const (
 	endOfText
 	firstWord
 )
+
+// Labeler implements Method: it trains the model.
+func (o NGram) Labeler(ctx context.Context, texts Texts) (Labeler, error) {
+	var failed error
+	m, err := TrainNGram(func(yield func(string) bool) {
+		for text, err := range texts(ctx, o.Reference) {
+			if failed = err; err != nil || !yield(text) {
+				return
+			}
+		}
+	}, o)
+	if failed != nil {
+		return nil, fmt.Errorf("read label.ngram.reference: %w", failed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Check implements option.Checker.
+func (o NGram) Check() error {
+	if o.Reference == "" {
+		return errors.New("reference: is empty; name a file or folder of text that is good")
+	}
+	return nil
+}
+
+// Sources implements Sourced.
+func (o NGram) Sources() (models, texts []Source) {
+	return nil, []Source{{"label.ngram.reference", o.Reference}}
+}
 
 // TrainNGram reads texts until o.Bytes and estimates the model.
 func TrainNGram(texts iter.Seq[string], o NGram) (*NGramModel, error) {

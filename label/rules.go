@@ -97,6 +97,9 @@ var ruleNames = func() (names []string) {
 	return append(names, "quality")
 }()
 
+// Labeler implements Method: rules need nothing.
+func (o Rules) Labeler(context.Context, Texts) (Labeler, error) { return o, nil }
+
 // Names lists the columns, quality last.
 func (r Rules) Names() []string { return slices.Clone(ruleNames) }
 

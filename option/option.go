@@ -19,14 +19,6 @@ import (
 	"strings"
 )
 
-// A Method is one row of a family's Methods table.
-type Method struct {
-	Name    string // as written in the configuration
-	Summary string // one sentence
-	Paper   string // "authors, year, arXiv number", or ""
-	Options any    // zero value of the method's struct
-}
-
 // A Field describes one leaf or section of an options struct.
 type Field struct {
 	Name    string // JSON name
@@ -39,7 +31,8 @@ type Field struct {
 }
 
 // Fields lists the exported, named fields of the struct v (or pointer to one)
-// in declaration order. Embedded structs are flattened.
+// in declaration order. Embedded structs are flattened; a Choice is its key and
+// the section of the method that is chosen.
 func Fields(v any) []Field { return fields(reflect.Indirect(reflect.ValueOf(v))) }
 
 func fields(v reflect.Value) []Field {
@@ -49,6 +42,10 @@ func fields(v reflect.Value) []Field {
 		f := t.Field(i)
 		if f.Anonymous && f.Type.Kind() == reflect.Struct {
 			out = append(out, fields(v.Field(i))...)
+			continue
+		}
+		if c := asChoice(v.Field(i)); c != nil && f.IsExported() {
+			out = append(out, choiceFields(f.Tag, c)...)
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -91,6 +88,14 @@ func fill(v reflect.Value) {
 	for i := range t.NumField() {
 		f, fv := t.Field(i), v.Field(i)
 		if !f.IsExported() {
+			continue
+		}
+		if c := asChoice(fv); c != nil {
+			if name, _ := c.chosen(); name == "" {
+				c.reset(f.Tag.Get("default"))
+			} else {
+				c.fill()
+			}
 			continue
 		}
 		if fv.Kind() == reflect.Struct {
@@ -144,6 +149,46 @@ func set(v reflect.Value, s string) error {
 	return nil
 }
 
+// A Checker is a method that finds what tags cannot say. Its error begins with
+// the name of the field below the method's section, as in "url: is empty".
+type Checker interface{ Check() error }
+
+// EachPath calls f for every string of the struct *p, and every string in a list
+// of it, that has the tag `path`: "file" is a file or folder, "program" is one
+// only if it is not a bare name. Of a Choice it looks at the chosen method.
+func EachPath(p any, f func(kind string, path *string)) { eachPath(reflect.ValueOf(p).Elem(), f) }
+
+func eachPath(v reflect.Value, f func(kind string, path *string)) {
+	t := v.Type()
+	for i := range t.NumField() {
+		if !t.Field(i).IsExported() {
+			continue
+		}
+		fv, kind := v.Field(i), t.Field(i).Tag.Get("path")
+		if c := asChoice(fv); c != nil {
+			if name, value := c.chosen(); name != "" {
+				eachPath(reflect.ValueOf(value).Elem(), f)
+			}
+			continue
+		}
+		switch {
+		case fv.Kind() == reflect.Struct:
+			eachPath(fv, f)
+		case fv.Kind() == reflect.Slice && fv.Type().Elem().Kind() == reflect.Struct:
+			for k := range fv.Len() {
+				eachPath(fv.Index(k), f)
+			}
+		case kind == "":
+		case fv.Kind() == reflect.String:
+			f(kind, fv.Addr().Interface().(*string))
+		default: // a list of them; anything else is a programmer's error
+			for k := range fv.Len() {
+				f(kind, fv.Index(k).Addr().Interface().(*string))
+			}
+		}
+	}
+}
+
 // Check reports the first field of the struct (or pointer to one) that is
 // outside its `min`, `max` or `choices` tag, by its dotted name below prefix.
 // Sections, lists and maps are looked into. A number without `max` is finite all
@@ -167,6 +212,20 @@ func check(prefix string, v reflect.Value) error {
 		}
 		if name != "" && !f.Anonymous {
 			path = strings.TrimPrefix(prefix+"."+name, ".")
+		}
+		if c := asChoice(fv); c != nil {
+			if name, value := c.chosen(); name != "" {
+				at := strings.TrimPrefix(prefix+"."+section(name), ".")
+				if err := Check(at, value); err != nil {
+					return err
+				}
+				if own, ok := value.(Checker); ok {
+					if err := own.Check(); err != nil {
+						return fmt.Errorf("%s.%w", at, err)
+					}
+				}
+			}
+			continue
 		}
 		if fv.Kind() == reflect.Struct {
 			if err := check(path, fv); err != nil {

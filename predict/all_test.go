@@ -9,7 +9,7 @@ func BenchmarkAll(b *testing.B) {
 	dst := make([]float64, len(v))
 	for _, m := range Methods {
 		b.Run(m.Name, func(b *testing.B) {
-			p, err := New(m.Name, Options{})
+			p, err := Methods.New(m.Name)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -30,7 +30,7 @@ func BenchmarkFit(b *testing.B) {
 	for _, m := range Methods {
 		b.Run(m.Name, func(b *testing.B) {
 			for b.Loop() {
-				p, err := New(m.Name, Options{})
+				p, err := Methods.New(m.Name)
 				if err != nil {
 					b.Fatal(err)
 				}

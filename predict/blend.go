@@ -12,9 +12,22 @@ import "fmt"
 // Its deviation is gp's times the root mean square of its own held-out errors
 // in that unit; its intervals are conformal, by the same errors.
 type Blend struct {
-	fit     stack
-	members *Options // as New was given them
+	Learners `yaml:",inline"`
+	fit      stack
 }
+
+// Learners are the hyper-parameters of the predictors that blend and auto fit.
+type Learners struct {
+	Ridge    Ridge    `json:"ridge" doc:"linear regression"`
+	GBDT     GBDT     `json:"gbdt" doc:"boosted trees"`
+	GP       GP       `json:"gp" doc:"Gaussian process"`
+	ExpLaw   ExpLaw   `json:"explaw" doc:"exponential law"`
+	PowerLaw PowerLaw `json:"powerlaw" doc:"power law in effective tokens"`
+}
+
+// learners are those of a blend that nobody has set anything of: ridge takes
+// shares and logarithms.
+func learners() Learners { return Learners{Ridge: Ridge{Features: "both"}} }
 
 // Auto is Blend with weights shrunk towards gp alone, as if autoTrust runs more
 // had been seen on which every departure from it cost what the best member errs,
@@ -24,9 +37,9 @@ type Blend struct {
 // the others; with many the data decide. Why says what came of it. Only runs it
 // is fitted to enter.
 type Auto struct {
-	fit     stack
-	blend   stack // the same without shrinking
-	members *Options
+	Learners `yaml:",inline"`
+	fit      stack
+	blend    stack // the same without shrinking
 }
 
 // autoTrust and the rule itself were chosen on RegMix's training runs alone:
@@ -44,20 +57,13 @@ type Auto struct {
 // correlation 96.3 and gp 96.3, shrinking by 8 rows has 96.4.
 const autoTrust = 8
 
-func members(o *Options) Options {
-	if o == nil {
-		return Options{}
-	}
-	return *o
-}
-
 // Fit implements Predictor.
 func (b *Blend) Fit(x [][]float64, y []float64) error {
 	var s stack
 	if err := checkStack("blend", x, y); err != nil {
 		return err
 	}
-	if err := s.fit(members(b.members), x, y); err != nil {
+	if err := s.fit(b.Learners, x, y); err != nil {
 		return fmt.Errorf("blend: %w", err)
 	}
 	b.fit = s
@@ -100,7 +106,7 @@ func (a *Auto) Fit(x [][]float64, y []float64) error {
 	if err := checkStack("auto", x, y); err != nil {
 		return err
 	}
-	if err := s.fit(members(a.members), x, y); err != nil {
+	if err := s.fit(a.Learners, x, y); err != nil {
 		return fmt.Errorf("auto: %w", err)
 	}
 	a.blend = s
@@ -137,4 +143,4 @@ func (a *Auto) heldOut() (predicted, std []float64) { return a.fit.heldOut() }
 func (a *Auto) Members() []Member { return a.fit.members() }
 
 // Blend returns the blend of the last Fit, without shrinking.
-func (a *Auto) Blend() *Blend { return &Blend{fit: a.blend, members: a.members} }
+func (a *Auto) Blend() *Blend { return &Blend{Learners: a.Learners, fit: a.blend} }

@@ -57,52 +57,33 @@ type Smooth interface {
 	Gradient(dst, x []float64)
 }
 
-// Options hold the hyper-parameters of every predictor, one section each.
-type Options struct {
-	Ridge    Ridge    `json:"ridge" doc:"linear regression"`
-	GBDT     GBDT     `json:"gbdt" doc:"boosted trees"`
-	GP       GP       `json:"gp" doc:"Gaussian process"`
-	ExpLaw   ExpLaw   `json:"explaw" doc:"exponential law"`
-	PowerLaw PowerLaw `json:"powerlaw" doc:"power law in effective tokens"`
-}
-
 // Methods lists the predictors.
-var Methods = []option.Method{
+var Methods = option.Family[Predictor]{
 	{Name: "ridge", Summary: "Linear regression on the shares, the penalty chosen by exact leave-one-out.",
-		Paper: "Hoerl and Kennard, 1970, Technometrics 12(1)", Options: Ridge{}},
+		Paper: "Hoerl and Kennard, 1970, Technometrics 12(1)", New: func() Predictor { return &Ridge{} }},
 	{Name: "gbdt", Summary: "Gradient-boosted histogram trees with LightGBM's semantics, as CLIMB and RegMix use.",
-		Paper: "Ke et al., 2017, NeurIPS, LightGBM", Options: GBDT{}},
+		Paper: "Ke et al., 2017, NeurIPS, LightGBM", New: func() Predictor { return &GBDT{} }},
 	{Name: "gp", Summary: "Gaussian process with a linear part and a length for every domain (ARD Matern-5/2); learns its noise.",
-		Paper: "Rasmussen and Williams, 2006, Gaussian Processes for Machine Learning", Options: GP{}},
+		Paper: "Rasmussen and Williams, 2006, Gaussian Processes for Machine Learning", New: func() Predictor { return &GP{} }},
 	{Name: "explaw", Summary: "The data mixing law c + exp(a.w), by a penalised fit from several starts.",
-		Paper: "Ye et al., 2024, arXiv 2403.16952", Options: ExpLaw{}},
+		Paper: "Ye et al., 2024, arXiv 2403.16952", New: func() Predictor { return &ExpLaw{} }},
 	{Name: "powerlaw", Summary: "A power law in effective tokens: what a token of each domain is worth.",
-		Paper: "after Kaplan et al., 2020, arXiv 2001.08361", Options: PowerLaw{}},
+		Paper: "after Kaplan et al., 2020, arXiv 2001.08361", New: func() Predictor { return &PowerLaw{} }},
 	{Name: "blend", Summary: "Convex combination of the five others by the error of held-out predictions.",
-		Paper: "Breiman, 1996, Machine Learning 24, Stacked Regressions", Options: Blend{}},
-	{Name: "auto", Summary: "The blend, its weights shrunk towards gp, the more so the fewer runs there are; says why.", Options: Auto{}},
+		Paper: "Breiman, 1996, Machine Learning 24, Stacked Regressions", New: func() Predictor { return &Blend{Learners: learners()} }},
+	{Name: "auto", Summary: "The blend, its weights shrunk towards gp, the more so the fewer runs there are; says why.",
+		New: func() Predictor { return &Auto{Learners: learners()} }},
 }
 
-// New returns an unfitted predictor by its name in Methods.
-func New(name string, o Options) (Predictor, error) {
-	switch name {
-	case "ridge":
-		return &o.Ridge, nil
-	case "gbdt":
-		return &o.GBDT, nil
-	case "gp":
-		return &o.GP, nil
-	case "explaw":
-		return &o.ExpLaw, nil
-	case "powerlaw":
-		return &o.PowerLaw, nil
-	case "blend":
-		return &Blend{members: &o}, nil
-	case "auto":
-		return &Auto{members: &o}, nil
-	}
-	return nil, fmt.Errorf("unknown predictor %q: see predict.Methods (ridge, gbdt, gp, explaw, powerlaw, blend, auto)", name)
-}
+type table struct{}
+
+func (table) Family() option.Family[Predictor] { return Methods }
+
+// A Choice is a predictor with its options, as a configuration names it.
+type Choice = option.Choice[Predictor, table]
+
+// Choose returns the choice of p, such as &GP{}.
+func Choose(p Predictor) Choice { return option.Choose[Predictor, table](p) }
 
 // check reports why x and y cannot be fitted.
 func check(x [][]float64, y []float64) error {

@@ -41,21 +41,12 @@ func clone(x [][]float64) [][]float64 {
 // each runs f for every predictor of the table, and for those of its variants
 // that take another path.
 func each(t *testing.T, f func(t *testing.T, make func() Predictor)) {
-	fresh := func(name string, o Options) func() Predictor {
-		return func() Predictor {
-			p, err := New(name, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return p
-		}
-	}
 	for _, m := range Methods {
-		t.Run(m.Name, func(t *testing.T) { f(t, fresh(m.Name, Options{})) })
+		t.Run(m.Name, func(t *testing.T) { f(t, m.New) })
 	}
-	t.Run("ridge-both", func(t *testing.T) { f(t, fresh("ridge", Options{Ridge: Ridge{Features: "both"}})) })
-	t.Run("ridge-log", func(t *testing.T) { f(t, fresh("ridge", Options{Ridge: Ridge{Features: "log"}})) })
-	t.Run("gbdt-raw", func(t *testing.T) { f(t, fresh("gbdt", Options{GBDT: GBDT{RawTarget: true}})) })
+	t.Run("ridge-both", func(t *testing.T) { f(t, func() Predictor { return &Ridge{Features: "both"} }) })
+	t.Run("ridge-log", func(t *testing.T) { f(t, func() Predictor { return &Ridge{Features: "log"} }) })
+	t.Run("gbdt-raw", func(t *testing.T) { f(t, func() Predictor { return &GBDT{RawTarget: true} }) })
 }
 
 func predictAll(p Predictor, x [][]float64) []float64 {
@@ -260,7 +251,7 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := New("oracle", Options{}); err == nil {
+	if _, err := Methods.New("oracle"); err == nil {
 		t.Error("New made an unknown predictor")
 	}
 }

@@ -27,15 +27,15 @@ func TestRankStats(t *testing.T) {
 		"predictor     runs  spearman  regret  in80  in95\n")
 	type method struct {
 		name, of string
-		options  Options
+		new      func() Predictor
 	}
 	methods := []method{
-		{"ridge log", "ridge", Options{Ridge: Ridge{Features: "log"}}},
-		{"ridge both", "ridge", Options{Ridge: Ridge{Features: "both"}}},
-		{"gbdt raw", "gbdt", Options{GBDT: GBDT{RawTarget: true}}},
+		{"ridge log", "ridge", func() Predictor { return &Ridge{Features: "log"} }},
+		{"ridge both", "ridge", func() Predictor { return &Ridge{Features: "both"} }},
+		{"gbdt raw", "gbdt", func() Predictor { return &GBDT{RawTarget: true} }},
 	}
 	for _, m := range Methods {
-		methods = append(methods, method{m.Name, m.Name, Options{}})
+		methods = append(methods, method{m.Name, m.Name, m.New})
 	}
 	sizes := []int{32, 64, 112, 512}
 	lines := make([]string, len(methods)*len(sizes))
@@ -58,10 +58,7 @@ func TestRankStats(t *testing.T) {
 					for _, i := range rand.New(rand.NewPCG(1, uint64(k))).Perm(len(x))[:n] {
 						sx, sy = append(sx, x[i]), append(sy, y[i])
 					}
-					p, err := New(m.of, m.options)
-					if err != nil {
-						t.Fatal(err)
-					}
+					p := m.new()
 					s.add(t, p, sx, sy, vx, vy, 1/float64(subsets))
 				}
 				lines[i] = fmt.Sprintf("%-12s  %4d  %8.1f  %6.3f  %4.0f  %4.0f\n", m.name, n, 100*s.spearman, s.regret, 100*s.in80, 100*s.in95)

@@ -9,6 +9,8 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/climb-go/climb/option"
 )
 
 // A heldOut predictor can say, after Fit, what it would have predicted of each
@@ -22,6 +24,11 @@ type heldOut interface {
 
 // stackNames are the predictors that blend and auto fit, in order.
 var stackNames = []string{"ridge", "gp", "explaw", "powerlaw", "gbdt"}
+
+// models returns the five, unfitted, in that order.
+func (o Learners) models() []Predictor {
+	return []Predictor{&o.Ridge, &o.GP, &o.ExpLaw, &o.PowerLaw, &o.GBDT}
+}
 
 // anchor is gp among them, towards which auto shrinks the weights.
 const anchor = 1
@@ -69,22 +76,21 @@ func (s *stack) members() []Member {
 // does no worse: fitted to 384 of RegMix's training runs, two random choices and
 // four losses, and judged on the other 128, the rank correlation is 98.63 (98.61
 // by steps of 0.02) and auto's 99.20 either way.
-func (s *stack) fit(o Options, x [][]float64, y []float64) error {
+func (s *stack) fit(o Learners, x [][]float64, y []float64) error {
 	if o.Ridge.Features == "" {
 		o.Ridge.Features = "both"
 	}
-	if len(x) > manyRows && o.GBDT.Rate == 0 && o.GBDT.Trees == 0 {
+	var usual GBDT
+	option.Fill(&usual)
+	if len(x) > manyRows && (o.GBDT.Rate == 0 || o.GBDT.Rate == usual.Rate) && (o.GBDT.Trees == 0 || o.GBDT.Trees == usual.Trees) {
 		o.GBDT.Rate, o.GBDT.Trees = 0.05, 200
 	}
 	k := len(stackNames)
-	s.models, s.held, s.rmse = make([]Predictor, k), make([][]float64, k), make([]float64, k)
+	s.models, s.held, s.rmse = o.models(), make([][]float64, k), make([]float64, k)
 	stds, errs := make([][]float64, k), make([]error, k)
 	var wg sync.WaitGroup
-	for i, name := range stackNames {
+	for i := range s.models {
 		wg.Go(func() {
-			if s.models[i], errs[i] = New(name, o); errs[i] != nil {
-				return
-			}
 			if errs[i] = s.models[i].Fit(x, y); errs[i] == nil {
 				s.held[i], stds[i] = s.models[i].(heldOut).heldOut()
 			}

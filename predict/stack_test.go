@@ -119,7 +119,7 @@ func TestAutoIsNoWorseThanItsBest(t *testing.T) {
 	moved := 0
 	for seed := range uint64(8) {
 		x, y := world(24, 6, 0.8, seed)
-		a := &Auto{members: &Options{GBDT: GBDT{Rate: 0.1}}}
+		a := &Auto{Learners: Learners{GBDT: GBDT{Rate: 0.1}}}
 		if err := a.Fit(x, y); err != nil {
 			t.Fatal(err)
 		}
@@ -156,9 +156,9 @@ func TestIntervalsHold(t *testing.T) {
 		in80, in95 := 0.0, 0.0
 		for seed := range uint64(4) {
 			x, y := world(250, 4, 0.1, seed)
-			p, err := New(name, Options{GBDT: GBDT{Rate: 0.1}})
-			if err != nil {
-				t.Fatal(err)
+			p := Predictor(&GP{})
+			if name == "auto" {
+				p = &Auto{Learners: Learners{Ridge: Ridge{Features: "both"}, GBDT: GBDT{Rate: 0.1}}}
 			}
 			if err := p.Fit(x[:50], y[:50]); err != nil {
 				t.Fatal(err)
@@ -183,7 +183,7 @@ func TestIntervalsHold(t *testing.T) {
 func TestStackClampsMembers(t *testing.T) {
 	x, y := world(20, 3, 0.1, 1)
 	var s stack
-	if err := s.fit(Options{}, x, y); err != nil {
+	if err := s.fit(learners(), x, y); err != nil {
 		t.Fatal(err)
 	}
 	s.models[anchor] = runaway{}

@@ -31,15 +31,17 @@ import (
 // were tried on simulated worlds of 24 domains with seeds from 1000 on, which no
 // benchmark uses; they were not searched for.
 type Auto struct {
-	Batches    int             `json:"batches" default:"6" min:"1" doc:"rounds after the first"`
-	Start      float64         `json:"start" default:"0.25" min:"0.01" max:"1" doc:"share of the budget that the first round spends"`
-	Candidates int             `json:"candidates" default:"5000" min:"1" doc:"mixtures drawn in each round"`
-	Shortlist  int             `json:"shortlist" default:"200" min:"2" doc:"candidates that are improved, and that a batch is chosen from"`
-	Moves      int             `json:"moves" default:"20" min:"0" doc:"generations of improvement"`
-	Stop       float64         `json:"stop" default:"0.01" min:"0" doc:"propose nothing more when no candidate is expected to gain more than this share of the noise of one run"`
-	Predictor  string          `json:"predictor" default:"gp" choices:"gp,ridge,gbdt,explaw,powerlaw,blend,auto" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
-	Predict    predict.Options `json:"predict" doc:"hyper-parameters of the predictors"`
+	Batches    int            `json:"batches" default:"6" min:"1" doc:"rounds after the first"`
+	Start      float64        `json:"start" default:"0.25" min:"0.01" max:"1" doc:"share of the budget that the first round spends"`
+	Candidates int            `json:"candidates" default:"5000" min:"1" doc:"mixtures drawn in each round"`
+	Shortlist  int            `json:"shortlist" default:"200" min:"2" doc:"candidates that are improved, and that a batch is chosen from"`
+	Moves      int            `json:"moves" default:"20" min:"0" doc:"generations of improvement"`
+	Stop       float64        `json:"stop" default:"0.01" min:"0" doc:"propose nothing more when no candidate is expected to gain more than this share of the noise of one run"`
+	Predictor  predict.Choice `json:"predictor" default:"gp" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
 }
+
+// Needs implements Needy.
+func (Auto) Needs() Needs { return Needs{Smaller: true} }
 
 // Rounds implements Scheduler.
 func (a Auto) Rounds(p Problem) []int {
@@ -69,7 +71,7 @@ func (a Auto) Propose(ctx context.Context, p Problem, history []Trial, n int) ([
 	if len(runs) < 2 {
 		return k.fill(ctx, p, n)
 	}
-	s, err := newSurrogate(p, history, a.Predictor, a.Predict)
+	s, err := newSurrogate(p, history, a.Predictor)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +100,7 @@ func (a Auto) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	case 1:
 		return within(p.limits(), runs[0].Mixture), nil
 	}
-	s, err := newSurrogate(p, history, a.Predictor, a.Predict)
+	s, err := newSurrogate(p, history, a.Predictor)
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ type Bayes struct {
 	GP          predict.GP `json:"gp" doc:"the Gaussian process"`
 }
 
+// Needs implements Needy.
+func (Bayes) Needs() Needs { return Needs{Smaller: true} }
+
 // Propose implements Strategy.
 func (b Bayes) Propose(ctx context.Context, p Problem, history []Trial, n int) ([]mix.Mixture, error) {
 	if err := prepare("bayes", &b, p); err != nil {
@@ -41,7 +44,7 @@ func (b Bayes) Propose(ctx context.Context, p Problem, history []Trial, n int) (
 	if len(runs) < 2 {
 		return b.First.Propose(ctx, p, history, n)
 	}
-	s, err := newSurrogate(p, history, "gp", predict.Options{GP: b.GP})
+	s, err := newSurrogate(p, history, predict.Choose(&b.GP))
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +71,7 @@ func (b Bayes) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	case 1:
 		return runs[0].Mixture, nil
 	}
-	s, err := newSurrogate(p, history, "gp", predict.Options{GP: b.GP})
+	s, err := newSurrogate(p, history, predict.Choose(&b.GP))
 	if err != nil {
 		return nil, err
 	}

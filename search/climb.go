@@ -26,13 +26,12 @@ import (
 // two scores in the history there is nothing to fit, and mixtures are drawn
 // as in a first round; if all trials failed, that is an error.
 type Climb struct {
-	Sampler       string          `json:"sampler" default:"paper" choices:"paper,recipe" doc:"where mixtures come from: the paper's description or the public recipe"`
-	Concentration float64         `json:"concentration" min:"0" doc:"sum of the paper sampler's Dirichlet parameters; 0 takes the number of domains, which is flat over the simplex if the prior is uniform"`
-	Recipe        Recipe          `json:"recipe" doc:"first round of the recipe sampler"`
-	Candidates    int             `json:"candidates" default:"100000" min:"1" doc:"mixtures that the predictor ranks"`
-	Pool          int             `json:"pool" min:"0" doc:"best candidates that a round is drawn from; 0 takes the larger of 128 and the square of the round's size"`
-	Predictor     string          `json:"predictor" default:"gbdt" choices:"ridge,gbdt,gp,explaw,powerlaw,blend,auto" doc:"regression from mixture to score"`
-	Predict       predict.Options `json:"predict" doc:"hyper-parameters of the predictors"`
+	Sampler       string         `json:"sampler" default:"paper" choices:"paper,recipe" doc:"where mixtures come from: the paper's description or the public recipe"`
+	Concentration float64        `json:"concentration" min:"0" doc:"sum of the paper sampler's Dirichlet parameters; 0 takes the number of domains, which is flat over the simplex if the prior is uniform"`
+	Recipe        Recipe         `json:"recipe" doc:"first round of the recipe sampler"`
+	Candidates    int            `json:"candidates" default:"100000" min:"1" doc:"mixtures that the predictor ranks"`
+	Pool          int            `json:"pool" min:"0" doc:"best candidates that a round is drawn from; 0 takes the larger of 128 and the square of the round's size"`
+	Predictor     predict.Choice `json:"predictor" default:"gbdt" doc:"regression from mixture to score"`
 }
 
 // Propose implements Strategy.
@@ -138,7 +137,7 @@ func (c Climb) ranked(ctx context.Context, p Problem, runs []Trial) ([]mix.Mixtu
 		}
 	}
 	all = append(measured, all...)
-	f, err := fit(c.Predictor, c.Predict, runs)
+	f, err := fit(c.Predictor, runs)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,9 @@ type DoReMi struct {
 	Smooth float64 `json:"smooth" default:"1e-3" min:"1e-9" max:"1" doc:"share of the uniform mixture in the weights"`
 }
 
+// Needs implements Needy.
+func (DoReMi) Needs() Needs { return Needs{DomainLoss: true} }
+
 // Rounds implements Scheduler: one run after the other.
 func (s DoReMi) Rounds(p Problem) []int {
 	runs := s.Runs

@@ -74,20 +74,13 @@ func noScores(history []Trial) error {
 	return fmt.Errorf("no trial has been measured yet")
 }
 
-// fit returns the named predictor fitted to the scores of runs.
-func fit(name string, o predict.Options, runs []Trial) (predict.Predictor, error) {
-	f, err := predict.New(name, o)
-	if err != nil {
-		return nil, err
-	}
+// fit returns the predictor fitted to the scores of runs.
+func fit(c predict.Choice, runs []Trial) (predict.Predictor, error) {
 	x, y := make([][]float64, len(runs)), make([]float64, len(runs))
 	for i, r := range runs {
 		x[i], y[i] = r.Mixture, r.Score
 	}
-	if err := f.Fit(x, y); err != nil {
-		return nil, fmt.Errorf("fit %s: %w", name, err)
-	}
-	return f, nil
+	return fitTo(c, x, y)
 }
 
 // sameMixture is the L1 distance below which two mixtures are one.

@@ -30,6 +30,9 @@ type MixMin struct {
 	Rate  float64 `json:"rate" default:"1" min:"1e-6" doc:"first step size; halved until the likelihood rises"`
 }
 
+// Needs implements Needy.
+func (MixMin) Needs() Needs { return Needs{LogProbs: true} }
+
 // Rounds implements Scheduler: a run for each domain that has tokens.
 func (MixMin) Rounds(p Problem) []int {
 	models := 0

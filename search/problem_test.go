@@ -136,9 +136,9 @@ func TestPooled(t *testing.T) {
 func TestPenalty(t *testing.T) {
 	w := newWorld(6, 3, 0.01, 3)
 	for _, name := range []string{"climb", "climb-auto", "bayes", "olmix"} {
-		s, err := New(name, small)
-		if err != nil {
-			t.Fatal(err)
+		s, ok := small[name]
+		if !ok {
+			s = Olmix{}
 		}
 		p := w.problem(rounds, 5)
 		history := run(t, p, s, w.eval(0))

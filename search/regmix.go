@@ -15,11 +15,10 @@ import (
 // its test set. Bounds are kept by projection. From a pool the best one is taken:
 // a mean of its mixtures is not in it.
 type RegMix struct {
-	Recipe     Recipe          `json:"recipe" doc:"sampler of the training mixtures"`
-	Candidates int             `json:"candidates" default:"100000" min:"1" doc:"simulated mixtures"`
-	Top        int             `json:"top" default:"128" min:"1" doc:"best simulated mixtures whose mean is the answer"`
-	Predictor  string          `json:"predictor" default:"gbdt" choices:"ridge,gbdt,gp,explaw,powerlaw,blend,auto" doc:"regression from mixture to score"`
-	Predict    predict.Options `json:"predict" doc:"hyper-parameters of the predictors"`
+	Recipe     Recipe         `json:"recipe" doc:"sampler of the training mixtures"`
+	Candidates int            `json:"candidates" default:"100000" min:"1" doc:"simulated mixtures"`
+	Top        int            `json:"top" default:"128" min:"1" doc:"best simulated mixtures whose mean is the answer"`
+	Predictor  predict.Choice `json:"predictor" default:"gbdt" doc:"regression from mixture to score"`
 }
 
 // Rounds implements Scheduler: everything at once.
@@ -50,7 +49,7 @@ func (r RegMix) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	case 1:
 		return runs[0].Mixture, nil
 	}
-	f, err := fit(r.Predictor, r.Predict, runs)
+	f, err := fit(r.Predictor, runs)
 	if err != nil {
 		return nil, err
 	}

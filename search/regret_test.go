@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 func TestRegret(t *testing.T) {
 	const seeds = 4
 	const candidates = 10000
-	fast := predict.Options{GBDT: predict.GBDT{Rate: 0.05}, Ridge: predict.Ridge{Features: "both"}}
+	fast := predict.Choose(&predict.GBDT{Rate: 0.05})
 	recipe := Recipe{Oversample: 20}
 	strategies := []struct {
 		name string
@@ -30,10 +30,10 @@ func TestRegret(t *testing.T) {
 		{"natural", Natural{}},
 		{"uniform", Uniform{}},
 		{"random", Random{}},
-		{"regmix", RegMix{Recipe: recipe, Candidates: candidates, Predict: fast}},
-		{"climb", Climb{Candidates: candidates, Pool: 100, Predict: fast}},
-		{"climb recipe", Climb{Sampler: "recipe", Recipe: recipe, Candidates: candidates, Pool: 100, Predict: fast}},
-		{"climb ridge", Climb{Candidates: candidates, Pool: 100, Predictor: "ridge", Predict: fast}},
+		{"regmix", RegMix{Recipe: recipe, Candidates: candidates, Predictor: fast}},
+		{"climb", Climb{Candidates: candidates, Pool: 100, Predictor: fast}},
+		{"climb recipe", Climb{Sampler: "recipe", Recipe: recipe, Candidates: candidates, Pool: 100, Predictor: fast}},
+		{"climb ridge", Climb{Candidates: candidates, Pool: 100, Predictor: predict.Choose(&predict.Ridge{Features: "both"})}},
 	}
 	worlds, best := make([]world, seeds), make([]float64, seeds)
 	for seed := range worlds {

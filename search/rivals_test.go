@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/predict"
 )
 
 // lawful is a history of runs on exponential laws, and the laws.
@@ -152,7 +153,7 @@ func TestDoReMi(t *testing.T) {
 func TestAuto(t *testing.T) {
 	w := newWorld(6, 3, 0.01, 4)
 	p := w.problem([]int{24, 12, 6}, 2)
-	a := small.ClimbAuto
+	a := small["climb-auto"].(Auto)
 	total := 0
 	for _, n := range a.Rounds(p) {
 		total += n
@@ -188,7 +189,11 @@ func TestAutoPredictors(t *testing.T) {
 	p := w.problem([]int{12}, 2)
 	history := run(t, p, Random{}, w.eval(0))
 	for _, name := range []string{"ridge", "explaw", "powerlaw", "blend", "auto"} {
-		a := Auto{Predictor: name, Candidates: 200, Shortlist: 10, Moves: 2}
+		var c predict.Choice
+		if err := c.Set(name); err != nil {
+			t.Fatal(err)
+		}
+		a := Auto{Predictor: c, Candidates: 200, Shortlist: 10, Moves: 2}
 		next, err := a.Propose(context.Background(), p, history, 3)
 		if err != nil || len(next) != 3 {
 			t.Errorf("%s: %d mixtures proposed, want 3, %v", name, len(next), err)

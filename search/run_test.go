@@ -16,7 +16,7 @@ import (
 // A search that dies in the middle of any round ends as if it had not.
 func TestRunResumes(t *testing.T) {
 	w := newWorld(6, 4, 0.01, 1)
-	s, p := small.Climb, w.problem(rounds, 5)
+	s, p := smallClimb, w.problem(rounds, 5)
 	whole := run(t, p, s, w.eval(5))
 	for keep := range len(whole) + 1 {
 		asked := 0
@@ -56,7 +56,7 @@ func TestRunResumes(t *testing.T) {
 
 func TestRunErrors(t *testing.T) {
 	w := newWorld(4, 2, 0.01, 1)
-	p, s := w.problem([]int{3}, 1), small.Climb
+	p, s := w.problem([]int{3}, 1), smallClimb
 	good := w.eval(0)
 	for want, eval := range map[string]Evaluator{
 		"disk is full": func(context.Context, []mix.Mixture, int) ([]Trial, error) { return nil, errors.New("disk is full") },
@@ -95,7 +95,7 @@ func TestRunErrors(t *testing.T) {
 func TestNaNScore(t *testing.T) {
 	w := newWorld(4, 2, 0, 1)
 	p := w.problem([]int{6}, 1)
-	history := run(t, p, small.Climb, func(ctx context.Context, m []mix.Mixture, r int) ([]Trial, error) {
+	history := run(t, p, smallClimb, func(ctx context.Context, m []mix.Mixture, r int) ([]Trial, error) {
 		trials, err := w.eval(0)(ctx, m, r)
 		trials[0].Score = math.NaN()
 		trials[1].Score = math.Inf(1)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/option"
@@ -93,50 +92,55 @@ func Rounds(p Problem, s Strategy) []int {
 // in any order, failed ones with their reason. An error ends the search.
 type Evaluator func(ctx context.Context, mixtures []mix.Mixture, round int) ([]Trial, error)
 
-// Options hold the settings of every strategy, one section each.
-type Options struct {
-	Climb     Climb  `json:"climb" doc:"CLIMB's iterative search"`
-	ClimbAuto Auto   `json:"climb_auto" doc:"CLIMB's loop with uncertainty"`
-	RegMix    RegMix `json:"regmix" doc:"one-shot regression"`
-	Bayes     Bayes  `json:"bayes" doc:"Bayesian optimisation"`
-	Olmix     Olmix  `json:"olmix" doc:"a law for each task and its exact optimum"`
-	MixMin    MixMin `json:"mixmin" doc:"a model for each domain"`
-	DoReMi    DoReMi `json:"doremi" doc:"excess loss over a reference model"`
-	Random    Random `json:"random" doc:"best of random mixtures"`
-}
-
 // Methods lists the strategies.
-var Methods = []option.Method{
+var Methods = option.Family[Strategy]{
 	{Name: "climb", Summary: "Rounds of proxies, each drawn from the best candidates of a predictor fitted to all earlier ones.",
-		Paper: "Diao et al., 2025, arXiv 2504.13161", Options: Climb{}},
-	{Name: "climb-auto", Summary: "CLIMB's loop with a space-filling start, batches chosen by uncertainty, and a measured answer.", Options: Auto{}},
+		Paper: "Diao et al., 2025, arXiv 2504.13161", New: func() Strategy { return &Climb{} }},
+	{Name: "climb-auto", Summary: "CLIMB's loop with a space-filling start, batches chosen by uncertainty, and a measured answer.", New: func() Strategy { return &Auto{} }},
 	{Name: "regmix", Summary: "One round of random mixtures, then the mean of the best simulated ones.",
-		Paper: "Liu et al., 2024, arXiv 2407.01492", Options: RegMix{}},
+		Paper: "Liu et al., 2024, arXiv 2407.01492", New: func() Strategy { return &RegMix{} }},
 	{Name: "bayes", Summary: "Batches by Thompson sampling or expected improvement from a Gaussian process.",
-		Paper: "Kandasamy et al., 2018, arXiv 1705.09236", Options: Bayes{}},
+		Paper: "Kandasamy et al., 2018, arXiv 1705.09236", New: func() Strategy { return &Bayes{} }},
 	{Name: "olmix", Summary: "One round of random mixtures, a log-linear law for each task, and the exact optimum of their sum.",
-		Paper: "Chen et al., 2026, arXiv 2602.12237", Options: Olmix{}},
+		Paper: "Chen et al., 2026, arXiv 2602.12237", New: func() Strategy { return &Olmix{} }},
 	{Name: "mixmin", Summary: "A model for each domain; the mixture whose mixture of models likes the target best.",
-		Paper: "Thudi et al., 2025, arXiv 2502.10510", Options: MixMin{}},
+		Paper: "Thudi et al., 2025, arXiv 2502.10510", New: func() Strategy { return &MixMin{} }},
 	{Name: "doremi", Summary: "Weights go to the domains with the most excess loss over a reference model, run by run.",
-		Paper: "Xie et al., 2023, arXiv 2305.10429", Options: DoReMi{}},
-	{Name: "random", Summary: "One round of random mixtures, then the best measured one.", Options: Random{}},
-	{Name: "uniform", Summary: "The same share for every domain.", Options: Uniform{}},
-	{Name: "natural", Summary: "The shares that the domains have in the corpus.", Options: Natural{}},
+		Paper: "Xie et al., 2023, arXiv 2305.10429", New: func() Strategy { return &DoReMi{} }},
+	{Name: "random", Summary: "One round of random mixtures, then the best measured one.", New: func() Strategy { return &Random{} }},
+	{Name: "uniform", Summary: "The same share for every domain.", New: func() Strategy { return &Uniform{} }},
+	{Name: "natural", Summary: "The shares that the domains have in the corpus.", New: func() Strategy { return &Natural{} }},
 }
 
-// New returns a strategy by its name in Methods.
-func New(name string, o Options) (Strategy, error) {
-	all := map[string]Strategy{"climb": o.Climb, "climb-auto": o.ClimbAuto, "regmix": o.RegMix, "bayes": o.Bayes, "olmix": o.Olmix,
-		"mixmin": o.MixMin, "doremi": o.DoReMi, "random": o.Random, "uniform": Uniform{}, "natural": Natural{}}
-	if s, ok := all[name]; ok {
-		return s, nil
+type table struct{}
+
+func (table) Family() option.Family[Strategy] { return Methods }
+
+// A Choice is a strategy with its options, as a configuration names it.
+type Choice = option.Choice[Strategy, table]
+
+// Choose returns the choice of s, such as &Climb{}.
+func Choose(s Strategy) Choice { return option.Choose[Strategy, table](s) }
+
+// A Needy strategy uses more than scores. One that is not needs none of it.
+type Needy interface{ Needs() Needs }
+
+// Needs are what a strategy uses beside the scores of runs.
+type Needs struct {
+	DomainLoss bool // must have Trial.DomainLoss: documents held out of every domain, and no target
+	LogProbs   bool // must have Trial.LogProbs
+	Smaller    bool // makes use of Problem.Smaller
+}
+
+// NeedsOf returns what s uses beside scores.
+func NeedsOf(s Strategy) Needs {
+	if g, ok := s.(Grouped); ok {
+		s = g.Strategy
 	}
-	var names []string
-	for _, m := range Methods {
-		names = append(names, m.Name)
+	if n, ok := s.(Needy); ok {
+		return n.Needs()
 	}
-	return nil, fmt.Errorf("unknown strategy %q: see search.Methods (%s)", name, strings.Join(names, ", "))
+	return Needs{}
 }
 
 // Check reports what makes p unsolvable: no domains, a prior that does not

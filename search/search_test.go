@@ -17,26 +17,30 @@ import (
 )
 
 // small settings: the tests below are about rules, not about quality.
-var small = Options{
-	Climb:     Climb{Candidates: 2000, Predict: predict.Options{GBDT: predict.GBDT{Trees: 40, Rate: 0.1}}},
-	ClimbAuto: Auto{Candidates: 500, Shortlist: 40, Moves: 5},
-	Bayes:     Bayes{Candidates: 500, Shortlist: 40},
-	RegMix:    RegMix{Candidates: 2000, Recipe: Recipe{Oversample: 20}, Predict: predict.Options{GBDT: predict.GBDT{Trees: 40, Rate: 0.1}}},
-}
+var (
+	fewTrees   = predict.Choose(&predict.GBDT{Trees: 40, Rate: 0.1})
+	smallClimb = Climb{Candidates: 2000, Predictor: fewTrees}
+	small      = map[string]Strategy{
+		"climb":      smallClimb,
+		"climb-auto": Auto{Candidates: 500, Shortlist: 40, Moves: 5},
+		"bayes":      Bayes{Candidates: 500, Shortlist: 40},
+		"regmix":     RegMix{Candidates: 2000, Recipe: Recipe{Oversample: 20}, Predictor: fewTrees},
+	}
+)
 
 // each runs f for every strategy of the table and for climb's other sampler.
 func each(t *testing.T, f func(t *testing.T, s Strategy)) {
 	for _, m := range Methods {
 		t.Run(m.Name, func(t *testing.T) {
-			s, err := New(m.Name, small)
-			if err != nil {
-				t.Fatal(err)
+			s, ok := small[m.Name]
+			if !ok {
+				s = m.New()
 			}
 			f(t, s)
 		})
 	}
-	other := small.Climb
-	other.Sampler, other.Predictor, other.Recipe.Oversample = "recipe", "ridge", 20
+	other := smallClimb
+	other.Sampler, other.Predictor, other.Recipe.Oversample = "recipe", predict.Choose(&predict.Ridge{}), 20
 	t.Run("climb-recipe", func(t *testing.T) { f(t, other) })
 }
 
@@ -68,7 +72,7 @@ func TestProposals(t *testing.T) {
 			for _, n := range Rounds(p, s) {
 				budget += n
 			}
-			_, rests := s.(DoReMi) // when a run of its weights fails
+			_, rests := s.(*DoReMi) // when a run of its weights fails
 			if len(history) != budget && !(rests && len(history) < budget) {
 				t.Errorf("%s: %d trials for a budget of %d", name, len(history), budget)
 			}
@@ -196,7 +200,7 @@ func TestTooFewScores(t *testing.T) {
 			}
 		}
 		switch s.(type) {
-		case Natural, Uniform, DoReMi: // they look at no score
+		case *Natural, *Uniform, *DoReMi: // they look at no score
 		default:
 			for name, h := range map[string][]Trial{"none": nil, "failures": history[:2]} {
 				if _, err := s.Best(p, h); err == nil {
@@ -247,7 +251,7 @@ func TestBadProblems(t *testing.T) {
 	if _, err := (Climb{Sampler: "guess"}).Propose(context.Background(), good, nil, 2); err == nil || !strings.Contains(err.Error(), "climb.sampler") {
 		t.Errorf("unknown sampler: %v", err)
 	}
-	if _, err := New("oracle", Options{}); err == nil {
+	if _, err := Methods.New("oracle"); err == nil {
 		t.Error("New made an unknown strategy")
 	}
 }
@@ -280,7 +284,7 @@ func TestMeasured(t *testing.T) {
 // A predictor that says the same of all mixtures must not pick any of them.
 func TestNoSignalFallsBackToMeasured(t *testing.T) {
 	p := newWorld(4, 2, 0, 1).problem([]int{6}, 1)
-	first, err := small.Climb.Propose(context.Background(), p, nil, 6)
+	first, err := smallClimb.Propose(context.Background(), p, nil, 6)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +292,7 @@ func TestNoSignalFallsBackToMeasured(t *testing.T) {
 	for i, m := range first {
 		history = append(history, Trial{Mixture: m, Score: float64(i % 5)})
 	}
-	best, err := small.Climb.Best(p, history)
+	best, err := smallClimb.Best(p, history)
 	if err != nil || !cmp.Equal(best, first[4]) {
 		t.Errorf("%v, %v, want the best measured %v", best, err, first[4])
 	}
@@ -384,7 +388,7 @@ func TestScreenFloor(t *testing.T) {
 	}
 	for _, kl := range []float64{0, 0.3} {
 		p.KL = kl
-		s, err := newSurrogate(p, history, "gp", predict.Options{})
+		s, err := newSurrogate(p, history, predict.Choose(&predict.GP{}))
 		if err != nil {
 			t.Fatal(err)
 		}

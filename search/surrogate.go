@@ -25,20 +25,25 @@ type surrogate struct {
 }
 
 // newSurrogate fits the process to all runs of the history that have a score,
-// and the named predictor, if it is another one, to each task of the problem.
-func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*surrogate, error) {
-	process, err := NewProcess(p, history, o.GP)
+// and the predictor, if it is another one, to each task of the problem.
+func newSurrogate(p Problem, history []Trial, c predict.Choice) (*surrogate, error) {
+	var gp predict.GP
+	own, alone := c.Value().(*predict.GP)
+	if alone {
+		gp = *own
+	}
+	process, err := NewProcess(p, history, gp)
 	s := &surrogate{p: p, process: process}
-	if err != nil || name == "gp" {
+	if err != nil || alone {
 		return s, err
 	}
 	if len(p.Smaller) > 0 {
-		return nil, fmt.Errorf("predictor %s: runs of a smaller model inform gp only", name)
+		return nil, fmt.Errorf("predictor %s: runs of a smaller model inform gp only", c.Name())
 	}
 	runs := scored(p.Rescore(history))
 	x, y := rows(runs)
 	if _, ok := p.values(runs[0]); !ok {
-		f, err := fitTo(name, o, x, y)
+		f, err := fitTo(c, x, y)
 		s.tasks = []predict.Predictor{f}
 		return s, err
 	}
@@ -52,7 +57,7 @@ func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*
 		for i := range values {
 			y[i] = values[i][k]
 		}
-		f, err := fitTo(name, o, x, y)
+		f, err := fitTo(c, x, y)
 		if err != nil {
 			return nil, fmt.Errorf("task %s: %w", p.Tasks[k].Name, err)
 		}
@@ -61,14 +66,11 @@ func newSurrogate(p Problem, history []Trial, name string, o predict.Options) (*
 	return s, nil
 }
 
-// fitTo returns the named predictor fitted to x and y.
-func fitTo(name string, o predict.Options, x [][]float64, y []float64) (predict.Predictor, error) {
-	f, err := predict.New(name, o)
-	if err != nil {
-		return nil, err
-	}
+// fitTo returns the predictor fitted to x and y.
+func fitTo(c predict.Choice, x [][]float64, y []float64) (predict.Predictor, error) {
+	f := c.New()
 	if err := f.Fit(x, y); err != nil {
-		return nil, fmt.Errorf("fit %s: %w", name, err)
+		return nil, fmt.Errorf("fit %s: %w", c.Name(), err)
 	}
 	return f, nil
 }

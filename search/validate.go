@@ -9,9 +9,10 @@ import (
 
 // A modeller is a Strategy that expects scores of mixtures.
 type modeller interface {
-	// model returns an unfitted predictor with its name, and whether it is
-	// fitted to each task of the problem or to the score that they make.
-	model() (name string, p predict.Predictor, perTask bool, err error)
+	// model returns the name of the predictor, what makes an unfitted one, and
+	// whether it is fitted to each task of the problem or to the score that they
+	// make.
+	model() (name string, fresh func() predict.Predictor, perTask bool)
 }
 
 // CrossValidate says how well the predictor of s does on runs that it has not
@@ -30,14 +31,7 @@ func CrossValidate(s Strategy, p Problem, trials []Trial, folds int) (name strin
 	if !ok || len(trials) < 5 {
 		return "", cv, nil
 	}
-	name, _, perTask, err := m.model()
-	if err != nil {
-		return "", cv, err
-	}
-	fresh := func() predict.Predictor {
-		_, f, _, _ := m.model() // as above
-		return f
-	}
+	name, fresh, perTask := m.model()
 	x, y := make([][]float64, len(trials)), make([]float64, len(trials))
 	var rows [][]float64
 	for i, t := range trials {
@@ -72,30 +66,28 @@ func CrossValidate(s Strategy, p Problem, trials []Trial, folds int) (name strin
 	return name, cv, nil
 }
 
-func (c Climb) model() (string, predict.Predictor, bool, error) {
+func (c Climb) model() (string, func() predict.Predictor, bool) {
 	option.Fill(&c)
-	f, err := predict.New(c.Predictor, c.Predict)
-	return c.Predictor, f, false, err
+	return c.Predictor.Name(), c.Predictor.New, false
 }
 
-func (r RegMix) model() (string, predict.Predictor, bool, error) {
+func (r RegMix) model() (string, func() predict.Predictor, bool) {
 	option.Fill(&r)
-	f, err := predict.New(r.Predictor, r.Predict)
-	return r.Predictor, f, false, err
+	return r.Predictor.Name(), r.Predictor.New, false
 }
 
-func (a Auto) model() (string, predict.Predictor, bool, error) {
+func (a Auto) model() (string, func() predict.Predictor, bool) {
 	option.Fill(&a)
-	f, err := predict.New(a.Predictor, a.Predict)
-	return a.Predictor, f, a.Predictor != "gp", err
+	_, process := a.Predictor.Value().(*predict.GP)
+	return a.Predictor.Name(), a.Predictor.New, !process
 }
 
-func (b Bayes) model() (string, predict.Predictor, bool, error) {
-	return "gp", &b.GP, false, nil
+func (b Bayes) model() (string, func() predict.Predictor, bool) {
+	return "gp", predict.Choose(&b.GP).New, false
 }
 
-func (o Olmix) model() (string, predict.Predictor, bool, error) {
-	return "log-linear law", &lawOf{}, true, nil
+func (o Olmix) model() (string, func() predict.Predictor, bool) {
+	return "log-linear law", func() predict.Predictor { return &lawOf{} }, true
 }
 
 // lawOf is olmix's law of one task as a predictor.

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"github.com/climb-go/climb/predict"
 	"math"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func TestCrossValidateTasks(t *testing.T) {
 		runs[i].Scores = map[string]float64{"a": runs[i].Score, "b": 10 * runs[i].Mixture[0]}
 	}
 	p.Tasks = []Task{{Name: "a", Weight: 1}, {Name: "b", Weight: 3}}
-	for _, s := range []Strategy{Olmix{}, Auto{Predictor: "ridge"}} {
+	for _, s := range []Strategy{Olmix{}, Auto{Predictor: predict.Choose(&predict.Ridge{})}} {
 		_, cv, err := CrossValidate(s, p, runs, 5)
 		if err != nil {
 			t.Fatal(err)

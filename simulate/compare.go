@@ -16,8 +16,7 @@ import (
 
 // A Plan is a comparison of strategies.
 type Plan struct {
-	Strategies []string
-	Options    search.Options
+	Strategies []Contender
 	Budgets    []int // proxy runs of a search
 	Kinds      []Kind
 	Domains    []int // of the worlds of each kind
@@ -41,12 +40,26 @@ func (p Plan) Check() error {
 			return fmt.Errorf("%d domains: a world has at least 2", d)
 		}
 	}
-	for _, s := range p.Strategies {
-		if _, err := search.New(s, p.Options); err != nil {
-			return err
-		}
-	}
 	return nil
+}
+
+// A Contender is a strategy under a name of its own.
+type Contender struct {
+	Name     string
+	Strategy search.Strategy
+}
+
+// Contenders are strategies of search.Methods with their defaults.
+func Contenders(names ...string) ([]Contender, error) {
+	out := make([]Contender, len(names))
+	for i, name := range names {
+		s, err := search.Methods.New(name)
+		if err != nil {
+			return nil, fmt.Errorf("unknown strategy %w", err)
+		}
+		out[i] = Contender{name, s}
+	}
+	return out, nil
 }
 
 // An Outcome is how far the answers of one strategy at one budget are from the
@@ -103,7 +116,7 @@ func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcom
 				}
 				cell := i % cells
 				strategy, budget := p.Strategies[cell/len(p.Budgets)], p.Budgets[cell%len(p.Budgets)]
-				results[i], errs[i] = p.search(ctx, scenes[i/cells], strategy, budget)
+				results[i], errs[i] = p.search(ctx, scenes[i/cells], strategy.Strategy, budget)
 				if n := int(done.Add(1)); watch != nil {
 					watch(n, len(results))
 				}
@@ -116,7 +129,7 @@ func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcom
 	}
 	for i, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("%s on %s: %w", p.Strategies[i%cells/len(p.Budgets)], scenes[i/cells].name, err)
+			return nil, fmt.Errorf("%s on %s: %w", p.Strategies[i%cells/len(p.Budgets)].Name, scenes[i/cells].name, err)
 		}
 	}
 	return p.outcomes(scenes, results), nil
@@ -162,11 +175,7 @@ func Split(budget int) []int {
 	return []int{budget}
 }
 
-func (p Plan) search(ctx context.Context, s scene, name string, budget int) (r result, err error) {
-	strategy, err := search.New(name, p.Options)
-	if err != nil {
-		return r, err
-	}
+func (p Plan) search(ctx context.Context, s scene, strategy search.Strategy, budget int) (r result, err error) {
 	s.problem.Rounds = Split(budget)
 	pooled := strategy
 	if len(s.problem.Pool) > 0 {
@@ -192,7 +201,7 @@ func (p Plan) search(ctx context.Context, s scene, name string, budget int) (r r
 func (p Plan) outcomes(scenes []scene, results []result) (out []Outcome) {
 	cells := len(p.Strategies) * len(p.Budgets)
 	for cell := range cells {
-		o := Outcome{Strategy: p.Strategies[cell/len(p.Budgets)], Budget: p.Budgets[cell%len(p.Budgets)], Worlds: len(scenes), ByWorld: map[string]float64{}}
+		o := Outcome{Strategy: p.Strategies[cell/len(p.Budgets)].Name, Budget: p.Budgets[cell%len(p.Budgets)], Worlds: len(scenes), ByWorld: map[string]float64{}}
 		count := map[string]float64{}
 		for i, s := range scenes {
 			r := results[i*cells+cell]

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"github.com/climb-go/climb/search"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 
 // Outcomes do not depend on the number of cores, and our search beats chance.
 func TestCompare(t *testing.T) {
-	p := Plan{Strategies: []string{"climb-auto", "random", "natural"}, Budgets: []int{21}, Kinds: Kinds[:2], Domains: []int{6}, Seeds: 2, FirstSeed: 2000}
+	p := Plan{Strategies: []Contender{{"climb-auto", search.Auto{}}, {"random", search.Random{}}, {"natural", search.Natural{}}}, Budgets: []int{21}, Kinds: Kinds[:2], Domains: []int{6}, Seeds: 2, FirstSeed: 2000}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	var want []Outcome
 	for _, procs := range []int{1, 3} {
@@ -64,7 +65,7 @@ func TestRegMixTable(t *testing.T) {
 	if len(table.Problem.Pool) < 500 || len(table.Problem.Domains) != 17 || len(table.Problem.Tasks) != 13 {
 		t.Errorf("%d runs, %d domains, %d tasks", len(table.Problem.Pool), len(table.Problem.Domains), len(table.Problem.Tasks))
 	}
-	out, err := Compare(context.Background(), Plan{Strategies: []string{"climb-auto", "natural"}, Budgets: []int{28}, Tables: []*Table{table}, Seeds: 2}, nil)
+	out, err := Compare(context.Background(), Plan{Strategies: []Contender{{"climb-auto", search.Auto{}}, {"natural", search.Natural{}}}, Budgets: []int{28}, Tables: []*Table{table}, Seeds: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

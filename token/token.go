@@ -21,7 +21,7 @@ import (
 )
 
 // Methods lists the tokenizers that can be trained.
-var Methods = []option.Method{{
+var Methods = []option.Row{{
 	Name:    "bpe",
 	Summary: "byte-level byte-pair encoding, saved as tokenizer.json",
 	Paper:   "Sennrich et al., 2016, arXiv:1508.07909; Radford et al., 2019",

@@ -193,7 +193,10 @@ func mae(of map[string]map[string]float64, name, size string, predicted, truth [
 // fresh returns an unfitted predictor of the table; the ridge of shares and
 // logarithms, as in blends.
 func fresh(name string) predict.Predictor {
-	p, err := predict.New(name, predict.Options{Ridge: predict.Ridge{Features: "both"}})
+	if name == "ridge" {
+		return &predict.Ridge{Features: "both"}
+	}
+	p, err := predict.Methods.New(name)
 	if err != nil {
 		panic(err)
 	}

@@ -255,7 +255,7 @@ func benchPrune(ctx context.Context, inputs []string, out string) (*Prune, error
 			s.lost += n
 		}
 	}
-	p := &Prune{K: c.Cluster.KMeans.K, LostSources: map[string]float64{}}
+	p := &Prune{K: c.Cluster.Method.Value().Shape().K, LostSources: map[string]float64{}}
 	var total [2]sums // sound, junk
 	for source, s := range sources {
 		t := &total[0]

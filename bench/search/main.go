@@ -86,7 +86,6 @@ func main() {
 	parts := flag.String("parts", "worlds,proposal,replay", "what to measure")
 	flag.Parse()
 	p := simulate.Plan{Budgets: budgets, Kinds: simulate.Kinds, Seeds: *seeds, FirstSeed: *first}
-	p.Options.Climb.Candidates, p.Options.RegMix.Candidates = *candidates, *candidates
 	for _, d := range strings.Split(*domains, ",") {
 		n, err := strconv.Atoi(d)
 		if err != nil {
@@ -96,7 +95,7 @@ func main() {
 	}
 	for _, m := range search.Methods {
 		if *only == "" || strings.Contains(","+*only+",", ","+m.Name+",") {
-			p.Strategies = append(p.Strategies, m.Name)
+			p.Strategies = append(p.Strategies, contender(m.Name, *candidates))
 		}
 	}
 	start := time.Now()
@@ -114,7 +113,7 @@ func main() {
 	}
 	r.Seconds = time.Since(start).Seconds()
 	if !*asJSON {
-		r.print(p.Strategies)
+		r.print(p)
 		return
 	}
 	out, err := json.MarshalIndent(r, "", "  ")
@@ -122,6 +121,21 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s\n", out)
+}
+
+// contender is a strategy with its defaults, but for the number of mixtures
+// that climb and regmix rank.
+func contender(name string, candidates int) simulate.Contender {
+	var s search.Strategy
+	switch name {
+	case "climb":
+		s = search.Climb{Candidates: candidates}
+	case "regmix":
+		s = search.RegMix{Candidates: candidates}
+	default:
+		s, _ = search.Methods.New(name) // the name is the table's
+	}
+	return simulate.Contender{Name: name, Strategy: s}
 }
 
 // worlds compares the strategies on simulated worlds.
@@ -133,7 +147,7 @@ func (r *Report) worlds(p simulate.Plan) error {
 	}
 	r.Search, r.Worlds, r.Against = figures(worlds), worlds[0].Worlds, against(worlds)
 	small := p
-	small.Strategies, small.Budgets = []string{"climb-auto"}, []int{14}
+	small.Strategies, small.Budgets = []simulate.Contender{{Name: "climb-auto", Strategy: search.Auto{}}}, []int{14}
 	few, err := simulate.Compare(ctx, small, nil)
 	if err != nil {
 		return err
@@ -229,13 +243,9 @@ func (r *Report) propose() error {
 		return err
 	}
 	r.Proposal = map[string]Proposal{}
-	o := search.Options{Climb: search.Climb{Candidates: million}, ClimbAuto: search.Auto{Candidates: million}, RegMix: search.RegMix{Candidates: million},
-		Bayes: search.Bayes{Candidates: million}}
-	for _, name := range []string{"climb", "climb-auto", "regmix", "bayes", "olmix"} {
-		s, err := search.New(name, o)
-		if err != nil {
-			return err
-		}
+	for _, c := range []simulate.Contender{{Name: "climb", Strategy: search.Climb{Candidates: million}}, {Name: "climb-auto", Strategy: search.Auto{Candidates: million}},
+		{Name: "regmix", Strategy: search.RegMix{Candidates: million}}, {Name: "bayes", Strategy: search.Bayes{Candidates: million}}, {Name: "olmix", Strategy: search.Olmix{}}} {
+		name, s := c.Name, c.Strategy
 		start, work := time.Now(), measure.CPUSeconds()
 		got, err := s.Propose(ctx, w.Problem, history, batch)
 		if err == nil && len(got) != batch {
@@ -253,7 +263,11 @@ func (r *Report) propose() error {
 	return nil
 }
 
-func (r *Report) print(strategies []string) {
+func (r *Report) print(p simulate.Plan) {
+	var strategies []string
+	for _, s := range p.Strategies {
+		strategies = append(strategies, s.Name)
+	}
 	for _, part := range []map[string]map[string]Figure{r.Search, r.Replay} {
 		for _, s := range strategies {
 			for _, b := range budgets {

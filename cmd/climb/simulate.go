@@ -53,12 +53,8 @@ be read four times at most, and repetition pays less and less.`,
 			return t.Flush()
 		},
 	}
-	var strategies []string
-	for _, m := range search.Methods {
-		strategies = append(strategies, m.Name)
-	}
 	f := c.Flags()
-	f.StringSliceVar(&o.strategies, "strategies", strategies, "strategies to compare")
+	f.StringSliceVar(&o.strategies, "strategies", search.Methods.Names(), "strategies to compare")
 	f.StringSliceVar(&o.kinds, "worlds", kindNames(), "kinds of worlds")
 	f.IntSliceVar(&o.budgets, "runs", []int{28, 56}, "proxy runs of a search")
 	f.IntSliceVar(&o.domains, "domains", []int{16}, "domains of the worlds")
@@ -69,7 +65,10 @@ be read four times at most, and repetition pays less and less.`,
 }
 
 func (o *simulateOptions) plan() (p simulate.Plan, err error) {
-	p = simulate.Plan{Strategies: o.strategies, Budgets: o.budgets, Domains: o.domains, Seeds: o.seeds, FirstSeed: o.seed}
+	p = simulate.Plan{Budgets: o.budgets, Domains: o.domains, Seeds: o.seeds, FirstSeed: o.seed}
+	if p.Strategies, err = simulate.Contenders(o.strategies...); err != nil {
+		return p, err
+	}
 	for _, name := range o.kinds {
 		i := slices.IndexFunc(simulate.Kinds, func(k simulate.Kind) bool { return k.Name == name })
 		if i < 0 {
