@@ -39,7 +39,7 @@ var policy = []struct {
 	{"task", "blob", ""},
 	{"launch", "task", ""},
 
-	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
+	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
 	{"fasttext", "mmap vec", ""},
 	{"embed", "fasttext openai token vec", "github.com/yalue/onnxruntime_go golang.org/x/sync gonum.org/v1/gonum"},
 	{"label", "fasttext openai vec", ""},

@@ -1,10 +1,17 @@
 package climb
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
+	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
@@ -218,4 +225,65 @@ func (l *lookup) close() error {
 		err = errors.Join(err, l.ids.Close())
 	}
 	return err
+}
+
+// uniqueIDs refuses documents that share an id where vectors are found by ids: all but
+// one would have the vector of another text.
+func uniqueIDs(vectorizer string, p *task.Plan, sortRows int) (err error) {
+	var imported importedVectors
+	if err := readJSON(filepath.Join(vectorizer, "import.json"), &imported); err != nil || !imported.ByID {
+		return err
+	}
+	s := corpus.NewIDSorter(context.Background(), sortRows)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	for n := range p.Tasks {
+		for row, id := range embeddedIDs(p, n, &err) {
+			if err := s.Add(id, int64(n)<<32|int64(row)); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var twice *corpus.RepeatedID
+	if err = s.Write(io.Discard); !errors.As(err, &twice) {
+		return err
+	}
+	err = nil
+	for row, id := range embeddedIDs(p, int(twice.First>>32), &err) {
+		if int64(row) == twice.First&(1<<32-1) {
+			return task.Permanent(fmt.Errorf("embed.import: the id %q is that of two documents (%s, rows %d and %s, %d): make the ids unique, name another field in corpus.id_field, set corpus.dedup: id if the texts are the same, or join: order if the vectors are in the order of the documents",
+				id, part(int(twice.First>>32), "ids"), row, part(int(twice.Second>>32), "ids"), twice.Second&(1<<32-1)))
+		}
+	}
+	return errors.Join(err, twice)
+}
+
+// embeddedIDs are the ids of the documents of a task of the embed stage.
+func embeddedIDs(p *task.Plan, n int, err *error) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		f, e := os.Open(p.Path(part(n, "ids")))
+		if e != nil {
+			*err = e
+			return
+		}
+		defer f.Close()
+		in := bufio.NewReaderSize(f, 1<<16)
+		for row := 0; ; row++ {
+			line, e := in.ReadString('\n')
+			if e == io.EOF && line == "" {
+				return
+			}
+			line = strings.TrimSuffix(line, "\n")
+			id, e := strconv.Unquote(line)
+			if e != nil && json.Unmarshal([]byte(line), &id) != nil { // those of others are JSON
+				*err = fmt.Errorf("read %s, line %d: %w", f.Name(), row+1, e)
+				return
+			}
+			if !yield(row, id) {
+				return
+			}
+		}
+	}
 }

@@ -235,3 +235,41 @@ func TestImportRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Two documents of one id are refused where vectors are found by ids, in one shard and
+// over shards: one would have the vector of the other. By order they are not.
+func TestImportRefusesRepeatedIDs(t *testing.T) {
+	for name, second := range map[string]int{"one shard": 3, "two shards": 59} {
+		dir := t.TempDir()
+		var lines strings.Builder
+		for i := range 60 {
+			id := i
+			if i == second {
+				id = 2
+			}
+			fmt.Fprintf(&lines, "{\"id\":\"d%d\",\"text\":\"text number %d\"}\n", id, i)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "in.jsonl"), []byte(lines.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		vectorFile(t, filepath.Join(dir, "vectors", "a.npy"), numbers(0, 60, 1), func(i int) string { return fmt.Sprintf("d%d", i) })
+		for _, join := range []string{"", ", join: order"} {
+			c, err := ParseConfig(fmt.Appendf(nil, "out: run\ncorpus: {inputs: [in.jsonl]}\nembed: {method: import, import: {files: [vectors], sort_rows: 16%s}}\n", join))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Corpus.ShardBytes = 1000
+			c.relativeTo(dir)
+			r, err := NewRun(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // also when the stage was done before
+				err = r.Until(t.Context(), "embed")
+				if join == "" && (err == nil || !strings.Contains(err.Error(), `"d2"`) || !strings.Contains(err.Error(), "two documents")) || join != "" && err != nil {
+					t.Errorf("%s%s: %v", name, join, err)
+				}
+			}
+		}
+	}
+}

@@ -30,14 +30,21 @@ var embedStage = &stage{
 	options: func(r *Run) (any, error) { return r.Config.Embed.Method, nil },
 	tasks:   perShard,
 	run:     embedShard,
-	after:   dropAnswers,
+	after:   checkEmbed,
 	amount:  textBytes,
 }
 
 // answersDir is where the answers of servers are kept until the stage is done.
 const answersDir = "answers"
 
-func dropAnswers(_ *Run, p *task.Plan) error { return os.RemoveAll(p.Path(answersDir)) }
+// checkEmbed drops those answers. Vectors that were found by their ids are refused if
+// documents share an id.
+func checkEmbed(r *Run, p *task.Plan) error {
+	if r.Config.Embed.Method == "import" {
+		return uniqueIDs(r.Dir("vectorizer"), p, r.Config.Embed.Import.SortRows)
+	}
+	return os.RemoveAll(p.Path(answersDir))
+}
 
 func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err error) {
 	var method string
