@@ -36,7 +36,8 @@ var policy = []struct {
 	{"eval/jinja", "", ""},
 	{"eval", "eval/jinja wire", "github.com/goccy/go-yaml github.com/klauspost/compress github.com/parquet-go/parquet-go gonum.org/v1/gonum"},
 	{"blob", "", "github.com/minio/minio-go golang.org/x/oauth2 golang.org/x/sync gopkg.in/ini.v1"},
-	{"task", "blob", ""},
+	{"process", "", "golang.org/x/sys"},
+	{"task", "blob process", ""},
 	{"launch", "task", ""},
 
 	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
@@ -46,7 +47,7 @@ var policy = []struct {
 	{"cluster", "vec", ""},
 	{"lm", "vec wire", ""},
 	{"lm/optim", "vec", ""},
-	{"train", "corpus eval lm lm/optim mix token wire", ""},
+	{"train", "corpus eval lm lm/optim mix process token wire", ""},
 	{"predict", "mix", "gonum.org/v1/gonum"},
 	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "eval mix predict search", ""},

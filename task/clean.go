@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/climb-go/climb/process"
 )
 
 const attemptPrefix = ".attempt-"
@@ -35,13 +37,24 @@ func Clean(dir string) (int, error) {
 		if !ok || !isDead(id) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := bury(filepath.Join(dir, e.Name())); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		removed++
 	}
 	return removed, errors.Join(errs...)
+}
+
+// bury ends the programs that a dead attempt has left running, and removes what it has left on disk.
+func bury(attempt string) error {
+	entries, _ := os.ReadDir(attempt) // a file of WriteFile has none
+	for _, e := range entries {
+		if err := process.End(filepath.Join(attempt, e.Name())); err != nil && !errors.Is(err, syscall.ENOTDIR) {
+			return err
+		}
+	}
+	return os.RemoveAll(attempt)
 }
 
 // WriteFile writes a file of a stage that is no task's output: it is there whole or not at all, and what a killed process leaves

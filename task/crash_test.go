@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/climb-go/climb/process"
 )
 
 // The test binary runs itself as the process that is killed. It tells on standard output when it has got where it should die.
@@ -239,5 +241,40 @@ func unwritable(t *testing.T, dir string) {
 		if !IsPermanent(err) || !strings.Contains(err.Error(), "cannot write in "+dir) || !strings.Contains(err.Error(), "choose another run directory") {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// TestCleanEndsPrograms: a program that a dead attempt has left running is ended before its task runs again.
+func TestCleanEndsPrograms(t *testing.T) {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Skipf("no process to be gone: %v", err)
+	}
+	dir := t.TempDir()
+	attempt := filepath.Join(dir, fmt.Sprintf("%s00003.0123456789ab.%d.%s.%s", attemptPrefix, gone.Process.Pid, pidNamespace(), hostname()))
+	work := filepath.Join(attempt, "trainer")
+	if err := os.MkdirAll(work, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- process.Run(context.Background(), exec.Command("sleep", "60"), work) }()
+	mark := filepath.Join(work, process.MarkName)
+	for i := 0; ; i++ {
+		if _, err := os.Stat(mark); err == nil {
+			break
+		}
+		if i == 6000 {
+			t.Fatal("the program has no mark")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if data, err := os.ReadFile(mark); err != nil || strings.Contains(string(data), `"start":""`) {
+		t.Skipf("this system does not say when a process was started: %s %v", data, err)
+	}
+	if n, err := Clean(dir); n != 1 || err != nil {
+		t.Errorf("Clean: %d, %v", n, err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the program ended by itself")
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/process"
 	"github.com/climb-go/climb/wire"
 )
 
@@ -25,6 +25,7 @@ import (
 // score is then the Job's objective on it.
 type Command struct {
 	Args []string
+	Dir  string // where the files for the command are, until it has ended; "" = a folder of the system's
 }
 
 // Train implements Trainer.
@@ -35,11 +36,14 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	if len(c.Args) == 0 {
 		return nil, errors.New("train: the command is empty")
 	}
-	dir, err := os.MkdirTemp("", "climb-train-")
+	dir, err := os.MkdirTemp(c.Dir, "climb-train-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
 	job, result := filepath.Join(dir, "job.json"), filepath.Join(dir, "result.json")
 	data, err := json.MarshalIndent(j, "", "  ")
 	if err != nil {
@@ -52,12 +56,10 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	for i, a := range c.Args {
 		args[i] = strings.NewReplacer("{job}", job, "{result}", result).Replace(a)
 	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
+	cmd := exec.Command(args[0], args[1:]...)
 	out := &tail{max: 4000}
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Run(); err != nil {
+	if err := process.Run(ctx, cmd, dir); err != nil {
 		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
 	}
 	r, err := readResult(result, &j)
