@@ -88,7 +88,7 @@ func (c *comparison) sharedTrial(ctx context.Context, p *task.Plan, n int, a *ta
 		if s.Result, s.CoreSeconds, err = runJob(ctx, a, spec.dir(), job, nil); err != nil {
 			return err
 		}
-		if err := task.WriteFile(path, append(marshal(s), '\n')); err != nil {
+		if err := task.WriteSealed(path, s); err != nil {
 			return err
 		}
 	default:

@@ -22,6 +22,7 @@ type comparison struct {
 	ranks   []*group // of proxies, in their order
 	watch   func(Event)
 	step    int // of steps, for the display
+	checked task.Verifier
 	targets int // groups of target runs, once they are known
 
 	work float64 // floating-point operations of the runs that are left, as planned

@@ -23,7 +23,7 @@ import (
 // It is no part of the pipeline: its directory is named after the target, the
 // files of all objectives and the tokens. batch-NN.plan.json lists runs that no
 // earlier batch has; compare.json is the outcome.
-var compareStage = &stage{name: "compare", title: "train the target models", format: 2, run: runTarget}
+var compareStage = &stage{name: "compare", title: "train the target models", format: 2, skims: []string{"encode"}, run: runTarget}
 
 // targetOptions are what a target run, or a proxy that ranks the same mixtures,
 // depends on beside its mixture and seed.
@@ -272,7 +272,7 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		job.Test = append(job.Test, t.Term)
 	}
 	if spec.Reference != "" {
-		dir, err := os.MkdirTemp("", "climb-reference-*")
+		dir, err := os.MkdirTemp(a.Dir(), "reference-*")
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ type confirmOptions struct {
 // confirm.json is the outcome.
 var confirmStage = &stage{
 	name: "confirm", title: "confirm with fresh seeds", format: 3,
-	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base", "search"},
+	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base", "search"}, skims: []string{"encode"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(true)
 		return confirmOptions{o, r.Config.Seed, r.Config.Confirm}, err
@@ -140,7 +140,7 @@ func driveConfirm(ctx context.Context, r *Run, p *task.Plan, e Event) (bool, err
 	if err != nil {
 		return ran, err
 	}
-	return ran, task.WriteFile(p.Path("confirm.json"), append(marshal(out), '\n'))
+	return ran, task.WriteSealed(p.Path("confirm.json"), out)
 }
 
 // confirmSeed is the k-th fresh seed: none that the search has used.

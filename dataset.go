@@ -125,7 +125,7 @@ func eachRow(ctx context.Context, p *task.Plan, seed uint64, use func(domain int
 // scatterStage writes the documents of each input shard, grouped by output
 // shard: part-NNNNN.piece.
 var scatterStage = &stage{
-	name: "scatter", title: "collect the documents", format: 2,
+	name: "scatter", title: "collect the documents", format: 2, byShard: true,
 	inputs:  []string{"corpus", "rows", "cluster", "overlap", "domains", "assign", "draw"},
 	options: func(*Run) (any, error) { return struct{}{}, nil },
 	tasks:   perShard,
@@ -220,7 +220,7 @@ var datasetStage = &stage{
 	},
 	tasks: func(r *Run, _ *task.Plan) ([]any, error) {
 		var draw export.Draw
-		if err := readJSON(filepath.Join(r.Dir("draw"), "draw.json"), &draw); err != nil {
+		if err := r.readOutput("draw", "draw.json", &draw); err != nil {
 			return nil, err
 		}
 		tasks := make([]any, draw.Shards)
@@ -282,12 +282,12 @@ func (r *Run) describeDataset(p *task.Plan) error {
 	var draw export.Draw
 	var d Domains
 	var c Confirmation
-	if err := errors.Join(readJSON(filepath.Join(r.Dir("draw"), "draw.json"), &draw),
-		readJSON(filepath.Join(r.Dir("domains"), "domains.json"), &d),
+	if err := errors.Join(r.readOutput("draw", "draw.json", &draw),
+		r.readOutput("domains", "domains.json", &d),
 		readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
 		return err
 	}
-	m := export.Manifest{Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy.Name()}
+	m := export.Manifest{Kind: "dataset", Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy.Name()}
 	for i, dd := range draw.Domain {
 		m.Domains = append(m.Domains, export.DomainEntry{Name: d.Domains[i].Name, DomainDraw: dd})
 	}
@@ -301,22 +301,22 @@ func (r *Run) describeDataset(p *task.Plan) error {
 			m.Shards = append(m.Shards, export.ShardEntry{Name: o.Name, Bytes: o.Bytes, SHA256: o.SHA256, Documents: t.Counters["documents"]})
 		}
 	}
-	data, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := task.WriteFile(p.Path("manifest.json"), append(data, '\n')); err != nil {
-		return err
-	}
 	var card bytes.Buffer
 	if err := m.WriteCard(&card); err != nil {
 		return err
 	}
-	if err := task.WriteFile(p.Path("README.md"), card.Bytes()); err != nil {
+	sum := task.NewOutput("README.md", card.Bytes())
+	m.Card = &export.ShardEntry{Name: sum.Name, Bytes: sum.Bytes, SHA256: sum.SHA256}
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = task.Seal(data)
+	if err := errors.Join(task.WriteFile(p.Path("README.md"), card.Bytes()), task.WriteFile(p.Path("manifest.json"), data)); err != nil {
 		return err
 	}
 	if url := r.Config.Dataset.URL; url != "" {
-		if err := errors.Join(putObject(blob.Join(url, "README.md"), card.Bytes()), putObject(blob.Join(url, "manifest.json"), append(data, '\n'))); err != nil {
+		if err := errors.Join(putObject(blob.Join(url, "README.md"), card.Bytes()), putObject(blob.Join(url, "manifest.json"), data)); err != nil {
 			return err
 		}
 	}

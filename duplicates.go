@@ -29,7 +29,7 @@ func fuzzy(r *Run) (any, error) {
 // part-NNNNN.sig, and what their similarities are estimated from,
 // part-NNNNN.sketch.
 var signaturesStage = &stage{
-	name: "signatures", title: "sign every document", format: 2, inputs: []string{"corpus"},
+	name: "signatures", title: "sign every document", format: 2, byShard: true, inputs: []string{"corpus"},
 	options: fuzzy,
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		if r.Config.Corpus.Dedup != "fuzzy" {

@@ -51,7 +51,7 @@ func overlapWith(r *Run) (overlapOptions, error) {
 // file: part-NNNNN.rows, and counts and samples in part-NNNNN.json. It does
 // nothing if there are no such files.
 var overlapStage = &stage{
-	name: "overlap", title: "look for the target files", format: 2, inputs: []string{"corpus", "rows"},
+	name: "overlap", title: "look for the target files", format: 2, byShard: true, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return overlapWith(r) },
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		var o overlapOptions
@@ -173,6 +173,9 @@ func overlapShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 func readOverlap(p *task.Plan) (overlapReport, error) {
 	var sum overlapReport
 	for n := range p.Tasks {
+		if err := p.Verify(n); err != nil {
+			return sum, err
+		}
 		var rep overlapReport
 		if err := readJSON(p.Path(part(n, "json")), &rep); err != nil {
 			return sum, err

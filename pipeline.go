@@ -33,6 +33,8 @@ type stage struct {
 	title   string
 	format  int      // bumped when the output changes
 	inputs  []string // stages that it reads
+	skims   []string // those of them of which it reads nothing but manifests
+	byShard bool     // task n makes, and reads of other such stages, what belongs to shard n of the corpus
 	options func(r *Run) (any, error)
 	// tasks lists the tasks once the inputs are there.
 	tasks func(r *Run, p *task.Plan) ([]any, error)
@@ -87,8 +89,10 @@ type Run struct {
 	skipped string // files of the input folders that are not read, in words
 	shards  []corpus.Shard
 	names   map[string]string // stage -> directory name
-	arm     *arm              // set if the run is part of a comparison
-	lock    *task.Lock        // of the run directory, while Until holds it
+	checked *task.Verifier    // what has been verified before it was read
+	kindOf  func(name string) *stage
+	arm     *arm       // set if the run is part of a comparison
+	lock    *task.Lock // of the run directory, while Until holds it
 }
 
 // An Event tells the progress of a run.
@@ -118,7 +122,10 @@ func newRun(ctx context.Context, c *Config, a *arm) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, names: map[string]string{}, arm: a}
+	r := &Run{Config: c, names: map[string]string{}, arm: a, checked: &task.Verifier{}, kindOf: kindOf}
+	if a != nil {
+		r.checked = &a.study.checked
+	}
 	files, err := corpus.List(ctx, c.Corpus)
 	if err != nil {
 		return nil, err
@@ -314,7 +321,7 @@ func (r *Run) runPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 	r.emit(begin)
 	parts := make([]float64, len(p.Tasks))
 	pool := launch.Local{Workers: runtime.GOMAXPROCS(0), Retries: 2}
-	return pool.Run(ctx, p, run, func(le launch.Event) {
+	return pool.Run(ctx, p, verified(r.checked, r.kindOf, run), func(le launch.Event) {
 		if task.IsRetry(le.Err) && !errors.Is(le.Err, context.Canceled) { // any other error ends the stage, and is returned
 			note := e
 			note.Note, note.Warning = fmt.Sprintf("task %d: %v", le.Task, le.Err), true
@@ -374,7 +381,10 @@ func RunTask(ctx context.Context, planPath string, n int) (*task.Manifest, error
 	if p.Format != s.format {
 		return nil, task.Permanent(fmt.Errorf("%s: format %d of stage %s, this version writes %d; run it with the version that planned it", planPath, p.Format, s.name, s.format))
 	}
-	return p.Run(ctx, n, s.run)
+	if _, err := p.Clean(); err != nil { // a trainer that an attempt of a killed worker left running is ended
+		return nil, err
+	}
+	return p.Run(ctx, n, verified(&task.Verifier{}, kindOf, s.run))
 }
 
 // one is the task list of a stage that is a single task.
@@ -384,13 +394,4 @@ func one(*Run, *task.Plan) ([]any, error) { return []any{struct{}{}}, nil }
 func part(n int, ext string) string { return fmt.Sprintf("part-%05d.%s", n, ext) }
 
 // readJSON decodes a file of the run.
-func readJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	return nil
-}
+func readJSON(path string, v any) error { return task.ReadJSON(path, v) }

@@ -187,7 +187,7 @@ func (t trialSpec) dir() string {
 // baseStage trains the model that the proxies continue: model/, on the natural
 // mixture, to the end of the stable phase.
 var baseStage = &stage{
-	name: "base", title: "train the base model", format: 2, inputs: []string{"vocab", "encode", "tokens"},
+	name: "base", title: "train the base model", format: 2, inputs: []string{"vocab", "encode", "tokens"}, skims: []string{"encode"},
 	options: func(r *Run) (any, error) {
 		p := r.Config.Proxy
 		p.Tokens, p.Command = 0, nil // of the proxies
@@ -329,7 +329,7 @@ func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, com
 	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
 	var trainer train.Trainer = train.Proxy{Workers: cores.workers}
 	if len(command) > 0 {
-		trainer = train.Command{Args: command}
+		trainer = train.Command{Args: command, Dir: a.Dir()}
 	}
 	if err := a.WriteJSON(dir+"/job.json", job); err != nil {
 		return nil, 0, err
@@ -431,6 +431,9 @@ func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
 // readResult loads the result of task n, of the run in dir, and checks that it is
 // one of the mixture.
 func readResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, error) {
+	if err := p.Verify(n); err != nil {
+		return nil, err
+	}
 	path := p.Path(filepath.FromSlash(dir), "result.json")
 	result := &train.Result{}
 	err := readJSON(path, result)

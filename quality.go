@@ -18,7 +18,7 @@ import (
 // one column for each name of the labeler, and the bytes of its text,
 // part-NNNNN.bytes.npy, int32.
 var labelStage = &stage{
-	name: "label", title: "score every document", format: 2, inputs: []string{"corpus", "rows"},
+	name: "label", title: "score every document", format: 2, byShard: true, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return r.Config.Label.options() },
 	tasks:   perShard,
 	run:     labelShard,
@@ -89,7 +89,7 @@ type assignOptions struct {
 // -1 its cluster was pruned, -2 the document was, -3 it is held out, -4 it
 // overlaps with a target file, -5 another one has nearly its meaning.
 var assignStage = &stage{
-	name: "assign", title: "assign documents to domains", format: 3, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
+	name: "assign", title: "assign documents to domains", format: 3, byShard: true, inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
 	options: func(r *Run) (any, error) {
 		o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Overlap: r.Config.Decontaminate.Action}
 		if r.holdsOut() {

@@ -44,7 +44,8 @@ func (t tallySpec) file(ext string) string { return t.Round + "/" + part(t.Shard
 
 // A refined is the output of the refine stage, refine.json.
 type refined struct {
-	Inertia []float64 `json:"inertia"` // mean squared distance to the nearest centroid, before each round
+	Inertia []float64     `json:"inertia"` // mean squared distance to the nearest centroid, before each round
+	Outputs []task.Output `json:"outputs"` // the files of centroids: no task has them in its manifest
 }
 
 func driveRefine(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, err error) {
@@ -53,6 +54,9 @@ func driveRefine(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	}
 	var o refineOptions
 	if err := p.Option(&o); err != nil {
+		return false, err
+	}
+	if err := r.checked.Stage(ctx, p.Input("centroids")); err != nil {
 		return false, err
 	}
 	c, err := readCentroids(p.Input("centroids"))
@@ -74,15 +78,15 @@ func driveRefine(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 		}
 		out.Inertia = append(out.Inertia, t.Inertia/float64(max(1, rows)))
 		file := fmt.Sprintf("centroids-%02d.npy", round+1)
-		if err := saveCentroids(p.Path(file), c); err != nil {
+		if err := out.save(p, file, c); err != nil {
 			return true, err
 		}
 		from = filepath.Join(filepath.Base(p.Dir()), file)
 	}
-	if err := saveCentroids(p.Path("centroids.npy"), c); err != nil {
+	if err := out.save(p, "centroids.npy", c); err != nil {
 		return true, err
 	}
-	return o.Rounds > 0, task.WriteFile(p.Path("refine.json"), append(marshal(out), '\n'))
+	return o.Rounds > 0, task.WriteSealed(p.Path("refine.json"), out)
 }
 
 // runTally runs a round, or what is missing of it, and adds up its tasks in
@@ -163,6 +167,9 @@ func readTally(p *task.Plan, n int) (*cluster.Tally, error) {
 	if err := p.Task(n, &spec); err != nil {
 		return nil, err
 	}
+	if err := p.Verify(n); err != nil {
+		return nil, err
+	}
 	var f tallyFile
 	if err := readJSON(p.Path(filepath.FromSlash(spec.file("json"))), &f); err != nil {
 		return nil, err
@@ -191,8 +198,8 @@ func loadCentroids(path string) (*cluster.Centroids, error) {
 	return &cluster.Centroids{K: h.Rows, D: h.Cols, X: x}, err
 }
 
-// saveCentroids writes them in one step.
-func saveCentroids(path string, c *cluster.Centroids) error {
+// save writes centroids in one step, and notes what they are.
+func (r *refined) save(p *task.Plan, name string, c *cluster.Centroids) error {
 	b := &memoryFile{}
 	w, err := vec.NewNPYWriter(b, "<f4", c.D)
 	if err == nil {
@@ -201,7 +208,8 @@ func saveCentroids(path string, c *cluster.Centroids) error {
 	if err != nil {
 		return err
 	}
-	return task.WriteFile(path, b.data)
+	r.Outputs = append(r.Outputs, task.NewOutput(name, b.data))
+	return task.WriteFile(p.Path(name), b.data)
 }
 
 // A memoryFile is a file in memory.

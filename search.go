@@ -35,7 +35,7 @@ type datasetSize struct {
 // the answer.
 var searchStage = &stage{
 	name: "search", title: "search the mixture", format: 4,
-	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"},
+	inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"}, skims: []string{"encode"},
 	options: func(r *Run) (any, error) {
 		o, err := r.proxyOptions(false)
 		if err != nil {
@@ -147,7 +147,7 @@ func driveSearch(ctx context.Context, r *Run, p *task.Plan, e Event) (ran bool, 
 	if err := out.answer(strategy); err != nil {
 		return ran, err
 	}
-	return ran, task.WriteFile(p.Path("search.json"), append(marshal(out), '\n'))
+	return ran, task.WriteSealed(p.Path("search.json"), out)
 }
 
 // answer settles what the search recommends.

@@ -47,7 +47,7 @@ func semanticTasks(r *Run, _ *task.Plan) ([]any, error) {
 		return nil, nil
 	}
 	var scan scanReport
-	if err := readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &scan); err != nil {
+	if err := r.readOutput("rows", "scan.json", &scan); err != nil {
 		return nil, err
 	}
 	parts := int(min(256, 1+scan.Documents/semanticDocs))

@@ -59,7 +59,7 @@ func (r *Run) objectiveText() string {
 
 func (r *Run) reportCorpus(d *report.Data) error {
 	var s scanReport
-	if err := readJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s); err != nil {
+	if err := r.readOutput("rows", "scan.json", &s); err != nil {
 		return err
 	}
 	d.Corpus = report.Corpus{Files: int64(len(r.inputs)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates, Near: s.Near.Duplicates,

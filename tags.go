@@ -32,7 +32,7 @@ const (
 // tagsStage writes the label of every document that domains are made of:
 // part-NNNNN.npy, int32, an index of the list part-NNNNN.json.
 var tagsStage = &stage{
-	name: "tags", title: "read the documents' labels", format: 1, inputs: []string{"corpus", "rows"},
+	name: "tags", title: "read the documents' labels", format: 1, byShard: true, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return r.Config.Domains.Tag, nil },
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		if r.Config.Domains.By == "clusters" {

@@ -109,7 +109,7 @@ func (o *vocabOptions) trainOn(ctx context.Context, p *task.Plan) (*token.Tokeni
 // token; part-NNNNN.npy, int32, the tokens of each row, 0 for rows without a
 // domain.
 var encodeStage = &stage{
-	name: "encode", title: "tokenize every document", format: 1, inputs: []string{"corpus", "rows", "domains", "assign", "vocab"},
+	name: "encode", title: "tokenize every document", format: 1, byShard: true, inputs: []string{"corpus", "rows", "domains", "assign", "vocab"},
 	options: func(*Run) (any, error) { return struct{}{}, nil },
 	tasks:   perShard,
 	run:     encodeShard,
@@ -208,7 +208,7 @@ var tokensStage = &stage{
 // domains reads the output of the domains stage.
 func (r *Run) domains() (*Domains, error) {
 	d := &Domains{}
-	return d, readJSON(filepath.Join(r.Dir("domains"), "domains.json"), d)
+	return d, r.readOutput("domains", "domains.json", d)
 }
 
 func writeTokens(ctx context.Context, p *task.Plan, dom int, a *task.Attempt) error {

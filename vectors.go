@@ -26,7 +26,7 @@ const (
 // embedStage writes part-NNNNN.npy, float16, one row for each document of the
 // shard, and part-NNNNN.ids, the ids as JSON strings, one a line.
 var embedStage = &stage{
-	name: "embed", title: "embed every document", format: 2, inputs: []string{"corpus", "rows", "vectorizer"},
+	name: "embed", title: "embed every document", format: 2, byShard: true, inputs: []string{"corpus", "rows", "vectorizer"},
 	options: func(r *Run) (any, error) { return r.Config.Embed.Method, nil },
 	tasks:   perShard,
 	run:     embedShard,
@@ -245,7 +245,7 @@ func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 // clusterStage writes the cluster of every document, part-NNNNN.npy, int32,
 // and its squared distance from the centroid, part-NNNNN.dist.npy, float32.
 var clusterStage = &stage{
-	name: "cluster", title: "assign every document", format: 1, inputs: []string{"corpus", "rows", "embed", "refine"},
+	name: "cluster", title: "assign every document", format: 1, byShard: true, inputs: []string{"corpus", "rows", "embed", "refine"},
 	options: func(*Run) (any, error) { return struct{}{}, nil },
 	tasks:   perShard,
 	run:     clusterShard,

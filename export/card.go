@@ -9,6 +9,7 @@ import (
 
 // A Manifest describes a dataset, manifest.json.
 type Manifest struct {
+	Kind      string        `json:"kind"` // "dataset"; "" if an earlier version wrote it
 	Version   string        `json:"climb_version"`
 	Seed      uint64        `json:"seed"`
 	Strategy  string        `json:"strategy"`
@@ -19,6 +20,7 @@ type Manifest struct {
 	Tokens    int64         `json:"tokens"`
 	Domains   []DomainEntry `json:"domains"`
 	Shards    []ShardEntry  `json:"shards"`
+	Card      *ShardEntry   `json:"card"` // README.md, without documents
 }
 
 // DomainEntry is a domain's part of the dataset.
@@ -30,7 +32,7 @@ type DomainEntry struct {
 // ShardEntry is a file of the dataset.
 type ShardEntry struct {
 	Name      string `json:"name"`
-	Documents int64  `json:"documents"`
+	Documents int64  `json:"documents,omitempty"`
 	Bytes     int64  `json:"bytes"`
 	SHA256    string `json:"sha256"`
 }

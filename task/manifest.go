@@ -27,13 +27,15 @@ type Manifest struct {
 	// CoreSeconds are the cores that the attempt was given, over time; 0 where the
 	// task does not say. Like Seconds, they are not the same when it runs again.
 	CoreSeconds float64 `json:"core_seconds,omitempty"`
+
+	sealed bool // false if an earlier version wrote it
 }
 
 // Output is a file that a task wrote.
 type Output struct {
 	Name   string `json:"name"` // below the directory of the stage, with slashes
 	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"` // hex
+	SHA256 string `json:"sha256"` // hex, taken while it was written
 }
 
 // Bytes is the size of all outputs.
@@ -48,17 +50,13 @@ func (m *Manifest) Bytes() int64 {
 // Manifest returns the manifest of task n. The error is fs.ErrNotExist if the task is not done: it has no manifest, or one that
 // cannot be read, or an output is missing or has another size.
 func (p *Plan) Manifest(n int) (*Manifest, error) {
-	if err := p.has(n); err != nil {
-		return nil, err
+	m, err := p.readManifest(n)
+	var damage *DamageError
+	if errors.As(err, &damage) {
+		return nil, fmt.Errorf("manifest %s is damaged, so the task counts as not done: %s (%w)", damage.Path, damage.Why, fs.ErrNotExist)
 	}
-	path := p.manifestPath(n)
-	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
-	}
-	m, err := parseManifest(data, n)
-	if err != nil {
-		return nil, fmt.Errorf("manifest %s is damaged, so the task counts as not done: %w (%w)", path, err, fs.ErrNotExist)
 	}
 	for _, o := range m.Outputs {
 		info, err := os.Stat(p.Path(o.Name))
@@ -72,9 +70,30 @@ func (p *Plan) Manifest(n int) (*Manifest, error) {
 	return m, nil
 }
 
+// readManifest reads the manifest of task n and no more. The error is a *DamageError if it cannot be used.
+func (p *Plan) readManifest(n int) (*Manifest, error) {
+	if err := p.has(n); err != nil {
+		return nil, err
+	}
+	path := p.manifestPath(n)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(data, n)
+	if err != nil {
+		return nil, &DamageError{Path: path, Why: err.Error(), Remove: path}
+	}
+	return m, nil
+}
+
 func parseManifest(data []byte, n int) (*Manifest, error) {
-	m := new(Manifest)
-	if err := json.Unmarshal(data, m); err != nil {
+	object, sealed, err := Unseal(data)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manifest{sealed: sealed}
+	if err := json.Unmarshal(object, m); err != nil {
 		return nil, err
 	}
 	if m.Task != n || m.Attempt == "" {
@@ -103,24 +122,6 @@ func (p *Plan) Missing() ([]int, error) {
 	return missing, nil
 }
 
-// Verify reads the outputs of task n and compares them with its manifest.
-func (p *Plan) Verify(n int) error {
-	m, err := p.Manifest(n)
-	if err != nil {
-		return err
-	}
-	for _, o := range m.Outputs {
-		sum, _, err := hashFile(p.Path(o.Name), false)
-		if err != nil {
-			return err
-		}
-		if sum != o.SHA256 {
-			return fmt.Errorf("output %s has changed since task %d wrote it: remove %s and run again to make it anew", p.Path(o.Name), n, p.manifestPath(n))
-		}
-	}
-	return nil
-}
-
 // hashFile returns the SHA-256 of a file and its size, and waits until it is on disk if asked to.
 func hashFile(path string, sync bool) (sum string, size int64, err error) {
 	f, err := os.Open(path)
@@ -145,4 +146,10 @@ func (p *Plan) DonePath(n int) string { return p.manifestPath(n) }
 
 func (p *Plan) manifestPath(n int) string {
 	return p.Path(p.prefix()+"done", fmt.Sprintf("%05d.json", n))
+}
+
+// NewOutput describes a file that holds data.
+func NewOutput(name string, data []byte) Output {
+	sum := sha256.Sum256(data)
+	return Output{Name: name, Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
 }

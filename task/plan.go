@@ -39,6 +39,7 @@ type Plan struct {
 	Tasks   []json.RawMessage `json:"tasks"`             // one value per task, numbered from 0
 
 	dir     string // where the plan lies, set by Save and Load
+	sealed  bool   // false if an earlier version wrote it
 	drift   sync.Mutex
 	checked time.Time // of the last check of Files
 }
@@ -91,7 +92,7 @@ func (p *Plan) Save(dir string) error {
 	p.dir = dir
 	tmp := partial(dir) // what a killed process leaves of it, Clean removes
 	defer os.Remove(tmp)
-	if err := writeSynced(tmp, append(data, '\n')); err != nil {
+	if err := writeSynced(tmp, Seal(data)); err != nil {
 		return err
 	}
 	err = linkNew(tmp, p.path())
@@ -141,10 +142,15 @@ func Load(path string) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	p, err := parsePlan(data)
+	object, sealed, err := Unseal(data)
+	if err != nil {
+		return nil, Permanent(&DamageError{Path: path, Why: err.Error(), Remove: path})
+	}
+	p, err := parsePlan(object)
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("plan %s is cut short or damaged: %w; remove the folder %s to start this stage again", path, err, filepath.Dir(path)))
 	}
+	p.sealed = sealed
 	if want := p.prefix() + "plan.json"; filepath.Base(path) != want {
 		return nil, Permanent(fmt.Errorf("plan %s: its name %q belongs to a file called %s", path, p.Name, want))
 	}

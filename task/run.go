@@ -89,14 +89,14 @@ func (p *Plan) publish(n int, a *Attempt) (*Manifest, error) {
 	if err := p.moveIn(a, outputs); err != nil {
 		return nil, err
 	}
-	m := &Manifest{Task: n, Outputs: outputs, Counters: a.counters, Host: hostname(), PID: os.Getpid(), Attempt: a.id, Started: a.started}
+	m := &Manifest{Task: n, Outputs: outputs, Counters: a.counters, Host: hostname(), PID: os.Getpid(), Attempt: a.id, Started: a.started, sealed: true}
 	m.Seconds, m.CoreSeconds = time.Since(a.started).Seconds(), a.coreSeconds
 	data, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
 		return nil, err
 	}
 	tmp := filepath.Join(a.dir, ".manifest.json")
-	if err := writeSynced(tmp, append(data, '\n')); err != nil {
+	if err := writeSynced(tmp, Seal(data)); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {

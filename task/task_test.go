@@ -153,7 +153,7 @@ func TestVerifySeesSameSizeDamage(t *testing.T) {
 	if err := os.WriteFile(p.Path("part-00002.txt"), []byte("5"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Verify(2); err == nil || !strings.Contains(err.Error(), "part-00002.txt has changed") {
+	if err := p.Verify(2); err == nil || !strings.Contains(err.Error(), "part-00002.txt is damaged") {
 		t.Errorf("Verify: %v", err)
 	}
 }

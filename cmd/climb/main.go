@@ -22,14 +22,18 @@ import (
 func main() { os.Exit(Main()) }
 
 // Main runs the command line and returns the exit code: 0 done, 1 error,
-// 2 usage, 70 a bug of climb, 75 try again (also after Ctrl-C), 78 permanent.
+// 2 usage, 70 a bug of climb, 75 try again (also after Ctrl-C, SIGTERM and SIGHUP), 78 permanent.
 func Main() (code int) {
 	defer func() {
 		if v := recover(); v != nil {
 			code = crashed(v, debug.Stack())
 		}
 	}()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	go func() { // a second Ctrl-C ends at once
 		<-ctx.Done()
@@ -101,7 +105,7 @@ explain it in a report.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
 		&cobra.Group{ID: "tool", Title: "Tools:"})
 	root.AddCommand(newClusters(), newCorpus())
-	root.AddCommand(newDemo(), newInit(), newPlan(), newRun(), newStatus(), newReport(), newCompare(), newFit(), newMethods(), newTask(), newLM(), newEval(), newSimulate(), newPropose())
+	root.AddCommand(newDemo(), newInit(), newPlan(), newRun(), newStatus(), newReport(), newVerify(), newCompare(), newFit(), newMethods(), newTask(), newLM(), newEval(), newSimulate(), newPropose())
 	root.AddCommand(newStages()...)
 	return root
 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// trainerScript is a workspace whose proxies are trained by a shell script, $1 its result.
+func trainerScript(t *testing.T, script string) string {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no shell to write a trainer for")
+	}
+	config := strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, trainer.sh, \"{result}\"]\n", 1)
+	dir := workspace(t, strings.Replace(config, "rounds: [6, 3]", "rounds: [2]", 1))
+	writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(script))
+	return dir
+}
+
+// runs tells whether a process runs; one that has ended and that nobody has waited for does not.
+func runs(pid int) bool {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		_, noProc := os.Stat("/proc/self/stat")
+		return noProc != nil && syscall.Kill(pid, 0) == nil
+	}
+	return !strings.Contains(string(data[bytes.LastIndexByte(data, ')'):]), ") Z")
+}
+
+// readPIDs waits for the numbers that trainers have written, one a line.
+func readPIDs(t *testing.T, path string) (pids []int) {
+	t.Helper()
+	waitFor(t, func() bool {
+		data, err := os.ReadFile(path)
+		return err == nil && len(data) > 0
+	})
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Fields(string(data)) {
+		pid, err := strconv.Atoi(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) })
+	}
+	return pids
+}
+
+const goodTrainer = `echo '{"score": 0.5}' > "$1"` + "\n"
+
+// A good result is kept though a helper of the trainer, such as a logger, holds its output open; the helper does not stay.
+func TestTrainerLeavesHelper(t *testing.T) {
+	t.Parallel()
+	dir := trainerScript(t, "sleep 300 & echo $! >> helpers\n"+goodTrainer)
+	begun := time.Now()
+	mustRun(t, dir, "search")
+	if took := time.Since(begun); took > 2*time.Minute {
+		t.Errorf("it took %v", took)
+	}
+	pids := readPIDs(t, filepath.Join(dir, "helpers"))
+	waitFor(t, func() bool {
+		for _, pid := range pids {
+			if runs(pid) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// However climb ends, its trainers end too, with what they have started; nothing stays in the folder for temporary files, and the
+// same command finishes the run.
+func TestTrainerEndsWithClimb(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			dir := trainerScript(t, "sleep 300 & echo $$ $! > pids.$$; mv pids.$$ pids; wait\n")
+			tmp := t.TempDir()
+			c := command(dir, "search")
+			c.Env = append(c.Env, "TMPDIR="+tmp)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			pids := readPIDs(t, filepath.Join(dir, "pids"))
+			if err := c.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Wait() // the exit code is checked next
+			if code := c.ProcessState.ExitCode(); signal != syscall.SIGKILL && code != 75 {
+				t.Errorf("exit %d, want 75", code)
+			}
+			waitFor(t, func() bool { return !runs(pids[0]) && !runs(pids[1]) })
+			if left, err := filepath.Glob(filepath.Join(tmp, "climb-train-*")); err != nil || len(left) > 0 {
+				t.Errorf("left: %v, %v", left, err)
+			}
+			writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(goodTrainer))
+			mustRun(t, dir, "search")
+		})
+	}
+}
+
+// Under nohup a run outlives its terminal.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("nohup"); err != nil {
+		t.Skip("no nohup")
+	}
+	dir := trainerScript(t, "echo $$ >> pids\nuntil test -e go; do sleep 0.1; done\n"+goodTrainer)
+	c := exec.Command("nohup", os.Args[0], "search")
+	c.Dir, c.Env = dir, append(os.Environ(), "CLIMB_TEST_COMMAND=1")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	readPIDs(t, filepath.Join(dir, "pids"))
+	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	writeFile(t, filepath.Join(dir, "go"), nil)
+	if err := c.Wait(); err != nil {
+		t.Errorf("it ended with SIGHUP: %v", err)
+	}
+}
