@@ -63,7 +63,7 @@ func (b *Blend) Fit(x [][]float64, y []float64) error {
 	if err := checkStack("blend", x, y); err != nil {
 		return err
 	}
-	if err := s.fit(b.Learners, x, y); err != nil {
+	if err := s.fit(b.Learners, x, drawnIn(x, y)); err != nil {
 		return fmt.Errorf("blend: %w", err)
 	}
 	b.fit = s
@@ -106,6 +106,7 @@ func (a *Auto) Fit(x [][]float64, y []float64) error {
 	if err := checkStack("auto", x, y); err != nil {
 		return err
 	}
+	y = drawnIn(x, y)
 	if err := s.fit(a.Learners, x, y); err != nil {
 		return fmt.Errorf("auto: %w", err)
 	}

@@ -227,11 +227,6 @@ func (r *Ridge) HalfWidth(x []float64, level float64) float64 {
 }
 
 // HalfWidth implements Calibrated.
-func (g *GBDT) HalfWidth(x []float64, level float64) float64 {
-	return g.fit.conformal().halfWidth(x, g.Std(x), level)
-}
-
-// HalfWidth implements Calibrated.
 func (l *ExpLaw) HalfWidth(x []float64, level float64) float64 {
 	return l.fit.conformal().halfWidth(x, l.Std(x), level)
 }

@@ -61,7 +61,8 @@ type gbdtFit struct {
 	foldMean    []float64
 	noise       float64 // variance that the spread of the folds does not explain
 	x           [][]float64
-	fold        []int // by row of x
+	fold        []int   // by row of x
+	fuller      float64 // what the fit to all rows errs, in units of what those to the folds do
 	held        func() (predicted, std []float64)
 	conformal   func() conformal
 }
@@ -80,6 +81,7 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("gbdt: %w", err)
 	}
+	y = drawnIn(x, y)
 	if o.Folds == 0 {
 		if o.Folds = 5; len(x) > manyRows {
 			o.Folds = 3
@@ -99,6 +101,10 @@ func (g *GBDT) Fit(x [][]float64, y []float64) error {
 		spread += f.jackknife(row) / float64(len(x))
 	}
 	f.noise = max(0, cvError-spread)
+	f.fuller = 1
+	if len(x) <= refitRows {
+		f.fuller = math.Cbrt(1 - 1/float64(len(f.folds)))
+	}
 	f.held = once(f.heldOut)
 	f.conformal = calibrated(f.held, x, y, false)
 	g.fit = f
@@ -214,6 +220,15 @@ func (g *GBDT) Predict(x []float64) float64 {
 func (g *GBDT) Std(x []float64) float64 { return g.fit.std(x) }
 
 func (f *gbdtFit) std(x []float64) float64 { return f.scale * math.Sqrt(f.noise+f.jackknife(x)) }
+
+// HalfWidth implements Calibrated. Up to refitRows runs errors are taken to fall as
+// the cube root of their number, the rate of step functions (Györfi et al., 2002, A
+// Distribution-Free Theory of Nonparametric Regression, section 4.3), since fits to
+// four fifths of few runs err clearly more: without it intervals of 80 % hold 84 to
+// 87 % of other runs of RegMix's tables.
+func (g *GBDT) HalfWidth(x []float64, level float64) float64 {
+	return g.fit.fuller * g.fit.conformal().halfWidth(x, g.Std(x), level)
+}
 
 // heldOut implements heldOut by the inner folds.
 func (g *GBDT) heldOut() (predicted, std []float64) { return g.fit.held() }

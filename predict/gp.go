@@ -106,6 +106,7 @@ func (g *GP) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("gp: %w", err)
 	}
+	y = drawnIn(x, y)
 	f := gpFit{x: x, y: slices.Clone(y), options: &o, gpKernel: gpKernel{expansion: expansion{features: "both", epsilon: o.Epsilon}}}
 	z, err := f.standardise(x)
 	if err != nil {

@@ -67,6 +67,7 @@ func fitLaw(name string, form lawForm, x [][]float64, y []float64, lambda float6
 			}
 		}
 	}
+	y = drawnIn(x, y)
 	t, centre, unit := standard(y)
 	round(t)
 	grid := lambdas

@@ -16,6 +16,9 @@ import (
 // after it, Predict may be called from several goroutines. The same rows in
 // the same order give the same bits.
 //
+// A score far beyond all others, that of a run which diverged, is counted as the
+// farthest of the others (see drawnIn); whoever reads tables says which they are.
+//
 // Fit refuses fewer than 2 rows, rows of different lengths, and NaN or
 // infinite numbers. Constant features, a constant target and two equal rows
 // are fine.

@@ -69,6 +69,7 @@ func (r *Ridge) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("ridge: %w", err)
 	}
+	y = drawnIn(x, y)
 	f := ridgeFit{expansion: expansion{features: o.Features, epsilon: o.Epsilon}, lambda: o.Lambda, n: float64(len(x))}
 	z, err := f.standardise(x)
 	if err != nil {

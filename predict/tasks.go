@@ -54,13 +54,13 @@ func (t *Tasks) Fit(x [][]float64, y [][]float64) error {
 		}
 	}
 	t.models = models
-	t.relate(y)
+	t.relate(x, y)
 	return nil
 }
 
 // relate computes how the errors of the tasks go together, 1 for all pairs
 // where a predictor has no held-out errors.
-func (t *Tasks) relate(y [][]float64) {
+func (t *Tasks) relate(x, y [][]float64) {
 	k := len(t.models)
 	t.related = mat.NewSymDense(k, nil)
 	errors := make([][]float64, k)
@@ -69,9 +69,7 @@ func (t *Tasks) relate(y [][]float64) {
 		if h, ok := m.(heldOut); ok {
 			errors[i], _ = h.heldOut()
 			floats.AddScaled(t.held, t.Weights[i], errors[i])
-			for r := range errors[i] {
-				errors[i][r] -= y[i][r]
-			}
+			floats.Sub(errors[i], drawnIn(x, y[i]))
 		}
 	}
 	for i := range k {

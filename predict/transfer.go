@@ -91,6 +91,7 @@ func (t *Transfer) Fit(x [][]float64, y []float64) error {
 	if err := check(x, y); err != nil {
 		return fmt.Errorf("transfer: %w", err)
 	}
+	y = drawnIn(x, y)
 	low, lowStd := t.lower(x)
 	f := transferFit{lift: newLift(low, y), own: t.Rest()}
 	if err := f.own.Fit(x, y); err != nil {
