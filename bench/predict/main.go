@@ -5,7 +5,8 @@
 // runs, for each of 13 losses, mean over random subsets (at 512 there is one).
 // Data mixing laws' table: 5-fold cross-validation of the weighted loss. XGBoost
 // (python3-xgboost) is given the same rows as gbdt, of fewer subsets because it
-// is slow; where it does not run, the report says why.
+// is slow; where it does not run, the report says why. -parts coverage says what
+// the intervals of every predictor hold, on every table.
 package main
 
 import (
@@ -35,7 +36,8 @@ type Report struct {
 	MixLaws  map[string]map[string]float64 `json:"mixing_laws_mae"`                  // by predictor and model size; a fit per loss, then summed
 	MixEqual map[string]map[string]float64 `json:"mixing_laws_equal_mae"`            // the same with equal weights
 	Transfer map[string]map[string]float64 `json:"mixing_laws_8_runs_mae,omitempty"` // of the weighted loss, from 8 runs, with and without those of the 70M model
-	Speed    map[string]Speed              `json:"speed"`                            // by predictor
+	Coverage *Coverage                     `json:"coverage,omitempty"`
+	Speed    map[string]Speed              `json:"speed"` // by predictor
 	GBDTPeer *Peer                         `json:"gbdt_against_xgboost,omitempty"`
 	PeerErr  string                        `json:"xgboost_error,omitempty"` // why there is no peer
 }
@@ -77,7 +79,11 @@ var (
 	sizes   = flag.String("n", "32,64,112,256,512", "numbers of training runs")
 	losses  = flag.Int("losses", 13, "losses to predict; Pile-CC is always among them")
 	peers   = flag.Int("peer", 1, "random subsets that XGBoost is given too")
-	parts   = flag.String("parts", "regmix,mixlaws,transfer,speed", "what to measure")
+	parts   = flag.String("parts", "regmix,mixlaws,transfer,coverage,speed", "what to measure")
+
+	coverSubsets = flag.Int("cover-subsets", 20, "random subsets of each table's rows that coverage is measured on")
+	coverOnly    = flag.String("cover-only", "", "the predictors to measure coverage of, of predict.Methods; all if empty")
+	coverLosses  = flag.Int("cover-losses", 2, "losses of each subset")
 )
 
 func main() {
@@ -90,12 +96,16 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"regmix", r.regmix}, {"mixlaws", r.mixLaws}, {"transfer", r.transfer}, {"speed", r.speed}} {
+	}{{"regmix", r.regmix}, {"mixlaws", r.mixLaws}, {"transfer", r.transfer}, {"coverage", r.coverage}, {"speed", r.speed}} {
 		if !slices.Contains(strings.Split(*parts, ","), part.name) {
 			continue
 		}
+		work := measure.CPUSeconds()
 		if err := part.run(); err != nil {
 			log.Fatalf("%s: %v", part.name, err)
+		}
+		if part.name == "coverage" {
+			r.Coverage.CPU = measure.CPUSeconds() - work
 		}
 	}
 	if *asJSON {
@@ -211,6 +221,9 @@ func (r *Report) print() {
 		}
 		fmt.Println()
 	}
+	if r.Coverage != nil {
+		r.Coverage.print()
+	}
 	for _, name := range names(r.Speed) {
 		v := r.Speed[name]
 		fmt.Printf("%-9s 500 x 100 in %.2f s (%.2f of all cores), a million ranked in %.2f s (%.2f)\n", name, v.Fit, v.FitCPU, v.Rank, v.RankCPU)
@@ -230,6 +243,13 @@ func names[T any](m map[string]T) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// progress says on standard error how many fits are to go, ten times.
+func progress(part string, left, all int) {
+	if left%max(1, all/10) == 0 {
+		fmt.Fprintf(os.Stderr, "%s: %d of %d fits to go\n", part, left, all)
+	}
 }
 
 func numbers() []int {

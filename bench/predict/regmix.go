@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -75,9 +74,7 @@ func run(jobs []job) error {
 		wg.Go(func() {
 			for i := len(jobs) - int(next.Add(1)); i >= 0; i = len(jobs) - int(next.Add(1)) {
 				errs[i] = jobs[i].do()
-				if i%max(1, len(jobs)/10) == 0 {
-					fmt.Fprintf(os.Stderr, "regmix: %d of %d fits to go\n", i, len(jobs))
-				}
+				progress("regmix", i, len(jobs))
 			}
 		})
 	}
