@@ -105,7 +105,9 @@ func TestDivergedRuns(t *testing.T) {
 // Intervals hold about what they say where noise has heavy tails (Student's t with
 // 2 degrees of freedom, whose variance is infinite).
 func TestIntervalsOfHeavyTails(t *testing.T) {
-	for _, name := range []string{"ridge", "gp"} {
+	for name, fresh := range map[string]func() Predictor{
+		"ridge": func() Predictor { return &Ridge{Features: "both"} }, "gp": func() Predictor { return &GP{} },
+	} {
 		var in80, in95, n float64
 		for seed := range uint64(40) {
 			rng := rand.New(rand.NewPCG(seed, 7))
@@ -114,10 +116,7 @@ func TestIntervalsOfHeavyTails(t *testing.T) {
 				u := rng.Float64()
 				y[i] += 0.1 * (2*u - 1) / math.Sqrt(2*u*(1-u)) // the quantile function of that distribution
 			}
-			p, err := New(name, Options{Ridge: Ridge{Features: "both"}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := fresh()
 			if err := p.Fit(x[:40], y[:40]); err != nil {
 				t.Fatal(err)
 			}
