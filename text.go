@@ -25,7 +25,7 @@ type corpusOptions struct {
 // corpusStage scans every shard once: ids and texts are hashed, bad lines
 // counted.
 var corpusStage = &stage{
-	name: "corpus", title: "scan the corpus", format: 3, byShard: true,
+	name: "corpus", title: "scan the corpus", format: 4, byShard: true,
 	options: func(r *Run) (any, error) {
 		return corpusOptions{scanOptions(r.Config), stamps(r.inputs)}, nil
 	},

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/climb-go/climb/blob"
 )
@@ -29,6 +30,9 @@ const sniffBytes = 4 << 10 // of the decompressed text, to tell the format
 func (l *lister) stat(ctx context.Context, name string) (FileInfo, error) {
 	if f, ok := statMegatron(name); ok && (l.o.Format == "auto" || l.o.Format == formatMegatron) {
 		return f, nil
+	}
+	if !utf8.ValidString(name) {
+		return FileInfo{}, fmt.Errorf("the name of the file %q is not UTF-8, and could not be written into plans: rename it", name)
 	}
 	src, err := openRange(ctx, name, "auto", 0, -1)
 	if err != nil {

@@ -20,7 +20,7 @@ type page struct {
 }
 
 // readPage takes the main text out of a page, without menus, advertisements and
-// the like, by the rules of Mozilla's Readability. body is UTF-8.
+// the like, by the rules of Mozilla's Readability, formulas as TeX. body is UTF-8.
 func readPage(body []byte, address string) (p page, err error) {
 	defer func() {
 		if r := recover(); r != nil { // of a library, for a page that it did not expect
@@ -31,6 +31,7 @@ func readPage(body []byte, address string) (p page, err error) {
 	if err != nil {
 		return p, err
 	}
+	writeFormulas(doc)
 	at, err := url.Parse(address)
 	if err != nil {
 		at = nil // links matter to no text

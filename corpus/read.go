@@ -54,6 +54,7 @@ type reader struct {
 	row    int
 
 	attributes []*attributeFile // of the present file
+	partitions []partition      // likewise
 	tokenizer  *token.Tokenizer // of Megatron's files, once it is needed
 }
 
@@ -74,6 +75,7 @@ func (r *reader) shard(s Shard) error {
 		if err := r.openAttributes(s.Attributes); err != nil {
 			return err
 		}
+		r.partitions = partitions(s.Path)
 		return read(s.Path, s.Compression, s.Start, s.End)
 	}
 	for i, path := range s.Files {
@@ -81,6 +83,7 @@ func (r *reader) shard(s Shard) error {
 		if err := r.openAttributes(s.Attributes[i*n : (i+1)*n]); err != nil {
 			return err
 		}
+		r.partitions = partitions(path)
 		if err := read(path, "auto", 0, -1); err != nil {
 			return err
 		}
@@ -199,6 +202,9 @@ func (r *reader) accept(at BadLine, d Document, repaired bool, line []byte) erro
 	if d.ID == "" {
 		sum := sha256.Sum256([]byte(d.Text))
 		d.ID = hex.EncodeToString(sum[:16])
+	}
+	if len(r.partitions) > 0 {
+		r.addPartitions(&d)
 	}
 	d.Row = r.row
 	r.row++

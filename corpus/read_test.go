@@ -377,3 +377,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A name that JSON cannot keep is refused, before anything is read.
+func TestNameNotUTF8(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a\xff.jsonl"), []byte(`{"text":"a"}`), 0o600); err != nil {
+		t.Skipf("this file system takes no such name: %v", err)
+	}
+	_, _, err := readAll(t, Options{Inputs: []string{dir}})
+	if err == nil || !strings.Contains(err.Error(), `a\xff.jsonl`) || !strings.Contains(err.Error(), "rename") {
+		t.Error(err)
+	}
+}
