@@ -28,8 +28,10 @@ func newSimulate() *cobra.Command {
 		Short: "Compare the strategies on worlds whose best mixture is known",
 		Long: `Searches synthetic worlds with every strategy, no training and no corpus, and
 prints how far the answers are from the proven optimum: 0 is the optimum, 1 is no
-better than the natural mixture. Runs are as noisy as real proxies, domains may
-be read four times at most, and repetition pays less and less.`,
+better than the natural mixture. Domains may be read four times at most, and
+repetition pays less and less. The kinds of worlds are
+
+` + kindsHelp(),
 		Example: `  climb simulate
   climb simulate --strategies climb,climb-auto --runs 28,56,112 --domains 40
   climb simulate --worlds repeat --seeds 20 --json`,
@@ -77,6 +79,15 @@ func (o *simulateOptions) plan() (p simulate.Plan, err error) {
 		p.Kinds = append(p.Kinds, simulate.Kinds[i])
 	}
 	return p, p.Check()
+}
+
+// kindsHelp lists the kinds of worlds.
+func kindsHelp() string {
+	var b strings.Builder
+	for _, k := range simulate.Kinds {
+		fmt.Fprintf(&b, "  %-10s %s; noise %g\n", k.Name, k.About, k.Noise)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func kindNames() (names []string) {
