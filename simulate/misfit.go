@@ -3,8 +3,6 @@ package simulate
 import (
 	"math/rand/v2"
 
-	"gonum.org/v1/gonum/floats"
-
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/search"
 )
@@ -71,10 +69,13 @@ func (w *World) misfits() {
 func (f *misfit) interaction(m mix.Mixture, grad []float64) float64 {
 	loss := 0.0
 	for r, form := range f.forms {
-		v := floats.Dot(form, m) - f.centres[r]
+		v := -f.centres[r]
+		for j, share := range m {
+			v += form[j] * share
+		}
 		loss += f.interact * v * v
-		if grad != nil {
-			floats.AddScaled(grad, -2*f.interact*v, form)
+		for j := range grad {
+			grad[j] -= 2 * f.interact * v * form[j]
 		}
 	}
 	return loss
