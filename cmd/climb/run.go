@@ -155,8 +155,7 @@ func newStages() []*cobra.Command {
 			Long: fmt.Sprintf(`%s, after the stages that this needs and that are not done yet.
 
 Output: %s. See docs/format.md.
-To put a stage of your own in the place of one of ours, write its outputs for
-each task of its plan.json and publish them with climb task publish.`, s.short, s.long),
+To put other outputs in the place of ours, see climb task publish --help.`, s.short, s.long),
 			Example: fmt.Sprintf("  climb %s climb.yaml", s.name),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				cfg, err := o.load(args)
@@ -205,14 +204,13 @@ leaves nothing behind. Exit code 75 asks to be run again, 78 says it is of no us
 	publish := &cobra.Command{
 		Use: "publish FILE...", Short: "Publish files as the outputs of a task", Args: args(cobra.MinimumNArgs(1)),
 		Long: `Publish files that another program has written as the outputs of a task, under
-their base names. The stages after it then read them.`,
+their base names. The stages after it then read them. They are checked first:
+names, types and shapes of arrays, numbers, lines (docs/format.md). Tasks of
+assign, centroids, cluster, domains, embed, label, tags and vocab can be
+published; the proxies' trainer is set by proxy.command.`,
 		Example: `  climb task publish --plan run/embed-3fa9c1d2e4b5/plan.json --task 0 part-00000.npy part-00000.ids`,
 		RunE: func(cmd *cobra.Command, files []string) error {
-			p, err := task.Load(plan)
-			if err != nil {
-				return err
-			}
-			return publishFiles(cmd.Context(), p, n, files)
+			return climb.PublishTask(cmd.Context(), plan, n, files)
 		},
 	}
 	run.Flags().BoolVar(&asJSON, "json", false, "print the task's manifest")

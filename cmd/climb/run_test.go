@@ -535,6 +535,73 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// What our stages write can be published, and the run goes on as if it were ours.
+func TestPublishWhatIsOurs(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, strings.Replace(small, "domains: {", "domains: {by: both, ", 1))
+	mustRun(t, dir, "tokens")
+	tokens := pathsOf(t, filepath.Join(dir, "run", "tokens-*", "*"))
+	before := map[string][]byte{}
+	for _, path := range tokens {
+		if data, err := os.ReadFile(path); err == nil {
+			before[path] = data
+		}
+	}
+	for _, kind := range []string{"vocab", "embed", "centroids", "cluster", "label", "tags", "domains", "assign"} {
+		plan := pathsOf(t, filepath.Join(dir, "run", kind+"-*", "plan.json"))[0]
+		p, err := task.Load(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := p.Manifest(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"task", "publish", "--plan", plan, "--task", "0"}
+		for _, o := range m.Outputs {
+			own := filepath.Join(dir, "own", kind, o.Name)
+			data, err := os.ReadFile(p.Path(o.Name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, own, data)
+			args = append(args, own)
+		}
+		if err := os.Remove(filepath.Join(p.Dir(), "done", "00000.json")); err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, dir, args...)
+		again, err := p.Manifest(0)
+		if err != nil || fmt.Sprint(again.Outputs) != fmt.Sprint(m.Outputs) {
+			t.Errorf("%s: %v, published %v, ours %v", kind, err, again, m)
+		}
+		for name, n := range m.Counters {
+			if kind != "centroids" && !strings.HasPrefix(name, "pruned") && again.Counters[name] != n {
+				t.Errorf("%s: counter %s is %d, ours %d", kind, name, again.Counters[name], n)
+			}
+		}
+	}
+	if err := os.RemoveAll(filepath.Dir(tokens[0])); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, dir, "tokens")
+	for path, data := range before {
+		if again, err := os.ReadFile(path); err != nil || filepath.Base(path) != "plan.json" && !bytes.Equal(again, data) {
+			t.Errorf("%s is another: %v", path, err)
+		}
+	}
+}
+
+// pathsOf lists the paths of a pattern, of which there is at least one.
+func pathsOf(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatal(pattern, paths, err)
+	}
+	return paths
+}
+
 // A trainer of the user's that trains as we do makes the same dataset: the Job
 // says everything.
 func TestTrainerOfOnesOwn(t *testing.T) {
