@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +13,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/vec"
@@ -89,11 +89,14 @@ func ours(work string, workers int, args ...string) outcome {
 	return run(cmd)
 }
 
-// faiss is a run of peer.py, which lies beside this file. Its threads do not
-// spin while they wait, which would count as processor time.
+//go:embed peer.py
+var peerScript string
+
+// faiss is a run of peer.py. Its threads do not spin while they wait, which
+// would count as processor time.
 func faiss(args ...string) outcome {
-	_, file, _, _ := runtime.Caller(0)
-	cmd := exec.Command(python, append([]string{filepath.Join(filepath.Dir(file), "peer.py")}, args...)...)
+	cmd := exec.Command(python, append([]string{"-"}, args...)...)
+	cmd.Stdin = strings.NewReader(peerScript)
 	n := strconv.Itoa(threads)
 	cmd.Env = append(os.Environ(), "OPENBLAS_NUM_THREADS="+n, "OMP_NUM_THREADS="+n, "OMP_WAIT_POLICY=passive")
 	// Debian's OpenBLAS does not know every model and then takes the kernels of 2005.

@@ -4,15 +4,15 @@ package main
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -68,11 +68,13 @@ func (b *bench) ours(work string, threads int, size string, flags ...string) out
 // keepMemory is for glibc 2.35 and later.
 const keepMemory = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
 
-// peer is a run of peer.py, which lies beside this file, with env added to the
-// environment.
+//go:embed peer.py
+var peerScript string
+
+// peer is a run of peer.py, with env added to the environment.
 func (b *bench) peer(threads int, env []string, args ...string) outcome {
-	_, file, _, _ := runtime.Caller(0)
-	cmd := exec.Command(python, append([]string{filepath.Join(filepath.Dir(file), "peer.py")}, args...)...)
+	cmd := exec.Command(python, append([]string{"-"}, args...)...)
+	cmd.Stdin = strings.NewReader(peerScript)
 	n := strconv.Itoa(threads)
 	cmd.Env = append(os.Environ(), "OPENBLAS_NUM_THREADS="+n, "OMP_NUM_THREADS="+n)
 	cmd.Env = append(cmd.Env, env...)
