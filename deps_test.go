@@ -30,7 +30,7 @@ var policy = []struct {
 	{"wire", "", "github.com/goccy/go-yaml"},
 	{"vec", "", "golang.org/x/sys"},
 	{"mmap", "", "golang.org/x/sys"},
-	{"mix", "wire", ""},
+	{"mix", "", ""},
 	{"openai", "wire", ""},
 	{"token", "mmap", "golang.org/x/text"},
 	{"eval/jinja", "", ""},

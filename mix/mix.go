@@ -103,8 +103,9 @@ func (m Mixture) Hash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// L1 returns the sum of absolute differences, between 0 and 2. The mixtures
-// must have the same length.
+// L1 returns the sum of absolute differences, between 0 and 2: twice the share of
+// tokens that would have to move from one domain to another. The mixtures must
+// have the same length.
 func L1(a, b Mixture) float64 {
 	sum := 0.0
 	for i, v := range a {
@@ -112,10 +113,6 @@ func L1(a, b Mixture) float64 {
 	}
 	return sum
 }
-
-// TV returns the total variation distance, L1/2: the share of tokens that
-// would have to move from one domain to another.
-func TV(a, b Mixture) float64 { return L1(a, b) / 2 }
 
 // KL returns the Kullback-Leibler divergence of p from q in nats, +Inf if p
 // uses a domain that q does not.

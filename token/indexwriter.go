@@ -60,7 +60,6 @@ type IndexWriter struct {
 	dtype   uint8
 	size    int64
 	docs    int64
-	tokens  int64
 	lengths []int32 // of the last documents
 	spill   *os.File
 	buf     []byte
@@ -79,12 +78,6 @@ func NewIndexWriter(bin, idx io.Writer, dtype uint8) (*IndexWriter, error) {
 	}
 	return &IndexWriter{bin: bufio.NewWriterSize(bin, 1<<16), idx: idx, dtype: dtype, size: size}, nil
 }
-
-// Docs is the number of documents added.
-func (w *IndexWriter) Docs() int64 { return w.docs }
-
-// Tokens is the number of tokens added.
-func (w *IndexWriter) Tokens() int64 { return w.tokens }
 
 // Add writes a document. Its last token should be the one that ends documents,
 // so an empty document is an error.
@@ -121,7 +114,6 @@ func (w *IndexWriter) Add(doc []uint32) error {
 	}
 	w.lengths = append(w.lengths, int32(len(doc)))
 	w.docs++
-	w.tokens += int64(len(doc))
 	return nil
 }
 

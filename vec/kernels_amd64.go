@@ -54,16 +54,6 @@ func maximum(x []float32) float32 {
 	return maximumGo(x)
 }
 
-func sumExp(x []float32, shift float32) float32 {
-	switch level {
-	case avx512:
-		return sumExpAVX512(x, shift)
-	case avx2:
-		return sumExpAVX2(x, shift)
-	}
-	return sumExpGo(x, shift)
-}
-
 func expSum(dst, x []float32, shift float32) float32 {
 	switch level {
 	case avx512:
@@ -118,17 +108,6 @@ func add(dst, a, b []float32) {
 	}
 }
 
-func mul(dst, a, b []float32) {
-	switch level {
-	case avx512:
-		mulAVX512(dst, a, b)
-	case avx2:
-		mulAVX2(dst, a, b)
-	default:
-		mulGo(dst, a, b)
-	}
-}
-
 func mulScale(dst, x, w []float32, alpha float32) {
 	switch level {
 	case avx512:
@@ -151,17 +130,6 @@ func exp(dst, x []float32) {
 	}
 }
 
-func silu(dst, x []float32) {
-	switch level {
-	case avx512:
-		siluAVX512(dst, x)
-	case avx2:
-		siluAVX2(dst, x)
-	default:
-		siluGo(dst, x)
-	}
-}
-
 func swiglu(dst, gate, up []float32) {
 	switch level {
 	case avx512:
@@ -173,17 +141,6 @@ func swiglu(dst, gate, up []float32) {
 	}
 }
 
-func swigluGrad(dgate, dup, gate, up, dy []float32) {
-	switch level {
-	case avx512:
-		swigluGradAVX512(dgate, dup, gate, up, dy)
-	case avx2:
-		swigluGradAVX2(dgate, dup, gate, up, dy)
-	default:
-		swigluGradGo(dgate, dup, gate, up, dy)
-	}
-}
-
 func swigluBoth(act, dgate, dup, gate, up, dy []float32) {
 	switch level {
 	case avx512:
@@ -192,17 +149,6 @@ func swigluBoth(act, dgate, dup, gate, up, dy []float32) {
 		swigluBothAVX2(act, dgate, dup, gate, up, dy)
 	default:
 		swigluBothGo(act, dgate, dup, gate, up, dy)
-	}
-}
-
-func softmaxGrad(dst, p, dp []float32, alpha, mean float32) {
-	switch level {
-	case avx512:
-		softmaxGradAVX512(dst, p, dp, alpha, mean)
-	case avx2:
-		softmaxGradAVX2(dst, p, dp, alpha, mean)
-	default:
-		softmaxGradGo(dst, p, dp, alpha, mean)
 	}
 }
 
@@ -296,9 +242,6 @@ func squaredDistanceAVX512(a, b []float32) float32
 func maximumAVX512(x []float32) float32
 
 //go:noescape
-func sumExpAVX512(x []float32, shift float32) float32
-
-//go:noescape
 func expSumAVX512(dst, x []float32, shift float32) float32
 
 //go:noescape
@@ -314,28 +257,16 @@ func scaleAVX512(alpha float32, x []float32)
 func addAVX512(dst, a, b []float32)
 
 //go:noescape
-func mulAVX512(dst, a, b []float32)
-
-//go:noescape
 func mulScaleAVX512(dst, x, w []float32, alpha float32)
 
 //go:noescape
 func expAVX512(dst, x []float32)
 
 //go:noescape
-func siluAVX512(dst, x []float32)
-
-//go:noescape
 func swigluAVX512(dst, gate, up []float32)
 
 //go:noescape
-func swigluGradAVX512(dgate, dup, gate, up, dy []float32)
-
-//go:noescape
 func swigluBothAVX512(act, dgate, dup, gate, up, dy []float32)
-
-//go:noescape
-func softmaxGradAVX512(dst, p, dp []float32, alpha, mean float32)
 
 //go:noescape
 func softmaxBackAVX512(p, dp []float32, shift, mean, alpha float32)
@@ -413,9 +344,6 @@ func squaredDistanceAVX2(a, b []float32) float32
 func maximumAVX2(x []float32) float32
 
 //go:noescape
-func sumExpAVX2(x []float32, shift float32) float32
-
-//go:noescape
 func expSumAVX2(dst, x []float32, shift float32) float32
 
 //go:noescape
@@ -431,28 +359,16 @@ func scaleAVX2(alpha float32, x []float32)
 func addAVX2(dst, a, b []float32)
 
 //go:noescape
-func mulAVX2(dst, a, b []float32)
-
-//go:noescape
 func mulScaleAVX2(dst, x, w []float32, alpha float32)
 
 //go:noescape
 func expAVX2(dst, x []float32)
 
 //go:noescape
-func siluAVX2(dst, x []float32)
-
-//go:noescape
 func swigluAVX2(dst, gate, up []float32)
 
 //go:noescape
-func swigluGradAVX2(dgate, dup, gate, up, dy []float32)
-
-//go:noescape
 func swigluBothAVX2(act, dgate, dup, gate, up, dy []float32)
-
-//go:noescape
-func softmaxGradAVX2(dst, p, dp []float32, alpha, mean float32)
 
 //go:noescape
 func softmaxBackAVX2(p, dp []float32, shift, mean, alpha float32)

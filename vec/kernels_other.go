@@ -14,8 +14,6 @@ func squaredDistance(a, b []float32) float32 { return squaredDistanceGo(a, b) }
 
 func maximum(x []float32) float32 { return maximumGo(x) }
 
-func sumExp(x []float32, shift float32) float32 { return sumExpGo(x, shift) }
-
 func expSum(dst, x []float32, shift float32) float32 { return expSumGo(dst, x, shift) }
 
 func axpy(alpha float32, x, y []float32) { axpyGo(alpha, x, y) }
@@ -26,21 +24,13 @@ func scale(alpha float32, x []float32) { scaleGo(alpha, x) }
 
 func add(dst, a, b []float32) { addGo(dst, a, b) }
 
-func mul(dst, a, b []float32) { mulGo(dst, a, b) }
-
 func mulScale(dst, x, w []float32, alpha float32) { mulScaleGo(dst, x, w, alpha) }
 
 func exp(dst, x []float32) { expGo(dst, x) }
 
-func silu(dst, x []float32) { siluGo(dst, x) }
-
 func swiglu(dst, gate, up []float32) { swigluGo(dst, gate, up) }
 
-func swigluGrad(dgate, dup, gate, up, dy []float32) { swigluGradGo(dgate, dup, gate, up, dy) }
-
 func swigluBoth(act, dgate, dup, gate, up, dy []float32) { swigluBothGo(act, dgate, dup, gate, up, dy) }
-
-func softmaxGrad(dst, p, dp []float32, alpha, mean float32) { softmaxGradGo(dst, p, dp, alpha, mean) }
 
 func softmaxBack(p, dp []float32, shift, mean, alpha float32) {
 	softmaxBackGo(p, dp, shift, mean, alpha)

@@ -54,12 +54,6 @@ func Add(dst, a, b []float32) {
 	add(dst, a, b)
 }
 
-// Mul does dst[i] = a[i] * b[i].
-func Mul(dst, a, b []float32) {
-	same("mul", len(dst), len(a), len(b))
-	mul(dst, a, b)
-}
-
 // Max returns the largest element, passing over NaNs; -Inf for none.
 func Max(x []float32) float32 { return maximum(x) }
 
@@ -85,16 +79,8 @@ func Softmax(x []float32) {
 	scale(1/expSum(x, x, maximum(x)), x)
 }
 
-// SoftmaxGrad does dst[i] = alpha * p[i] * (dp[i] - sum p[j]*dp[j]): the
-// gradient with respect to s of softmax(alpha*s) = p, given the gradient dp with
-// respect to p.
-func SoftmaxGrad(dst, p, dp []float32, alpha float32) {
-	same("softmax gradient", len(dst), len(p), len(dp))
-	softmaxGrad(dst, p, dp, alpha, dot(p, dp))
-}
-
-// SoftmaxBack is the backward pass of softmax where only the scores are at hand,
-// with lse their LogSumExp and mean the sum p[j]*dp[j]:
+// SoftmaxBack is the backward pass of softmax where only the scores are at hand:
+// with lse = log sum e^p[j] and mean = sum p[j]*dp[j] it does
 //
 //	p[i] = e^(p[i]-lse);  dp[i] = alpha * p[i] * (dp[i] - mean)
 //
@@ -104,21 +90,6 @@ func SoftmaxBack(p, dp []float32, lse, mean, alpha float32) {
 	softmaxBack(p, dp, lse, mean, alpha)
 }
 
-// LogSumExp returns log sum e^x[i], -Inf for none.
-func LogSumExp(x []float32) float32 {
-	m := maximum(x)
-	if math.IsInf(float64(m), 0) {
-		return m
-	}
-	return m + float32(math.Log(float64(sumExp(x, m))))
-}
-
-// Silu does dst[i] = x[i] / (1 + e^-x[i]).
-func Silu(dst, x []float32) {
-	same("silu", len(dst), len(x))
-	silu(dst, x)
-}
-
 // SwiGLU does dst[i] = silu(gate[i]) * up[i].
 // Shazeer 2020, arXiv:2002.05202, equation 6 without the biases.
 func SwiGLU(dst, gate, up []float32) {
@@ -126,17 +97,12 @@ func SwiGLU(dst, gate, up []float32) {
 	swiglu(dst, gate, up)
 }
 
-// SwiGLUGrad sets dgate and dup to the gradients of SwiGLU, given dy, the
-// gradient with respect to its result:
+// SwiGLUBoth sets act to SwiGLU, and dgate and dup to its gradients, given dy, the
+// gradient with respect to its result, with the exponentials computed once:
 //
 //	s = 1/(1+e^-gate);  dgate = dy*up*s*(1+gate*(1-s));  dup = dy*gate*s
-func SwiGLUGrad(dgate, dup, gate, up, dy []float32) {
-	same("swiglu gradient", len(dgate), len(dup), len(gate), len(up), len(dy))
-	swigluGrad(dgate, dup, gate, up, dy)
-}
-
-// SwiGLUBoth is SwiGLU, to act, and SwiGLUGrad with the exponentials computed
-// once. act may differ from SwiGLU's in the last place.
+//
+// act may differ from SwiGLU's in the last place.
 func SwiGLUBoth(act, dgate, dup, gate, up, dy []float32) {
 	same("swiglu gradient", len(act), len(dgate), len(dup), len(gate), len(up), len(dy))
 	swigluBoth(act, dgate, dup, gate, up, dy)

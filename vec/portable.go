@@ -143,12 +143,6 @@ func addGo(dst, a, b []float32) {
 	}
 }
 
-func mulGo(dst, a, b []float32) {
-	for i := range dst {
-		dst[i] = a[i] * b[i]
-	}
-}
-
 func mulScaleGo(dst, x, w []float32, alpha float32) {
 	for i := range dst {
 		dst[i] = x[i] * alpha * w[i]
@@ -171,19 +165,6 @@ func expSumGo(dst, x []float32, shift float32) (s float32) {
 	return s
 }
 
-func sumExpGo(x []float32, shift float32) (s float32) {
-	for i := range x {
-		s += exp32(x[i] - shift)
-	}
-	return s
-}
-
-func softmaxGradGo(dst, p, dp []float32, alpha, mean float32) {
-	for i := range dst {
-		dst[i] = (dp[i] - mean) * (p[i] * alpha)
-	}
-}
-
 func softmaxBackGo(p, dp []float32, shift, mean, alpha float32) {
 	for i := range p {
 		p[i] = exp32(p[i] - shift)
@@ -191,25 +172,9 @@ func softmaxBackGo(p, dp []float32, shift, mean, alpha float32) {
 	}
 }
 
-func siluGo(dst, x []float32) {
-	for i := range dst {
-		dst[i] = x[i] / (1 + exp32(-x[i]))
-	}
-}
-
 func swigluGo(dst, gate, up []float32) {
 	for i := range dst {
 		dst[i] = gate[i] / (1 + exp32(-gate[i])) * up[i]
-	}
-}
-
-func swigluGradGo(dgate, dup, gate, up, dy []float32) {
-	for i := range dy {
-		g, u, d := gate[i], up[i], dy[i]
-		s := 1 / (1 + exp32(-g))
-		gs := g * s
-		dup[i] = d * gs
-		dgate[i] = d * u * (s + gs*(1-s))
 	}
 }
 

@@ -111,15 +111,6 @@ var kernels = []kernel{
 			l.op("VMAXPS", l.reg(l.acc), x, l.reg(l.acc)) // a NaN in x loses
 		})
 	}},
-	{"sumExp", "x []float32, shift float32) float32", func(l *loop) {
-		l.sum("VADDPS", "zero", func() {
-			x := l.load("x")
-			l.op("VSUBPS", l.arg["shift"], x, x)
-			l.exp(x)
-			l.zero(x)
-			l.op("VADDPS", x, l.reg(l.acc), l.reg(l.acc))
-		})
-	}},
 	{"expSum", "dst, x []float32, shift float32) float32", func(l *loop) {
 		l.sum("VADDPS", "zero", func() {
 			x := l.load("x")
@@ -154,12 +145,6 @@ var kernels = []kernel{
 			l.store(l.op("VADDPS", a, b, a), "dst")
 		})
 	}},
-	{"mul", "dst, a, b []float32)", func(l *loop) {
-		l.each(func() {
-			a, b := l.load("a"), l.load("b")
-			l.store(l.op("VMULPS", a, b, a), "dst")
-		})
-	}},
 	{"mulScale", "dst, x, w []float32, alpha float32)", func(l *loop) {
 		l.each(func() {
 			x, w := l.load("x"), l.load("w")
@@ -170,33 +155,11 @@ var kernels = []kernel{
 	{"exp", "dst, x []float32)", func(l *loop) {
 		l.each(func() { l.store(l.exp(l.load("x")), "dst") })
 	}},
-	{"silu", "dst, x []float32)", func(l *loop) {
-		l.each(func() {
-			x := l.load("x")
-			l.store(l.op("VDIVPS", l.onePlusExpMinus(x), x, x), "dst")
-		})
-	}},
 	{"swiglu", "dst, gate, up []float32)", func(l *loop) {
 		l.each(func() {
 			g, u := l.load("gate"), l.load("up")
 			l.op("VDIVPS", l.onePlusExpMinus(g), g, g)
 			l.store(l.op("VMULPS", u, g, g), "dst")
-		})
-	}},
-	{"swigluGrad", "dgate, dup, gate, up, dy []float32)", func(l *loop) {
-		l.each(func() {
-			g, u, d := l.load("gate"), l.load("up"), l.load("dy")
-			s := l.onePlusExpMinus(g)
-			one := l.constant("one")
-			l.op("VDIVPS", s, one, s)
-			l.op("VMULPS", d, u, u)
-			l.op("VMULPS", s, g, g)
-			l.op("VMULPS", d, g, d)
-			l.op("VSUBPS", s, one, one)
-			l.op("VFMADD231PS", g, one, s)
-			l.op("VMULPS", s, u, u)
-			l.store(d, "dup")
-			l.store(u, "dgate")
 		})
 	}},
 	{"swigluBoth", "act, dgate, dup, gate, up, dy []float32)", func(l *loop) {
@@ -216,14 +179,6 @@ var kernels = []kernel{
 			l.op("VMULPS", s, u, u)
 			l.store(d, "dup")
 			l.store(u, "dgate")
-		})
-	}},
-	{"softmaxGrad", "dst, p, dp []float32, alpha, mean float32)", func(l *loop) {
-		l.each(func() {
-			p, dp := l.load("p"), l.load("dp")
-			l.op("VSUBPS", l.arg["mean"], dp, dp)
-			l.op("VMULPS", l.arg["alpha"], p, p)
-			l.store(l.op("VMULPS", p, dp, dp), "dst")
 		})
 	}},
 	{"softmaxBack", "p, dp []float32, shift, mean, alpha float32)", func(l *loop) {
