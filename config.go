@@ -55,12 +55,7 @@ type Config struct {
 
 // EmbedConfig chooses the embedder.
 type EmbedConfig struct {
-	Method  string            `json:"method" default:"lexical" choices:"lexical,word,http,onnx,import" doc:"embedder"`
-	Lexical embedding.Lexical `json:"lexical"`
-	Word    embedding.Word    `json:"word"`
-	HTTP    embedding.HTTP    `json:"http"`
-	ONNX    embedding.ONNX    `json:"onnx"`
-	Import  embedding.Import  `json:"import"`
+	Method embedding.Choice `json:"method" doc:"embedder"`
 }
 
 // ClusterConfig chooses the clusterer.
@@ -324,11 +319,6 @@ func (c *Config) Resolve() error {
 	}
 	if len(c.Corpus.Inputs) == 0 {
 		return &ConfigError{Text: "corpus.inputs: is empty; name the files or folders that hold the text"}
-	}
-	if check := map[string]func() error{"http": c.Embed.HTTP.Check, "onnx": c.Embed.ONNX.Check}[c.Embed.Method]; check != nil {
-		if err := check(); err != nil {
-			return &ConfigError{Text: "embed." + err.Error()}
-		}
 	}
 	if m := c.Corpus.MinHash; m.Keep == "best" && m.ScoreField == "" {
 		return &ConfigError{Text: "corpus.minhash.score_field: is empty; keep best needs the field that holds the score"}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/predict"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/task"
@@ -109,8 +110,8 @@ func TestConfigLayers(t *testing.T) {
 	if c.Confirm.Measured != 0 || c.Proxy.Optim.Warmup != 0 {
 		t.Errorf("measured %d, warmup %g: a zero became a default", c.Confirm.Measured, c.Proxy.Optim.Warmup)
 	}
-	if c.Confirm.Seeds != 5 || c.Cluster.Method.Value().Shape().K != 64 || c.Embed.Lexical.Dim != 256 {
-		t.Errorf("seeds %d, k %d, dim %d: not the preset's and the default", c.Confirm.Seeds, c.Cluster.Method.Value().Shape().K, c.Embed.Lexical.Dim)
+	if c.Confirm.Seeds != 5 || c.Cluster.Method.Value().Shape().K != 64 || c.Embed.Method.Value().(*embed.Lexical).Dim != 256 {
+		t.Errorf("seeds %d, k %d, dim %d: not the preset's and the default", c.Confirm.Seeds, c.Cluster.Method.Value().Shape().K, c.Embed.Method.Value().(*embed.Lexical).Dim)
 	}
 	if d := cmp.Diff(map[string]float64{"alpha": 0.2}, c.Prune.Clusters); d != "" {
 		t.Errorf("floors are merged with the preset's, not replaced:\n%s", d)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/climb-go/climb/corpus"
+	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/search"
@@ -96,7 +97,7 @@ const fewSteps = 300
 // textRates are bytes of text per second on one core, and what vectors cost.
 type textRates struct {
 	read, label float64
-	embed       embedCost
+	embed       embedding.Cost
 }
 
 // measureText times the stages that read text on the first documents.
@@ -134,11 +135,11 @@ func (r *Run) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	r.sizes(e, int64(len(texts)), size, stored)
 
 	var err error
-	if rates.embed, err = r.measureEmbed(ctx, e, texts, size); err != nil {
+	if rates.embed, err = r.Config.Embed.Method.Value().Cost(ctx, embedding.Sample{Texts: texts, Bytes: size, Documents: e.Documents, TextBytes: e.TextBytes, Seed: r.Config.Seed}); err != nil {
 		return rates, err
 	}
-	if rates.embed.unknown != "" {
-		e.Warnings = append(e.Warnings, rates.embed.unknown)
+	if rates.embed.Unknown != "" {
+		e.Warnings = append(e.Warnings, rates.embed.Unknown)
 	}
 	labeler, err := r.Config.Label.Method.Value().Labeler(ctx, textsOf)
 	if err != nil {
@@ -233,7 +234,7 @@ func trainingRate(model lm.Config, size int) (float64, error) {
 func (r *Run) addStages(e *Estimate, rates textRates) {
 	c, cores := r.Config, float64(e.Cores)
 	text := float64(e.TextBytes) / cores
-	docs, dim := e.Documents, int64(rates.embed.dim)
+	docs, dim := e.Documents, int64(rates.embed.Dim)
 	fit := min(docs, int64(c.Cluster.Sample))
 	// Lloyd runs near 100 GFLOP/s a core, and takes about 30 iterations.
 	shape := c.Cluster.Method.Value().Shape()
@@ -254,7 +255,7 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 		hashes := int64(c.Corpus.MinHash.Buckets * c.Corpus.MinHash.Hashes)
 		add("duplicates", "rows", fmt.Sprintf("%d hashes of every %d words", hashes, c.Corpus.MinHash.Words), text*(1/rates.read+float64(hashes)*1e-10), docs*(28*int64(c.Corpus.MinHash.Buckets)+hashes))
 	}
-	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), rates.embed.seconds(float64(e.TextBytes), cores), docs*(2*dim+40))
+	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), rates.embed.Seconds(float64(e.TextBytes), cores), docs*(2*dim+40))
 	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", shape.K, fit), kmeans, 8*docs)
 	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))
 	add("domains", "assign", "prune, merge, name", 2+text/rates.read, 2*docs)

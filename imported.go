@@ -75,7 +75,7 @@ type importer struct {
 
 // importVectors reads the files once, and checks what can be checked without
 // the documents' ids.
-func importVectors(ctx context.Context, p *task.Plan, o embedOptions, a *task.Attempt) (err error) {
+func importVectors(ctx context.Context, p *task.Plan, o embedding.Import, files []task.FileStamp, a *task.Attempt) (err error) {
 	var scan scanReport
 	if err := readJSON(filepath.Join(p.Input("rows"), "scan.json"), &scan); err != nil {
 		return err
@@ -84,9 +84,9 @@ func importVectors(ctx context.Context, p *task.Plan, o embedOptions, a *task.At
 	if err != nil {
 		return err
 	}
-	m := &importer{options: *o.Import, ids: corpus.NewIDSorter(ctx, o.Import.SortRows)}
+	m := &importer{options: o, ids: corpus.NewIDSorter(ctx, o.SortRows)}
 	defer func() { err = errors.Join(err, m.ids.Close()) }()
-	for _, stamp := range o.Files {
+	for _, stamp := range files {
 		if err := stamp.Check(); err != nil {
 			return task.Permanent(err)
 		}

@@ -28,7 +28,7 @@ type Family struct {
 func Families(names ...string) ([]Family, error) {
 	all := []Family{
 		{"duplicates", "corpus.dedup", corpus.Methods},
-		{"embedders", "embed.method", embedding.Methods},
+		{"embedders", "embed.method", embedding.Methods.Rows()},
 		{"clusterers", "cluster.method", cluster.Methods.Rows()},
 		{"semantic duplicates", "semdedup", cluster.Deduplicators},
 		{"labelers", "label.method", label.Methods.Rows()},

@@ -27,7 +27,7 @@ const (
 // shard, and part-NNNNN.ids, the ids as JSON strings, one a line.
 var embedStage = &stage{
 	name: "embed", title: "embed every document", format: 2, byShard: true, inputs: []string{"corpus", "rows", "vectorizer"},
-	options: func(r *Run) (any, error) { return r.Config.Embed.Method, nil },
+	options: func(*Run) (any, error) { return struct{}{}, nil },
 	tasks:   perShard,
 	run:     embedShard,
 	after:   checkEmbed,
@@ -40,18 +40,18 @@ const answersDir = "answers"
 // checkEmbed drops those answers. Vectors that were found by their ids are refused if
 // documents share an id.
 func checkEmbed(r *Run, p *task.Plan) error {
-	if r.Config.Embed.Method == "import" {
-		return uniqueIDs(r.Dir("vectorizer"), p, r.Config.Embed.Import.SortRows)
+	if m, ok := r.Config.Embed.Method.Value().(embedding.Joiner); ok {
+		return uniqueIDs(r.Dir("vectorizer"), p, m.Vectors().SortRows)
 	}
 	return os.RemoveAll(p.Path(answersDir))
 }
 
 func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err error) {
-	var method string
-	if err := p.Option(&method); err != nil {
+	o, err := readEmbedOptions(p)
+	if err != nil {
 		return err
 	}
-	e, err := openEmbedding(ctx, p, n, method)
+	e, err := openEmbedding(ctx, p, n, o)
 	if err != nil {
 		return err
 	}
@@ -91,20 +91,20 @@ type embeddingTask struct {
 	close func() error
 }
 
-func openEmbedding(ctx context.Context, p *task.Plan, n int, method string) (*embeddingTask, error) {
-	if method == "import" {
+func openEmbedding(ctx context.Context, p *task.Plan, n int, o embedOptions) (*embeddingTask, error) {
+	if _, ok := o.Embedder.Value().(embedding.Joiner); ok {
 		l, err := openLookup(p, n)
 		if err != nil {
 			return nil, err
 		}
 		return &embeddingTask{l.Dim, func(dst []float32, docs []corpus.Document, _ []string) error { return l.embed(dst, docs) }, l.close}, nil
 	}
-	m, err := loadEmbedder(ctx, p, method)
+	m, err := loadEmbedder(ctx, p, o)
 	if err != nil {
 		return nil, err
 	}
 	e := &embeddingTask{m.Dim(), func(dst []float32, _ []corpus.Document, texts []string) error { return m.Embed(ctx, dst, texts) }, func() error { return nil }}
-	if server, ok := m.(*embedding.HTTPModel); ok {
+	if server, ok := m.(embedding.Keeper); ok {
 		kept, err := embedding.OpenAnswers(p.Path(answersDir), fmt.Sprintf("%05d", n), m.Dim())
 		if err != nil {
 			return nil, err

@@ -32,10 +32,21 @@ type HTTP struct {
 	Dimensions    int    `json:"dimensions" min:"0" doc:"length of the vectors to ask for, of models that offer several; 0: the model's own"`
 }
 
-// Identity is o without what the vectors do not depend on: how the server is
+// Identity implements Remote: vectors do not depend on how the server is
 // reached, and how many texts go into a request.
-func (o HTTP) Identity() HTTP {
-	return HTTP{Server: openai.Server{Model: o.Model}, Prefix: o.Prefix, MaxBytes: o.MaxBytes, Dimensions: o.Dimensions}
+func (o HTTP) Identity() Method {
+	return &HTTP{Server: openai.Server{Model: o.Model}, Prefix: o.Prefix, MaxBytes: o.MaxBytes, Dimensions: o.Dimensions}
+}
+
+// Reach implements Remote.
+func (o HTTP) Reach(now Method) Method {
+	h, ok := now.(*HTTP)
+	if !ok {
+		return &o
+	}
+	out := *h
+	out.Model, out.Prefix, out.MaxBytes, out.Dimensions = o.Model, o.Prefix, o.MaxBytes, o.Dimensions
+	return &out
 }
 
 // An HTTPModel is a connection to the server. It is safe for concurrent use:

@@ -34,11 +34,19 @@ type ONNX struct {
 	Batch     int    `json:"batch" default:"1" min:"1" doc:"texts of about the same length that are computed together"`
 }
 
-// Identity is o without what the vectors do not depend on: where the library
-// is. (Another version of it may differ in the last places.)
-func (o ONNX) Identity() ONNX {
+// Identity implements Remote: vectors do not depend on where the library is.
+// (Another version of it may differ in the last places.)
+func (o ONNX) Identity() Method {
 	o.Library = ""
-	return o
+	return &o
+}
+
+// Reach implements Remote.
+func (o ONNX) Reach(now Method) Method {
+	if m, ok := now.(*ONNX); ok {
+		o.Library = m.Library
+	}
+	return &o
 }
 
 // An ONNXModel is a model in memory. It is safe for concurrent use.

@@ -51,7 +51,7 @@ func RecipeFloors(names []string) map[string]float64 {
 // Check implements option.Checker.
 func (o FastText) Check() error {
 	if len(o.Models) == 0 {
-		return errors.New("models: is empty; name at least one model")
+		return errors.New("fasttext.models: is empty; name at least one model")
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (o NGram) Labeler(ctx context.Context, texts Texts) (Labeler, error) {
 // Check implements option.Checker.
 func (o NGram) Check() error {
 	if o.Reference == "" {
-		return errors.New("reference: is empty; name a file or folder of text that is good")
+		return errors.New("ngram.reference: is empty; name a file or folder of text that is good")
 	}
 	return nil
 }

@@ -150,7 +150,7 @@ func set(v reflect.Value, s string) error {
 }
 
 // A Checker is a method that finds what tags cannot say. Its error begins with
-// the name of the field below the method's section, as in "url: is empty".
+// the method's section and the field, as in "http.url: is empty".
 type Checker interface{ Check() error }
 
 // EachPath calls f for every string of the struct *p, and every string in a list
@@ -221,7 +221,7 @@ func check(prefix string, v reflect.Value) error {
 				}
 				if own, ok := value.(Checker); ok {
 					if err := own.Check(); err != nil {
-						return fmt.Errorf("%s.%w", at, err)
+						return fmt.Errorf("%s%w", strings.TrimSuffix(at, section(name)), err)
 					}
 				}
 			}

@@ -33,18 +33,16 @@ func Text(data []byte) ([]byte, error) {
 // that holds more, are refused. The error of one that is not there is
 // fs.ErrNotExist.
 func ReadFile(path string, most int64) ([]byte, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if st.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is a folder; name a file")}
-	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // read only
+	if st, err := f.Stat(); err != nil {
+		return nil, err
+	} else if st.IsDir() {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("is a folder; name a file")}
+	}
 	return ReadAll(path, f, most)
 }
 
