@@ -28,6 +28,7 @@ var policy = []struct {
 	{"option", "", ""},
 
 	{"wire", "", "github.com/goccy/go-yaml"},
+	{"escape", "", ""},
 	{"vec", "", "golang.org/x/sys"},
 	{"mmap", "", "golang.org/x/sys"},
 	{"mix", "", ""},
@@ -52,7 +53,7 @@ var policy = []struct {
 	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "eval mix predict search", ""},
 	{"simulate", "history mix search", ""},
-	{"export", "corpus mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
+	{"export", "corpus escape mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"report", "search task", ""},
 
 	{".", "blob cluster corpus embed eval export fasttext history label launch lm lm/optim mix option predict report search task token train vec wire",
@@ -68,7 +69,7 @@ var policy = []struct {
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress"},
 	{"bench/quality", ". corpus fasttext label token", ""},
 	{"bench/evidence", ". report", "github.com/klauspost/compress"},
-	{"cmd/climb", ". corpus demo history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
+	{"cmd/climb", ". corpus demo escape history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 
 // TestImports parses in this process: a test that asked the go command would

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"text/template"
+
+	"github.com/climb-go/climb/escape"
 )
 
 // A Manifest describes a dataset, manifest.json.
@@ -60,6 +62,7 @@ func (m *Manifest) Words() string {
 
 var card = template.Must(template.New("card").Funcs(template.FuncMap{
 	"percent": func(x float64) float64 { return 100 * x },
+	"text":    escape.Markdown,
 }).Parse(`---
 configs:
 - config_name: default
@@ -69,16 +72,16 @@ configs:
 ---
 # Mixed pre-training dataset
 
-{{.Documents}} documents, {{.Tokens}} tokens of the proxies' tokenizer, in {{len .Shards}} shards; made by climb {{.Version}} with the strategy "{{.Strategy}}", seed {{.Seed}}.
+{{.Documents}} documents, {{.Tokens}} tokens of the proxies' tokenizer, in {{len .Shards}} shards; made by climb {{.Version}} with the strategy "{{text .Strategy}}", seed {{.Seed}}.
 
-The confirmation: {{.Verdict}}. Written is {{.Words}}.
+The confirmation: {{text .Verdict}}. Written is {{text .Words}}.
 
 {{if eq .Format "parquet"}}Each row has the columns ` + "`id`, `text`, `source`, `fields` with any other fields as a JSON object, and `climb`" + `{{else}}Each line is a JSON object: ` + "`id`, `text`, `source` and any other fields as they came, and `climb`" + `{{end}}` + " with the `cluster` and `domain` that the document was put in and `copy`, which counts a repeated document from 0" + `.
 
 | domain | asked % | achieved % | tokens | supply | epochs |
 |---|---:|---:|---:|---:|---:|
 {{- range .Domains}}
-| {{.Name}} | {{printf "%.2f" (percent .Asked)}} | {{printf "%.2f" (percent .Share)}} | {{.Tokens}} | {{.Supply}} | {{printf "%.2f" .Epochs}} |
+| {{text .Name}} | {{printf "%.2f" (percent .Asked)}} | {{printf "%.2f" (percent .Share)}} | {{.Tokens}} | {{.Supply}} | {{printf "%.2f" .Epochs}} |
 {{- end}}
 
 Shares are of tokens. The files and their SHA-256 are listed in manifest.json.

@@ -238,3 +238,20 @@ func TestCard(t *testing.T) {
 		}
 	}
 }
+
+// TestCardEscapes: names and words that came from documents are text in the card, in one cell of its table.
+func TestCardEscapes(t *testing.T) {
+	m := Manifest{Format: "jsonl.zst", Verdict: "better than <b>|x", Domains: []DomainEntry{{Name: "<img src=x onerror=alert(1)>|\n# a\x1b]52;c;eA==\x07\u202e"}}}
+	var b bytes.Buffer
+	if err := m.WriteCard(&b); err != nil {
+		t.Fatal(err)
+	}
+	card := b.String()
+	if strings.ContainsAny(card, "<>\x1b\x07") || strings.Contains(card, "\u202e") {
+		t.Errorf("raw markup or control:\n%s", card)
+	}
+	want := "\n| &lt;img src=x onerror=alert(1)&gt;\\|\\\\n# a\\\\u001b\\]52;c;eA==\\\\u0007\\\\u202e | 0.00 |"
+	if !strings.Contains(card, want) {
+		t.Errorf("no row %q in\n%s", want, card)
+	}
+}

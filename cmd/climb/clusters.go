@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/task"
 )
 
@@ -110,7 +111,7 @@ func listClusters(w io.Writer, clusters []climb.ClusterView) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "cluster\tdocuments\ttext\tdistance\tname\tdomain")
 	for _, v := range clusters {
-		fmt.Fprintf(t, "%d\t%d\t%.2f %%\t%.3f\t%s\t%s\n", v.ID, v.Docs, 100*v.Share, v.Distance, v.Name, domainText(&v))
+		fmt.Fprintf(t, "%d\t%d\t%.2f %%\t%.3f\t%s\t%s\n", v.ID, v.Docs, 100*v.Share, v.Distance, escape.Line(v.Name), escape.Line(domainText(&v)))
 	}
 	t.Flush()
 }
@@ -123,13 +124,13 @@ func domainText(v *climb.ClusterView) string {
 }
 
 func showCluster(w io.Writer, v *climb.ClusterView) {
-	fmt.Fprintf(w, "cluster %d: %s\n%s\n\n", v.ID, v.Name, strings.Join(v.Terms, ", "))
-	fmt.Fprintf(w, "documents  %d, %.2f %% of the text\ndomain     %s\ndistance   %.3f from the centroid, on average\n", v.Docs, 100*v.Share, domainText(v), v.Distance)
+	fmt.Fprintf(w, "cluster %d: %s\n%s\n\n", v.ID, escape.Line(v.Name), escape.Line(strings.Join(v.Terms, ", ")))
+	fmt.Fprintf(w, "documents  %d, %.2f %% of the text\ndomain     %s\ndistance   %.3f from the centroid, on average\n", v.Docs, 100*v.Share, escape.Line(domainText(v)), v.Distance)
 	if len(v.Neighbors) > 0 {
 		fmt.Fprintln(w, "\nneighbours")
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, n := range v.Neighbors {
-			fmt.Fprintf(t, "  %d\t%s\tat %.3f\t%.0f %% of the documents on the border\n", n.ID, n.Name, n.Distance, 100*n.Overlap)
+			fmt.Fprintf(t, "  %d\t%s\tat %.3f\t%.0f %% of the documents on the border\n", n.ID, escape.Line(n.Name), n.Distance, 100*n.Overlap)
 		}
 		t.Flush()
 	}
@@ -141,7 +142,7 @@ func showCluster(w io.Writer, v *climb.ClusterView) {
 			fmt.Fprintf(w, "\n%s\n", part.title)
 		}
 		for _, e := range part.examples {
-			fmt.Fprintf(w, "  %s: %s\n", e.ID, strings.Join(strings.Fields(e.Text), " "))
+			fmt.Fprintf(w, "  %s: %s\n", escape.Line(e.ID), strings.Join(strings.Fields(e.Text), " "))
 		}
 	}
 }

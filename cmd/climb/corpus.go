@@ -12,6 +12,7 @@ import (
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
 )
@@ -145,7 +146,7 @@ func writeGroups(w io.Writer, title string, groups []climb.Group, all climb.Coun
 	}
 	fmt.Fprintf(t, "documents\ttext\tshare\t%s  %s\n", tokens("tokens"), title)
 	for _, g := range groups[:min(len(groups), groupsShown)] {
-		name := g.Name
+		name := escape.Line(g.Name)
 		if name == "" {
 			name = "(none)"
 		}

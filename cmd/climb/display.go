@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/report"
 )
 
@@ -22,6 +23,7 @@ import (
 type display struct {
 	mu    sync.Mutex
 	w     io.Writer
+	clear io.Writer // for the control of the terminal
 	json  bool
 	tty   bool
 	width int
@@ -30,7 +32,7 @@ type display struct {
 }
 
 func newDisplay(f *output, asJSON bool) *display {
-	d := &display{w: f, json: asJSON, width: 100}
+	d := &display{w: f, clear: f.raw(), json: asJSON, width: 100}
 	if fd := int(f.f.Fd()); term.IsTerminal(fd) && !asJSON {
 		d.tty = true
 		if w, _, err := term.GetSize(fd); err == nil && w > 20 {
@@ -91,14 +93,14 @@ func (d *display) printJSON(e climb.Event) {
 
 func (d *display) encode(v any) {
 	if err := json.NewEncoder(d.w).Encode(v); err != nil {
-		fmt.Fprintln(os.Stderr, "climb: write to standard output:", err)
+		fmt.Fprintln(stderr, "climb: write to standard output:", err)
 	}
 }
 
 // line prints a line for good.
 func (d *display) line(format string, args ...any) {
 	if d.drawn {
-		fmt.Fprint(d.w, "\r\x1b[K")
+		fmt.Fprint(d.clear, "\r\x1b[K")
 		d.drawn = false
 	}
 	fmt.Fprintf(d.w, format+"\n", args...)
@@ -109,7 +111,8 @@ func (d *display) draw(s string) {
 	if r := []rune(s); len(r) > d.width-1 {
 		s = string(r[:d.width-1])
 	}
-	fmt.Fprint(d.w, "\r\x1b[K"+s)
+	fmt.Fprint(d.clear, "\r\x1b[K")
+	fmt.Fprint(d.w, escape.Line(s))
 	d.drawn = true
 }
 
@@ -118,7 +121,7 @@ func (d *display) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.drawn {
-		fmt.Fprint(d.w, "\r\x1b[K")
+		fmt.Fprint(d.clear, "\r\x1b[K")
 		d.drawn = false
 	}
 }

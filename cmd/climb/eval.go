@@ -43,13 +43,13 @@ the first ones).`,
 			}
 			o.Model, o.Files = args[0], args[1:]
 			e, err := climb.Evaluate(c.Context(), o, func(name string, items int) {
-				fmt.Fprintf(os.Stderr, "%s: %d items\n", name, items)
+				fmt.Fprintf(stderr, "%s: %d items\n", name, items)
 			})
 			if err != nil {
 				return err
 			}
 			for _, w := range e.Warnings {
-				fmt.Fprintln(os.Stderr, "warning: "+w)
+				fmt.Fprintln(stderr, "warning: "+w)
 			}
 			if output != "" {
 				if err := writeJSON(output, e); err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -112,7 +111,7 @@ func writeNext(o *fitOptions, r *history.Report, paths map[string]string) error 
 	for i, m := range r.Next {
 		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m})
 	}
-	_, err := o.write(t, o.Write, os.Stderr)
+	_, err := o.write(t, o.Write, stderr)
 	return err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -50,7 +49,7 @@ same command to go on.`,
 				}
 				return nil
 			}
-			if r, err = j.Run(c.Context(), func(done, of int) { fmt.Fprintf(os.Stderr, "judged %d of %d\n", done, of) }); err != nil {
+			if r, err = j.Run(c.Context(), func(done, of int) { fmt.Fprintf(stderr, "judged %d of %d\n", done, of) }); err != nil {
 				return err
 			}
 			return printJudging(r, "used", asJSON)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/escape"
 )
 
 func newLabelPreview() *cobra.Command {
@@ -71,7 +72,7 @@ func writePreview(w io.Writer, v *climb.Preview) {
 		for _, x := range s.Thresholds {
 			for side, list := range [][]climb.PreviewExample{x.Below, x.Above} {
 				for _, e := range list {
-					fmt.Fprintf(w, "  %s %.3f: %.3f  %s\n    %s\n", []string{"below", "above"}[side], x.Value, e.Score, e.ID, strings.Join(strings.Fields(e.Text), " "))
+					fmt.Fprintf(w, "  %s %.3f: %.3f  %s\n    %s\n", []string{"below", "above"}[side], x.Value, e.Score, escape.Line(e.ID), strings.Join(strings.Fields(e.Text), " "))
 				}
 			}
 		}

@@ -41,6 +41,7 @@ func Main() (code int) {
 	}()
 	root := newRoot()
 	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil && stdout.Err() != nil {
 		err = fmt.Errorf("write to standard output: %w", stdout.Err())
@@ -53,10 +54,10 @@ func Main() (code int) {
 		return crashed(err, panicked.Stack)
 	}
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "climb: interrupted; run the same command again to go on")
+		fmt.Fprintln(stderr, "climb: interrupted; run the same command again to go on")
 		return task.ExitRetry
 	}
-	fmt.Fprintln(os.Stderr, "climb: "+strings.TrimSpace(err.Error()))
+	fmt.Fprintln(stderr, "climb: "+strings.TrimSpace(err.Error()))
 	var ce *climb.ConfigError
 	if errors.As(err, &ce) {
 		return task.ExitUsage
@@ -66,7 +67,7 @@ func Main() (code int) {
 
 // crashed says that climb has a bug, and where the stack is that tells of it.
 func crashed(what any, stack []byte) int {
-	fmt.Fprintf(os.Stderr, "climb: a bug of climb, not of your data: %v\n", what)
+	fmt.Fprintf(stderr, "climb: a bug of climb, not of your data: %v\n", what)
 	report := fmt.Sprintf("climb %s, %s, %s/%s\n%q\n\n%v\n\n%s", climb.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Args, what, stack)
 	f, err := os.CreateTemp("", "climb-crash-*.txt")
 	if err == nil {
@@ -74,11 +75,11 @@ func crashed(what any, stack []byte) int {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil { // no place for a file
-		fmt.Fprintf(os.Stderr, "%s\nclimb: please report the lines above", report)
+		fmt.Fprintf(stderr, "%s\nclimb: please report the lines above", report)
 	} else {
-		fmt.Fprintf(os.Stderr, "climb: the stack is in %s; please report it", f.Name())
+		fmt.Fprintf(stderr, "climb: the stack is in %s; please report it", f.Name())
 	}
-	fmt.Fprintln(os.Stderr, " at https://github.com/climb-go/climb/issues. What was done is kept: the same command goes on from there.")
+	fmt.Fprintln(stderr, " at https://github.com/climb-go/climb/issues. What was done is kept: the same command goes on from there.")
 	return task.ExitPanic
 }
 

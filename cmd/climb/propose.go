@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/task"
 )
@@ -63,7 +63,7 @@ is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
 			}
 			var written []string
 			if o.out != "" {
-				if written, err = o.write(p.Table(), o.out, os.Stderr); err != nil {
+				if written, err = o.write(p.Table(), o.out, stderr); err != nil {
 					return err
 				}
 			}
@@ -117,7 +117,7 @@ func printProposals(p *climb.Proposals, written []string) error {
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RUN\tEXPECTED\t±")
 	for _, d := range p.Domains {
-		fmt.Fprintf(t, "\t%s", d)
+		fmt.Fprintf(t, "\t%s", escape.Line(d))
 	}
 	fmt.Fprintln(t)
 	row := func(name string, m climb.Proposed) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/report"
 )
 
@@ -65,7 +66,7 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 		if dom.Tokens > 0 {
 			tokens = countText(float64(dom.Tokens))
 		}
-		fmt.Fprintf(t, "%.1f %%\t%s\t%s\t  %s\n", 100*dom.Natural, mixture, tokens, dom.Name)
+		fmt.Fprintf(t, "%.1f %%\t%s\t%s\t  %s\n", 100*dom.Natural, mixture, tokens, escape.Line(dom.Name))
 	}
 	t.Flush()
 	if len(d.Confirmed.Candidates) > 0 {

@@ -101,7 +101,7 @@ the same command finishes, with the same result.`,
 				return err
 			}
 			if o.PrintConfig {
-				return cfg.WriteYAML(stdout)
+				return cfg.WriteYAML(stdout.data())
 			}
 			return o.until(cmd, cfg, "")
 		},
