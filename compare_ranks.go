@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 
@@ -166,7 +164,7 @@ func (c *comparison) rankings(target *group) (out []report.Ranking, err error) {
 				r.Proxy, r.Target = append(r.Proxy, score), append(r.Target, sum/float64(len(runs[m.Hash()])))
 			}
 			r.Mixtures = len(r.Proxy)
-			correlate(&r, c.Level, c.Config.Seed)
+			correlate(&r, c.Level)
 			out = append(out, r)
 		}
 	}
@@ -231,27 +229,12 @@ func (c *comparison) transferTrials() (*arm, []mix.Mixture) {
 	return nil, nil
 }
 
-// correlate fills in the rank correlations.
-func correlate(t *report.Ranking, level float64, seed uint64) {
+// correlate fills in the rank correlations. The interval of Spearman's is
+// predict.SpearmanInterval: resampled mixtures in perfect order stay in it, so
+// that a bootstrap calls three of them certain.
+func correlate(t *report.Ranking, level float64) {
 	t.Spearman, t.Kendall = predict.Spearman(t.Proxy, t.Target), kendall(t.Proxy, t.Target)
-	n := len(t.Proxy)
-	if n < 3 {
-		t.Interval = [2]float64{-1, 1}
-		return
-	}
-	rng := rand.New(rand.NewPCG(seed, 0x72616e6b73)) // "ranks"
-	draws := make([]float64, bootstrapDraws)
-	x, y := make([]float64, n), make([]float64, n)
-	for i := range draws {
-		for j := range n {
-			k := rng.IntN(n)
-			x[j], y[j] = t.Proxy[k], t.Target[k]
-		}
-		draws[i] = predict.Spearman(x, y)
-	}
-	slices.Sort(draws)
-	at := func(q float64) float64 { return draws[int(math.Round(q*float64(len(draws)-1)))] }
-	t.Interval = [2]float64{at((1 - level) / 2), at((1 + level) / 2)}
+	t.Interval[0], t.Interval[1] = predict.SpearmanInterval(t.Spearman, len(t.Proxy), level)
 }
 
 // kendall is Kendall's tau-a: the share of pairs in the same order less that of

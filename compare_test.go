@@ -143,12 +143,25 @@ func TestCompareFalseAlarms(t *testing.T) {
 
 func TestCorrelate(t *testing.T) {
 	tr := report.Ranking{Proxy: []float64{1, 2, 3, 4, 5, 6}, Target: []float64{1, 2, 3, 4, 6, 5}}
-	correlate(&tr, 0.95, 1)
+	correlate(&tr, 0.95)
 	if math.Abs(tr.Spearman-(1-6.0*2/(6*35))) > 1e-12 || math.Abs(tr.Kendall-13.0/15) > 1e-12 {
 		t.Errorf("%+v", tr)
 	}
 	if tr.Interval[0] > tr.Spearman || tr.Interval[1] < tr.Spearman || tr.Interval[1] > 1 {
 		t.Errorf("interval %v around %v", tr.Interval, tr.Spearman)
+	}
+	for _, c := range []struct {
+		n     int
+		least float64 // rank correlation of normal pairs that are in perfect order once in 40 times (simulated)
+	}{{2, -1}, {3, -1}, {4, -0.211}, {5, 0.346}, {6, 0.655}, {8, 0.894}, {10, 0.958}} {
+		x := make([]float64, c.n)
+		for i := range x {
+			x[i] = float64(i)
+		}
+		tr := report.Ranking{Proxy: x, Target: x}
+		if correlate(&tr, 0.95); tr.Interval[0] > c.least+0.01 || tr.Interval[1] != 1 {
+			t.Errorf("%d mixtures in perfect order: interval %v, want a lower end of at most %v", c.n, tr.Interval, c.least)
+		}
 	}
 }
 

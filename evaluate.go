@@ -29,9 +29,11 @@ type EvalOptions struct {
 }
 
 // An Evaluation is what Evaluate measured. Its JSON is the layout of
-// lm-evaluation-harness's results files.
+// lm-evaluation-harness's results files, and intervals.
 type Evaluation struct {
 	*eval.Results
+	Intervals map[string]map[string][2]float64 `json:"intervals"` // 95 %, by task and metric; see eval.TaskResult.Interval
+
 	Rows     []EvalRow `json:"-"` // of a table, in the order of the files
 	Warnings []string  `json:"-"`
 }
@@ -41,8 +43,9 @@ type EvalRow struct {
 	Task, Version string
 	Shots, Items  int
 	Metric        string
-	Lower         bool    // is better
-	Value, StdErr float64 // StdErr is NaN where there is none
+	Lower         bool        // is better
+	Value, StdErr float64     // StdErr is NaN where there is none
+	Interval      *[2]float64 // 95 %; nil where it is not known
 }
 
 // Evaluate scores a checkpoint on task files, on all cores. watch, which may be
@@ -60,7 +63,7 @@ func Evaluate(ctx context.Context, o EvalOptions, watch func(task string, items 
 		return nil, err
 	}
 	c := scorer.Model.Config
-	e := &Evaluation{Results: eval.NewResults(map[string]any{
+	e := &Evaluation{Intervals: map[string]map[string][2]float64{}, Results: eval.NewResults(map[string]any{
 		"model": "climb", "model_args": "pretrained=" + o.Model, "model_num_parameters": scorer.Model.NumParams(), "max_length": c.Context, "limit": nil, "climb_version": Version})}
 	if o.Limit > 0 {
 		e.Config["limit"] = o.Limit
@@ -77,9 +80,20 @@ func Evaluate(ctx context.Context, o EvalOptions, watch func(task string, items 
 		if err != nil {
 			return nil, err
 		}
+		e.intervals(t, scored)
 		e.rows(t, scored)
 	}
 	return e, nil
+}
+
+func (e *Evaluation) intervals(t *eval.Task, scored *eval.TaskResult) {
+	of := map[string][2]float64{}
+	for metric := range scored.Metrics {
+		if lo, hi, ok := scored.Interval(metric, 0.95); ok {
+			of[metric] = [2]float64{lo, hi}
+		}
+	}
+	e.Intervals[t.Label()] = of
 }
 
 func (o *EvalOptions) scorer() (*train.Scorer, error) {
@@ -125,6 +139,9 @@ func (e *Evaluation) rows(t *eval.Task, scored *eval.TaskResult) {
 		row := EvalRow{Task: t.Label(), Version: t.Version, Shots: t.Shots, Items: scored.Items, Metric: metric, Lower: eval.Oriented(metric, 1) < 0, Value: value, StdErr: math.NaN()}
 		if se, ok := scored.StdErr[metric]; ok {
 			row.StdErr = se
+		}
+		if span, ok := e.Intervals[t.Label()][metric]; ok {
+			row.Interval = &span
 		}
 		e.Rows = append(e.Rows, row)
 	}

@@ -126,7 +126,7 @@ type Ranking struct {
 	Mixtures  int        `json:"mixtures"`
 	Spearman  float64    `json:"spearman"`
 	Kendall   float64    `json:"kendall"`
-	Interval  [2]float64 `json:"interval"` // of Spearman's, by bootstrap over the mixtures
+	Interval  [2]float64 `json:"interval"` // of Spearman's over the mixtures; see predict.SpearmanInterval
 	Proxy     []float64  `json:"proxy"`    // scores on the validation files, higher is better
 	Target    []float64  `json:"target"`   // scores on the test files, mean over the seeds
 }

@@ -162,7 +162,7 @@ func writeRanks(w io.Writer, ranks []report.Ranking) {
 	}
 	fmt.Fprintf(w, "\nDo proxies put the %d mixtures in the target's order?\n", ranks[0].Mixtures)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "objective\tproxy\tSpearman\tbootstrap interval\tKendall")
+	fmt.Fprintln(t, "objective\tproxy\tSpearman\tinterval\tKendall")
 	for _, r := range ranks {
 		fmt.Fprintf(t, "%s\t%s\t%.3f\t[%.3f, %.3f]\t%.3f\n", r.Objective, r.Name, r.Spearman, r.Interval[0], r.Interval[1], r.Kendall)
 	}

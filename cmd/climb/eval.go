@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"text/tabwriter"
 
@@ -22,11 +21,13 @@ func newEval() *cobra.Command {
 	var shots int
 	c := &cobra.Command{
 		Use: "eval MODEL FILE...", GroupID: "tool", Args: args(cobra.MinimumNArgs(2)),
-		Short: "Score a checkpoint on task files, with standard errors",
+		Short: "Score a checkpoint on task files, with intervals",
 		Long: `Scores a model (a folder of config.json and model.safetensors as climb and
 Hugging Face's Llama write them, with tokenizer.json) on task files: JSONL, text,
 or tasks of lm-evaluation-harness as YAML, whose data are local files. Every
-figure is a likelihood; nothing is generated. JSON is in the harness's layout.
+figure is a likelihood; nothing is generated. JSON is in the harness's layout,
+with "intervals" added. 95 % intervals are over the items: Wilson's for shares,
+which is not empty where all answers are right, Student's t for others.
 
 The table shows the metrics that a YAML task lists and bits per byte, or the
 common ones. --limit takes items spread evenly over a file (the harness takes
@@ -84,10 +85,10 @@ func writeJSON(path string, v any) (err error) {
 
 func writeEvaluation(w io.Writer, e *climb.Evaluation) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "TASK\tVERSION\tSHOTS\tITEMS\tMETRIC\tBETTER\tVALUE\tSTDERR")
+	fmt.Fprintln(t, "TASK\tVERSION\tSHOTS\tITEMS\tMETRIC\tBETTER\tVALUE\tSTDERR\t95 % INTERVAL")
 	last := ""
 	for _, r := range e.Rows {
-		name, version, better, stderr := r.Task, r.Version, "higher", ""
+		name, version, better, stderr, interval := r.Task, r.Version, "higher", "", "unknown"
 		if name == last {
 			name, version = "", ""
 		}
@@ -95,10 +96,13 @@ func writeEvaluation(w io.Writer, e *climb.Evaluation) error {
 		if r.Lower {
 			better = "lower"
 		}
-		if !math.IsNaN(r.StdErr) {
+		if r.StdErr > 0 { // none, or of items that are all right or all wrong: those say nothing of it
 			stderr = fmt.Sprintf("± %.4f", r.StdErr)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%.4f\t%s\n", name, version, r.Shots, r.Items, r.Metric, better, r.Value, stderr)
+		if r.Interval != nil {
+			interval = fmt.Sprintf("[%.4f, %.4f]", r.Interval[0], r.Interval[1])
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%.4f\t%s\t%s\n", name, version, r.Shots, r.Items, r.Metric, better, r.Value, stderr, interval)
 	}
 	return t.Flush()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,8 @@ func TestEval(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(dir, "q.jsonl"), []byte(`{"query":"the river","choices":["and","the stone"],"gold":1}`+"\n"+`{"query":"a","choices":["lake","sea"],"gold":0}`))
 
+	// Both choices are one text: the first counts, whatever the model.
+	writeFile(t, filepath.Join(dir, "sure.jsonl"), []byte(strings.Repeat(`{"query":"the river","choices":["and","and"],"gold":0}`+"\n", 4)))
 	if code, _, errs := climbRun(t, dir, "eval", "model", "q.jsonl"); code != 2 || !strings.Contains(errs, "--tokenizer") {
 		t.Errorf("exit %d, %s", code, errs)
 	}
@@ -47,6 +50,21 @@ func TestEval(t *testing.T) {
 	out := mustRun(t, dir, "eval", "model", "q.jsonl", "--tokenizer", "tok.json", "--output", "r.json")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 1+len(eval.Core)+1 || !strings.HasPrefix(lines[0], "TASK") || !strings.Contains(lines[5], "bpb") || !strings.Contains(lines[5], "lower") || !strings.Contains(lines[5], "± ") {
+		t.Errorf("printed\n%s", out)
+	}
+	all := mustRun(t, dir, "eval", "model", "sure.jsonl", "--tokenizer", "tok.json", "--json")
+	var sure struct {
+		Results   map[string]map[string]any
+		Intervals map[string]map[string][2]float64
+	}
+	if err := json.Unmarshal([]byte(all), &sure); err != nil {
+		t.Fatal(err)
+	}
+	// Wilson's interval of 4 of 4: z^2/(n+z^2) is 0.4899 of the way.
+	if acc := sure.Intervals["sure"]["acc"]; sure.Results["sure"]["acc,none"] != 1.0 || math.Abs(acc[0]-0.5101) > 1e-4 || acc[1] != 1 {
+		t.Errorf("all right: %v in %v", sure.Results["sure"], sure.Intervals)
+	}
+	if out := mustRun(t, dir, "eval", "model", "sure.jsonl", "--tokenizer", "tok.json"); strings.Contains(out, "± 0.0000") || !strings.Contains(out, "[0.5101, 1.0000]") {
 		t.Errorf("printed\n%s", out)
 	}
 	written, err := eval.ReadResults(filepath.Join(dir, "r.json"))
