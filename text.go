@@ -25,7 +25,7 @@ type corpusOptions struct {
 // corpusStage scans every shard once: ids and texts are hashed, bad lines
 // counted.
 var corpusStage = &stage{
-	name: "corpus", title: "scan the corpus", format: 4, byShard: true,
+	name: "corpus", title: "scan the corpus", format: 5, byShard: true,
 	options: func(r *Run) (any, error) {
 		return corpusOptions{scanOptions(r.Config), stamps(r.inputs)}, nil
 	},
@@ -135,6 +135,7 @@ type texts struct {
 	options corpus.Options
 	shards  []corpus.Shard
 	stamps  map[string]task.FileStamp
+	corpus  string // directory of the corpus stage
 	rowsDir string
 	scan    scanReport
 }
@@ -177,7 +178,7 @@ func loadShards(corpusDir string) (*texts, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &texts{shards: make([]corpus.Shard, len(in.Tasks)), stamps: stampsByPath(in)}
+	t := &texts{corpus: corpusDir, shards: make([]corpus.Shard, len(in.Tasks)), stamps: stampsByPath(in)}
 	var o corpusOptions
 	if err := in.Option(&o); err != nil {
 		return nil, err
@@ -218,7 +219,9 @@ func unchanged(s corpus.Shard, stamps map[string]task.FileStamp) error {
 	return nil
 }
 
-// shard yields the documents of one shard.
+// shard yields the documents of one shard. Once all were taken, their texts are
+// held against what was scanned: a file may have been exchanged for one of the
+// same size and time.
 func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, error] {
 	return func(yield func(corpus.Document, error) bool) {
 		if err := unchanged(t.shards[n], t.stamps); err != nil {
@@ -230,11 +233,20 @@ func (t *texts) shard(ctx context.Context, n int) iter.Seq2[corpus.Document, err
 			yield(corpus.Document{}, err)
 			return
 		}
+		var scan corpus.ScanResult
+		if err := readJSON(filepath.Join(t.corpus, part(n, "json")), &scan); err != nil {
+			yield(corpus.Document{}, err)
+			return
+		}
 		var bad corpus.Bad
-		for d, err := range corpus.Skip(corpus.Read(ctx, t.shards[n], t.options, &bad), drop) {
-			if !yield(d, err) {
+		sum := scan.Texts
+		for d, err := range corpus.Skip(corpus.Checksum(corpus.Read(ctx, t.shards[n], t.options, &bad), &sum), drop) {
+			if !yield(d, err) || err != nil {
 				return
 			}
+		}
+		if sum != scan.Texts {
+			yield(corpus.Document{}, task.Permanent(fmt.Errorf("input %s holds other text than when it was scanned, though its size and time are the same: put it back as it was, or remove %s and what was made from it and run again", t.shards[n], t.corpus)))
 		}
 	}
 }
@@ -277,15 +289,13 @@ func (t *texts) sample(ctx context.Context, n int, seed uint64, use func(shard i
 			if err != nil {
 				return err
 			}
-			if base+int64(d.Row) != want {
+			if !more || base+int64(d.Row) != want { // to the end of the shard, where its texts are checked
 				continue
 			}
 			if err := use(shard, d); err != nil {
 				return err
 			}
-			if want, more = next(); !more || want >= end {
-				break
-			}
+			want, more = next()
 		}
 		if more && want < end {
 			return fmt.Errorf("shard %s holds fewer than the %d documents that were counted in it", t.shards[shard], t.scan.Rows[shard])

@@ -1,7 +1,13 @@
 package climb
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -35,5 +41,39 @@ func TestCutRunes(t *testing.T) {
 	}
 	if got := cutRunes("aéb", 4); got != "aéb" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A file that was exchanged for one of the same size and time is noticed before
+// anything is made of it.
+func TestExchangedInput(t *testing.T) {
+	dir := t.TempDir()
+	input := filepath.Join(dir, "in.jsonl")
+	write := func(word string) {
+		t.Helper()
+		var b strings.Builder
+		for i := range 400 {
+			fmt.Fprintf(&b, "{\"id\":\"d%d\",\"text\":\"text %d of the %s and the stone\"}\n", i, i, word)
+		}
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		if err := errors.Join(os.WriteFile(input, []byte(b.String()), 0o666), os.Chtimes(input, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("river")
+	r, err := NewRun(t.Context(), parse(t, fmt.Sprintf("out: %s\ncorpus: {inputs: [%s]}\nembed: {lexical: {dim: 8}}\n", filepath.Join(dir, "run"), input)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Until(t.Context(), "corpus"); err != nil {
+		t.Fatal(err)
+	}
+	write("ocean")
+	if err := r.Until(t.Context(), "embed"); err == nil || !strings.Contains(err.Error(), "holds other text than when it was scanned") {
+		t.Errorf("got %v", err)
+	}
+	write("river")
+	if err := r.Until(t.Context(), "embed"); err != nil {
+		t.Errorf("put back: %v", err)
 	}
 }

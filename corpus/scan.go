@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 
 	"github.com/climb-go/climb/option"
@@ -15,6 +16,8 @@ type ScanResult struct {
 	Documents int64 `json:"documents"`  // accepted
 	TextBytes int64 `json:"text_bytes"` // of them
 	Bad       Bad   `json:"bad"`
+	// Texts is a checksum of all accepted texts in their order; see Checksum.
+	Texts uint64 `json:"texts"`
 
 	Sources Sources `json:"-"` // of the documents, in order
 }
@@ -52,6 +55,7 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 		}
 		res.Documents++
 		res.TextBytes += int64(len(d.Text))
+		res.Texts = Hash(d.Text, res.Texts)
 		if d.Row >= maxRows {
 			return nil, fmt.Errorf("read shard %s: more than %d documents: lower corpus.shard_bytes, or cut the file", s, int64(maxRows))
 		}
@@ -64,6 +68,24 @@ func Scan(ctx context.Context, s Shard, o Options, w io.Writer) (*ScanResult, er
 		return nil, fmt.Errorf("write the part file of %s: %w", s, err)
 	}
 	return res, nil
+}
+
+// Checksum yields the documents of docs, and sets sum to the checksum of their
+// texts once all were taken: XXH64 of each text, with that of the one before as
+// the seed.
+func Checksum(docs iter.Seq2[Document, error], sum *uint64) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		var h uint64
+		for d, err := range docs {
+			if err == nil {
+				h = Hash(d.Text, h)
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+		*sum = h
+	}
 }
 
 func partEntry(mode string, d Document) entry {
