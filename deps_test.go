@@ -67,7 +67,7 @@ var policy = []struct {
 	{"bench/lm", "bench/measure lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "bench/measure search simulate", ""},
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress"},
-	{"bench/quality", ". corpus fasttext label token", ""},
+	{"bench/quality", ". corpus fasttext label token", "golang.org/x/text"},
 	{"bench/evidence", ". report", "github.com/klauspost/compress"},
 	{"cmd/climb", ". corpus demo escape history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }

@@ -18,7 +18,7 @@ import (
 // one column for each name of the labeler, and the bytes of its text,
 // part-NNNNN.bytes.npy, int32.
 var labelStage = &stage{
-	name: "label", title: "score every document", format: 2, byShard: true, inputs: []string{"corpus", "rows"},
+	name: "label", title: "score every document", format: 3, byShard: true, inputs: []string{"corpus", "rows"},
 	options: func(r *Run) (any, error) { return r.Config.Label.options() },
 	tasks:   perShard,
 	run:     labelShard,

@@ -36,3 +36,16 @@ func (d *doc) repeats() (chars [9]int) {
 	}
 	return chars
 }
+
+// sameWords counts the pairs of equal words among those of four characters or
+// more, and these words.
+func (d *doc) sameWords() (pairs, words int) {
+	d.seen.reset(len(d.hash))
+	for i, h := range d.hash {
+		if d.size[i] >= 4 {
+			words++
+			pairs += int(d.seen.add(h)) - 1
+		}
+	}
+	return pairs, words
+}

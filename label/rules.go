@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -41,8 +42,13 @@ import (
 //	titles       35 % of the words in lower case but for one capital          ours
 //	shouting     10 % of the words in capitals, with exclamation marks        ours
 //	address      6 % of the words are we, us, our, you, your, yours           ours
-//	quality      1/(1 + exp(sum of weight x -ln(column) - 5)) over all of
-//	             these but length, weights in ruleColumns                     ours
+//	letters      20 % of the triples of ASCII letters are ones that sound
+//	             text of no language has often; in English text 5 %           ours
+//	noise        3 % of the words have a digit or a mark between letters      ours
+//	encoding     what a wrong encoding leaves, 5 in 100 words                 ours
+//	order        12 % of English determiners before a word that follows none  ours
+//	variety      4 % of the pairs of words of 4 letters or more are equal     ours
+//	quality      1/(1 + e^2), e the evidence of all these but length          ours
 //
 // Gopher: Rae et al. 2021, arXiv 2112.11446, section A1.1 and table A1. C4:
 // Raffel et al. 2019, arXiv 1910.10683, section 2.2. FineWeb: Penedo et al.
@@ -52,42 +58,61 @@ import (
 // for lengths and rates, and 1/(1+(odds(v)/odds(t))^2), odds(x) = x/(1-x), for
 // shares; "at least" is 1 minus that. Shares of a short text are unsure and
 // are drawn to a typical value as if 20 more words, 5 lines, or 100 characters
-// had been read (50 words for phrases): a tweet without a full stop is not yet
-// a bad text.
+// had been read (50 words where tweets have much of it): a tweet without a full
+// stop is not yet a bad text.
 //
-// Quality is a logistic regression with weights of one sign: a text is as bad
-// as its evidence taken together, and no evidence makes up for other evidence.
-// The weights were fitted to one half (by hash) of the documents of 22 sound
-// and 4 bad English sources, two of the sound being code, and rounded; the
-// figures in docs/quality.md are of the other half. What no column has evidence
-// of, they cannot find: the same file has the figures for a kind of bad text
-// that was kept out of the fit.
+// The evidence of a column is -ln of it, over what the column has at the worst in
+// good text (ruleColumns). The evidence e of a text is that of the column that has
+// most, or the sum of all, each counted up to 1, over evidenceSum, whichever is
+// larger: a text goes when one column is lower than in any kind of good text, or
+// many are low together, with equal weights. The limits are quantiles of good text
+// of 22 English sources, two of them code, and of technical prose in other
+// languages, so that no kind loses more than 2 %; no junk is in them. Which
+// quantile, junk decides (docs/quality.md has what each kind of junk loses when it
+// was left out of that).
+//
+// Where a rule does not apply it says nothing. Code and formulas, by the share of
+// words with their marks, are exempt from words, symbols, alpha, stopwords, lines,
+// repetition, menus, prose, titles, shouting, letters, noise, order and variety;
+// scripts that do not part words, and Korean, from stopwords; Thai and Lao, which
+// have no full stop, from that part of lines. Menus, titles and shouting need
+// capitals, letters needs ASCII letters, order English; boilerplate, advert and
+// address know English only. A phrase alone says nothing, and a single word counts
+// once: a text about JavaScript is not a page's furniture.
 //
 // Where we differ besides: quality leaves length out, because a question or a
 // dialogue turn is short and good; duplicates are found regardless of case,
 // punctuation and digits (see doc), and an n-gram counts as a duplicate from its
 // second occurrence; C4's rule against curly brackets is left out, because it
-// drops all code and LaTeX. Words are what white space parts, and stop words
-// and phrases are English: give StopWords for another language.
+// drops all code and LaTeX. Words are what white space parts, and in Han, kana,
+// Thai, Lao, Tibetan, Burmese and Khmer text what a hash of two neighbouring
+// letters parts: two or four letters on average. Stop words are those of the
+// language, of 428, that the text has most of.
 //
 // A text without words scores 0 everywhere.
 type Rules struct {
 	MaxBytes  int      `json:"max_bytes" default:"131072" min:"1024" doc:"score the first so many bytes of a document"`
-	StopWords []string `json:"stop_words" default:"the,be,to,of,and,that,have,with" doc:"words that running text cannot do without (Gopher's eight)"`
+	StopWords []string `json:"stop_words" doc:"words that running text cannot do without; none: the built-in lists of 428 languages, Gopher's eight for English"`
 }
 
-// ruleColumns are the columns before quality with their weights in it.
+// leastScore is what a column counts for at the least.
+const leastScore = 1e-4
+
+// evidenceSum is the evidence of all columns together, each counted up to its
+// worst, at which quality is 1/2.
+const evidenceSum = 5.2
+
+// ruleColumns are the columns before quality, and for each the evidence, -ln of
+// the column, at which it alone makes quality 1/2. They are what bench/quality
+// prints under floors.choice.
 var ruleColumns = []struct {
-	name   string
-	weight float64
+	name  string
+	worst float64
 }{
-	{"length", 0}, {"words", 0.4}, {"symbols", 0.15}, {"alpha", 0.15}, {"stopwords", 0.1}, {"lines", 0.1}, {"repetition", 0.35},
-	{"boilerplate", 1.5}, {"advert", 2.5}, {"tables", 1}, {"logs", 2}, {"menus", 0.3}, {"prose", 0.1}, {"titles", 1.6},
-	{"shouting", 0.5}, {"address", 3.5},
+	{"length", 0}, {"words", 1.9}, {"symbols", 2.67}, {"alpha", 3.6}, {"stopwords", 2.11}, {"lines", 3.81}, {"repetition", 4.37},
+	{"boilerplate", 1.31}, {"advert", 0.15}, {"tables", 3.96}, {"logs", 1.86}, {"menus", 3.23}, {"prose", 4.3}, {"titles", 1.61},
+	{"shouting", 9.22}, {"address", 1.2}, {"letters", 1.2}, {"noise", 0.71}, {"encoding", 0.8}, {"order", 0.53}, {"variety", 2.31},
 }
-
-// qualityOffset is the evidence at which quality is 1/2.
-const qualityOffset = 5
 
 // ruleNames are the columns in order, quality last.
 var ruleNames = func() (names []string) {
@@ -116,15 +141,19 @@ func (r Rules) Label(ctx context.Context, dst []float32, texts []string) error {
 	if err := option.Check("rules", r); err != nil {
 		return err
 	}
+	known := everyLanguage()
+	if len(r.StopWords) > 0 {
+		known = newLexicon([]string{strings.Join(r.StopWords, " ")})
+	}
 	d := docs.Get().(*doc)
 	defer docs.Put(d)
-	stop := newPhrases(r.StopWords)
 	for i, text := range texts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		d.scan(head(text, r.MaxBytes))
-		d.grade(dst[i*len(ruleNames):][:len(ruleNames)], stop)
+		d.found.read(known, d.hash)
+		d.grade(dst[i*len(ruleNames):][:len(ruleNames)])
 	}
 	return nil
 }
@@ -145,57 +174,96 @@ func head(text string, n int) string {
 }
 
 // grade writes one row of scores.
-func (d *doc) grade(dst []float32, stop *phrases) {
+func (d *doc) grade(dst []float32) {
 	clear(dst)
 	if d.words == 0 {
 		return
 	}
-	words, chars := float64(d.words), float64(d.chars)
+	words, chars, letters := float64(d.words), float64(d.chars), float64(d.letters)
 	ofWords := func(k int, typical float64) float64 { return (float64(k) + 20*typical) / (words + 20) }
+	ofMoreWords := func(k int, typical float64) float64 { return (float64(k) + 50*typical) / (words + 50) }
 	ofLines := func(k int, typical float64) float64 { return (float64(k) + 5*typical) / (float64(d.lines) + 5) }
-	ofParagraphs := func(k int) float64 { return float64(k) / (float64(d.paragraphs) + 5) }
 	ofChars := func(k int, typical float64) float64 { return (float64(k) + 100*typical) / (chars + 100) }
-	phraseRate := func(k int) float64 { return float64(k) / (words + 50) }
+	phraseRate := func(p phraseCount) float64 { return p.weight() / (words + 50) }
+	// Evidence counts for the share of the text that a rule applies to.
+	notCode := 1 - shareAtLeast(ofWords(d.coded, 0), 0.1)
+	parted := 1 - float64(d.joined)/max(1, letters)
+	stops := 1 - float64(d.endless)/max(1, letters)
 
 	meanLength := ofWords(d.chars, 5)
-	repetition := min(
-		shareAtMost(ofLines(d.dupLines, 0), 0.30), shareAtMost(ofChars(d.dupLineChars, 0), 0.20),
-		shareAtMost(ofParagraphs(d.dupParagraphs), 0.30), shareAtMost(ofChars(d.dupParagraphChars, 0), 0.20))
-	for n, k := range d.repeats() {
-		repetition = min(repetition, shareAtMost(ofChars(k, 0), repeatLimits[n]))
-	}
-	logs := 0 // lines of a log, not of a conversation
+	// A log has few stop words, a conversation as many as other text. Of a text
+	// that has few, the language is not known, nor its stop words.
+	share := ofWords(d.found.stops, 0)
+	said, stamped, logs := 0, 0, 0
 	for _, s := range d.stamped {
-		if 20*stop.count(d.hash[s.a:s.b]) <= s.b-s.a {
+		n := 0
+		if share > 0.03 {
+			n = d.found.stopsIn(s)
+		}
+		if said, stamped = said+n, stamped+s.b-s.a; 20*n <= s.b-s.a {
 			logs++
 		}
 	}
+	notSaid := 1 - shareAtLeast(float64(said)/float64(stamped+10), 0.08)
+	// How rare triples of letters may be depends on the language.
+	rare := 0.2
+	if share > 0.06 && d.found.best == 0 {
+		rare = 0.05
+	}
+	pairs, long := d.sameWords()
 	columns := [...]float64{
 		min(atLeast(words, 50), atMost(words, 100_000)),
-		min(atLeast(meanLength, 3), atMost(meanLength, 10)),
-		min(atMost(ofWords(d.hashes, 0), 0.1), atMost(ofWords(d.ellipses, 0), 0.1),
-			shareAtMost(ofChars(d.digits, 0.02), 0.2), shareAtMost(ofChars(d.chars-d.letters-d.digits, 0.05), 0.3)),
-		shareAtLeast(ofWords(d.alpha, 0.95), 0.8),
-		shareAtLeast(ofWords(stop.count(d.hash), 0.15), 0.04),
-		min(shareAtLeast(ofLines(d.terminal, 0.5), 0.12), shareAtMost(ofLines(d.short, 0.2), 0.67), atMost(ofWords(d.newlines, 0.05), 0.3),
-			shareAtMost(ofLines(d.bullets, 0), 0.9), shareAtMost(ofLines(d.trailing, 0), 0.3)),
-		repetition,
-		atMost(phraseRate(boilerplate().count(d.hash)), 0.01),
-		atMost(phraseRate(advert().count(d.hash)), 0.01),
+		math.Pow(min(atLeast(meanLength, 3), atMost(meanLength, 10)), notCode),
+		math.Pow(min(atMost(ofMoreWords(d.hashes, 0), 0.1), atMost(ofWords(d.ellipses, 0), 0.1),
+			shareAtMost(ofChars(d.digits, 0.02), 0.2), shareAtMost(ofChars(d.chars-d.letters-d.digits, 0.05), 0.3)), notCode),
+		math.Pow(shareAtLeast(ofWords(d.alpha, 0.95), 0.8), notCode),
+		math.Pow(shareAtLeast(ofWords(d.found.stops, 0.15), 0.04), notCode*parted),
+		math.Pow(min(math.Pow(shareAtLeast(ofLines(d.terminal, 0.5), 0.12), stops), shareAtMost(ofLines(d.short, 0.2), 0.67), atMost(ofWords(d.newlines, 0.05), 0.3),
+			shareAtMost(ofLines(d.bullets, 0), 0.9), shareAtMost(ofLines(d.trailing, 0), 0.3)), notCode),
+		math.Pow(d.repetition(), notCode),
+		atMost(phraseRate(d.found.boilerplate), 0.01),
+		atMost(phraseRate(d.found.ads), 0.01),
 		shareAtMost(ofChars(d.tableChars, 0), 0.3),
-		shareAtMost(ofLines(logs, 0), 0.3),
-		shareAtMost(ofLines(d.menu, 0.1), 0.35),
-		shareAtLeast(ofWords(d.plain, 0.7), 0.3),
-		shareAtMost(ofWords(d.titled, 0.1), 0.35),
-		shareAtMost(ofWords(d.upper+d.exclaims, 0.01), 0.1),
-		shareAtMost(ofWords(you().count(d.hash), 0.02), 0.06),
+		math.Pow(shareAtMost(ofLines(logs, 0), 0.3), notSaid),
+		math.Pow(shareAtMost(ofLines(d.menu, 0.1), 0.35), notCode),
+		math.Pow(shareAtLeast(ofWords(d.plain, 0.7), 0.3), notCode),
+		math.Pow(shareAtMost(ofWords(d.titled, 0.1), 0.35), notCode),
+		math.Pow(shareAtMost(ofMoreWords(d.upper+d.exclaims, 0.01), 0.1), notCode),
+		shareAtMost(ofMoreWords(d.found.you, 0.02), 0.06),
+		math.Pow(shareAtMost((float64(d.oddTriples)+1)/(float64(d.triples)+100), rare), notCode),
+		math.Pow(shareAtMost(ofMoreWords(d.garbled, 0.002), 0.03), notCode),
+		shareAtMost(min(0.99, float64(d.broken)/(words+20)), 0.05),
+		math.Pow(shareAtMost((float64(d.found.misplaced)+0.1)/(float64(d.found.determiners)+10), 0.12), notCode),
+		math.Pow(shareAtMost(2*float64(pairs)/(float64(long+20)*float64(long+19)), 0.04), notCode),
 	}
-	var evidence float64
+	most, sum := 0.0, 0.0
 	for i, x := range columns {
 		dst[i] = float32(x)
-		evidence -= ruleColumns[i].weight * math.Log(max(x, 1e-3))
+		if worst := ruleColumns[i].worst; worst > 0 {
+			evidence := max(0, -math.Log(max(x, leastScore))) / worst
+			most = max(most, evidence)
+			sum += min(1, evidence)
+		}
 	}
-	dst[len(columns)] = float32(1 / (1 + math.Exp(evidence-qualityOffset)))
+	dst[len(columns)] = float32(shareOfGood(max(most, sum/evidenceSum)))
+}
+
+// shareOfGood is 1 for no evidence, and 1/2 for as much as the worst of good text
+// has.
+func shareOfGood(evidence float64) float64 { return 1 / (1 + evidence*evidence) }
+
+// repetition is the least of Gopher's rules for repeated lines, paragraphs and
+// n-grams.
+func (d *doc) repetition() float64 {
+	ofParagraphs := float64(d.dupParagraphs) / (float64(d.paragraphs) + 5)
+	ofLines := float64(d.dupLines) / (float64(d.lines) + 5)
+	ofChars := func(k int) float64 { return float64(k) / (float64(d.chars) + 100) }
+	x := min(shareAtMost(ofLines, 0.30), shareAtMost(ofChars(d.dupLineChars), 0.20),
+		shareAtMost(ofParagraphs, 0.30), shareAtMost(ofChars(d.dupParagraphChars), 0.20))
+	for n, k := range d.repeats() {
+		x = min(x, shareAtMost(ofChars(k), repeatLimits[n]))
+	}
+	return x
 }
 
 // repeatLimits are Gopher's greatest shares of characters in the top 2, 3,

@@ -18,6 +18,10 @@ type doc struct {
 	words, alpha           int // words; words with a letter
 	plain, titled, upper   int // words in lower case; in lower case but for one capital; in capitals, of 3 letters or more
 	exclaims               int
+	coded, garbled         int // words with marks of code or formulas; with a digit or a mark between letters
+	joined, endless        int // letters of scripts that join words; of those without a full stop
+	triples, oddTriples    int // of ASCII letters in a row; those that no kind of sound text has often
+	broken                 int // characters that a wrong encoding leaves behind
 	hashes, ellipses       int // "#"; "..." and "…"
 	newlines               int
 
@@ -42,6 +46,7 @@ type doc struct {
 
 	seen, seenLines, seenParagraphs table
 	gram                            []uint64
+	found                           found
 }
 
 // span is the words from a to before b.
@@ -57,6 +62,12 @@ type word struct {
 
 	lower, upper int  // letters
 	joint        bool // the last character joins the digits before it to those after it
+	coded        bool // has a mark of code or of formulas
+	garbled      bool // has a digit or a mark between letters, the second in lower case
+	after        byte // what the last character was: see afterLetter
+	script       byte // of the last letter: see joining
+	abc, triple  int  // ASCII letters in a row up to here; the last three, 5 bits each
+	lead, high   byte // characters still to come of one read in a wrong encoding; letters of Latin-1 in a row
 	run, runs    int  // digits in a row up to here; such rows that are joined
 }
 
@@ -88,7 +99,7 @@ func mix(a, b uint64) uint64 {
 
 // scan counts text anew; slices and tables keep their memory.
 func (d *doc) scan(text string) {
-	*d = doc{hash: d.hash[:0], size: d.size[:0], gram: d.gram, stamped: d.stamped[:0], seen: d.seen, seenLines: d.seenLines, seenParagraphs: d.seenParagraphs}
+	*d = doc{hash: d.hash[:0], size: d.size[:0], gram: d.gram, stamped: d.stamped[:0], seen: d.seen, seenLines: d.seenLines, seenParagraphs: d.seenParagraphs, found: d.found}
 	lines := strings.Count(text, "\n") + 1
 	d.seenLines.reset(lines)
 	d.seenParagraphs.reset(lines)
@@ -121,30 +132,28 @@ func (d *doc) scan(text string) {
 
 func (d *doc) char(r rune) {
 	w := &d.word
-	if w.size == 0 {
-		d.line.startWord(r)
-	}
-	w.size++
-	w.marks = (w.marks ^ uint64(r)) * fnvPrime
 	switch {
 	case 'a' <= r && r <= 'z':
-		w.lower++
-		d.letter(r)
-	case 'A' <= r && r <= 'Z':
-		w.upper++
-		d.letter(r + 'a' - 'A')
-	case '0' <= r && r <= '9', r >= utf8.RuneSelf && unicode.IsDigit(r):
-		d.digit()
-	case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsMark(r)):
-		small := unicode.ToLower(r)
-		if small == r {
-			w.lower++
-		} else {
-			w.upper++
+		if r == 'x' && w.digit { // 0x10, 8x16
+			w.coded = true
 		}
-		d.letter(small)
+		d.abc(r, r)
+		w.lower++
+		w.garbled = w.garbled || w.after == afterInner
+		w.after = afterLetter
+	case 'A' <= r && r <= 'Z':
+		d.abc(r, r+'a'-'A')
+		w.upper++
+		w.after = afterLetter
+	case r >= utf8.RuneSelf:
+		d.beyond(r)
 	default:
-		d.mark(r)
+		d.grow(r)
+		if '0' <= r && r <= '9' {
+			d.digit()
+		} else {
+			d.mark(r)
+		}
 	}
 	if r != '.' {
 		d.line.dots = 0
@@ -157,8 +166,39 @@ func (d *doc) char(r rune) {
 	d.line.last = r
 }
 
+// grow adds a character to the word.
+func (d *doc) grow(r rune) {
+	w := &d.word
+	if w.size == 0 {
+		d.line.startWord(r)
+	}
+	w.size++
+	w.marks = (w.marks ^ uint64(r)) * fnvPrime
+}
+
+// abc counts an ASCII letter, given as it is and in lower case.
+func (d *doc) abc(r, small rune) {
+	w := &d.word
+	if w.script != 0 {
+		d.endWord()
+	}
+	d.grow(r)
+	d.letters++
+	d.letter(small)
+	w.coded = w.coded || w.after == afterStop
+	w.triple = (w.triple<<5 | int(small-'a')) & (len(triples)*8 - 1)
+	if w.abc++; w.abc >= 3 {
+		d.triples++
+		d.oddTriples += int(^triples[w.triple/8] >> (w.triple % 8) & 1)
+	}
+}
+
 func (d *doc) digit() {
 	w := &d.word
+	w.abc = 0
+	if w.after == afterLetter {
+		w.after = afterInner
+	}
 	d.digits++
 	switch {
 	case w.digit:
@@ -184,7 +224,27 @@ const stampWithin = 40
 // mark counts a character that is no letter and no digit.
 func (d *doc) mark(r rune) {
 	w := &d.word
-	w.joint, w.digit = false, false
+	w.joint, w.digit, w.abc = false, false, 0
+	inner := w.after == afterLetter
+	if inner {
+		w.after = afterInner
+	}
+	switch r {
+	case '{', '}', '=', '_', '\\', '[', ']':
+		w.coded = true
+	case '(':
+		w.coded = w.coded || w.named
+	case ',', ':':
+		w.coded = w.coded || w.size > 1 && (d.line.last == '"' || d.line.last == '\'')
+	case '.':
+		if inner {
+			w.after = afterStop
+		}
+	case '\'', '’', '-', '/', '@', '‐', '\u00ad', '\u200c', '\u200d':
+		if inner {
+			w.after = afterOther
+		}
+	}
 	switch r {
 	case '#':
 		d.hashes++
@@ -210,7 +270,6 @@ func (d *doc) mark(r rune) {
 // letter counts a letter, given in lower case.
 func (d *doc) letter(r rune) {
 	w := &d.word
-	d.letters++
 	w.letter, w.named, w.digit, w.joint, w.run = true, true, false, false, 0
 	w.text = (w.text ^ uint64(r)) * fnvPrime
 }
@@ -228,6 +287,11 @@ func (d *doc) endWord() {
 	d.chars += w.size
 	if w.letter {
 		d.alpha++
+	}
+	if w.coded {
+		d.coded++
+	} else if w.garbled {
+		d.garbled++
 	}
 	d.kind(w)
 	d.hash = append(d.hash, h)
@@ -273,6 +337,9 @@ func (d *doc) endLine() {
 		return
 	}
 	d.lines++
+	if l.words == 1 && l.last == ',' { // of a table of constants
+		d.coded++
+	}
 	d.shape(l)
 	if l.chars+l.words-1 < 30 {
 		d.short++
@@ -304,7 +371,7 @@ func (d *doc) shape(l *line) {
 	if l.cells >= 2 || l.chars > 8 && 5*l.rules > 3*l.chars {
 		d.tableChars += l.chars
 	}
-	if l.stamp {
+	if l.stamp && l.words > 1 {
 		d.stamped = append(d.stamped, span{len(d.hash) - l.words, len(d.hash)})
 	}
 }
@@ -327,7 +394,7 @@ func (d *doc) endParagraph() {
 // their relatives in other scripts.
 func terminal(r rune) bool {
 	switch r {
-	case '.', '!', '?', '"', '\'', '”', '’', '»', '…', '。', '！', '？', '」', '』', '؟', '۔', '।':
+	case '.', '!', '?', '"', '\'', '”', '’', '»', '…', '。', '．', '！', '？', '」', '』', '؟', '۔', '।', '॥', '։', '።', '။', '།', '។':
 		return true
 	}
 	return false
@@ -343,73 +410,4 @@ func bullet(first rune, lone bool) bool {
 		return lone
 	}
 	return false
-}
-
-// table counts keys. It is an open hash table with a power of two of slots, at
-// most half of them used.
-type table struct {
-	key   []uint64
-	count []int32 // 0 = free
-}
-
-// reset empties the table and makes room for n keys.
-func (t *table) reset(n int) {
-	slots := 1 << bits.Len(uint(2*n))
-	if cap(t.key) < slots {
-		t.key, t.count = make([]uint64, slots), make([]int32, slots)
-	}
-	t.key, t.count = t.key[:slots], t.count[:slots]
-	clear(t.count)
-}
-
-// add returns how often key has been added, this time included.
-func (t *table) add(key uint64) int32 {
-	mask := uint64(len(t.key) - 1)
-	i := (key ^ key>>32) & mask
-	for t.count[i] > 0 && t.key[i] != key {
-		i = (i + 1) & mask
-	}
-	t.key[i] = key
-	t.count[i]++
-	return t.count[i]
-}
-
-// slot finds the place of key, -1 if it was never added.
-func (t *table) slot(key uint64) int {
-	mask := uint64(len(t.key) - 1)
-	i := (key ^ key>>32) & mask
-	for t.count[i] > 0 {
-		if t.key[i] == key {
-			return int(i)
-		}
-		i = (i + 1) & mask
-	}
-	return -1
-}
-
-// get returns how often key was added.
-func (t *table) get(key uint64) int32 {
-	if i := t.slot(key); i >= 0 {
-		return t.count[i]
-	}
-	return 0
-}
-
-// compact gives the table no more room than its keys need.
-func (t *table) compact() {
-	old := *t
-	n := 0
-	for _, c := range old.count {
-		if c > 0 {
-			n++
-		}
-	}
-	*t = table{}
-	t.reset(n)
-	for i, c := range old.count {
-		if c > 0 {
-			t.add(old.key[i])
-			t.count[t.slot(old.key[i])] = c
-		}
-	}
 }

