@@ -24,8 +24,10 @@ const (
 
 // A lexicon finds the words and phrases that the rules know in one pass.
 type lexicon struct {
-	filter    [1 << 14 / 64]uint64 // by the hash: worth a look into words
-	words     map[uint64]*known
+	filter    [1 << 14 / 64]uint64 // by the hash: worth a look into index
+	words     map[uint64]*known    // while it is made
+	index     table                // the words again: a look into it is quicker
+	known     []*known             // by slot of index
 	languages int
 	phrases   int
 }
@@ -78,6 +80,14 @@ func newLexicon(stops []string) *lexicon {
 			}
 		}
 	}
+	l.index.reset(len(l.words))
+	for h := range l.words {
+		l.index.add(h)
+	}
+	l.known = make([]*known, len(l.index.key))
+	for h, k := range l.words {
+		l.known[l.index.slot(h)] = k
+	}
 	return l
 }
 
@@ -93,8 +103,8 @@ func (l *lexicon) add(hash uint64) *known {
 
 // found is what a lexicon finds in a text.
 type found struct {
-	stops            int // words of the language that has most of them
-	best             int // that language
+	stops            int   // words of the language that has most of them
+	best             int32 // that language
 	determiners      int
 	misplaced        int // of them before a word that follows none
 	you              int
@@ -133,11 +143,12 @@ func (f *found) read(l *lexicon, hash []uint64) {
 			determiner = false
 			continue
 		}
-		k := l.words[h]
-		if k == nil {
+		at := l.index.slot(h)
+		if at < 0 {
 			determiner = false
 			continue
 		}
+		k := l.known[at]
 		if len(k.languages) > 0 {
 			f.hits = append(f.hits, hit{i, k})
 		}
@@ -177,7 +188,7 @@ func (f *found) phrases(k *known, next []uint64) {
 	}
 }
 
-// tally finds the language with most stop words, and keeps the hits of it.
+// tally finds the language with most stop words.
 func (f *found) tally() {
 	for _, h := range f.hits {
 		f.counts[h.word.id]++
@@ -198,15 +209,21 @@ func (f *found) tally() {
 			best = int32(i)
 		}
 	}
-	f.hits = slices.DeleteFunc(f.hits, func(h hit) bool { return !slices.Contains(h.word.languages, best) })
-	f.stops, f.best = len(f.hits), int(best)
+	f.best, f.stops = best, int(f.language[best])
 }
 
 // stopsIn counts the stop words of a span.
-func (f *found) stopsIn(s span) int {
+func (f *found) stopsIn(s span) (n int) {
 	from, _ := slices.BinarySearchFunc(f.hits, s.a, func(h hit, at int) int { return h.at - at })
-	to, _ := slices.BinarySearchFunc(f.hits, s.b, func(h hit, at int) int { return h.at - at })
-	return to - from
+	for _, h := range f.hits[from:] {
+		if h.at >= s.b {
+			break
+		}
+		if slices.Contains(h.word.languages, f.best) {
+			n++
+		}
+	}
+	return n
 }
 
 // resized is s with n elements, all zero.

@@ -110,7 +110,7 @@ func (d *doc) scan(text string) {
 			r, n = utf8.DecodeRuneInString(text[i:])
 		}
 		i += n
-		if !unicode.IsSpace(r) {
+		if r > ' ' && r < utf8.RuneSelf || !unicode.IsSpace(r) {
 			d.char(r)
 			continue
 		}
