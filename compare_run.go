@@ -23,7 +23,8 @@ type comparison struct {
 	watch   func(Event)
 	step    int // of steps, for the display
 	checked task.Verifier
-	targets int // groups of target runs, once they are known
+	lock    *task.Lock // of the study's directory, while Compare holds it
+	targets int        // groups of target runs, once they are known
 
 	work float64 // floating-point operations of the runs that are left, as planned
 	done float64 // ... that this process has done
@@ -65,6 +66,10 @@ func (s *Study) Compare(ctx context.Context, watch func(Event)) (*Comparison, er
 	lock, err := task.Acquire(s.Config.Out)
 	if err != nil {
 		return nil, err
+	}
+	c.lock = lock
+	for _, a := range c.arms {
+		a.run.lock = lock
 	}
 	out, err := c.compare(ctx)
 	return out, errors.Join(err, lock.Release())
@@ -145,7 +150,9 @@ func (a *arm) open(ctx context.Context) error {
 	if a.search > 0 {
 		c.Search.Seed = splitmix(c.Seed, uint64(a.search)) >> 12 // exact as a number of JSON
 	}
-	a.run, err = newRun(ctx, c, a)
+	if a.run, err = newRun(ctx, c, a); err == nil {
+		a.run.lock = a.study.lock
+	}
 	return err
 }
 

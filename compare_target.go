@@ -168,7 +168,7 @@ func (g *group) measure(ctx context.Context, need []targetSpec) error {
 	}
 	c := g.study
 	c.step++
-	run := &Run{Config: c.Config, Watch: c.watch}
+	run := &Run{Config: c.Config, Watch: c.watch, checked: &c.checked, kindOf: kindOf, lock: c.lock}
 	for _, p := range batches {
 		if _, err := p.Clean(); err != nil {
 			return err

@@ -326,8 +326,8 @@ func (c *Config) Resolve() error {
 	if at := c.Dataset.URL; at != "" && !blob.IsURL(at) {
 		return &ConfigError{Text: fmt.Sprintf("dataset.url: %q is no URL of a bucket; for a folder set out, the dataset is below it", at)}
 	}
-	for _, at := range append([]string{c.Dataset.URL}, c.Corpus.Inputs...) {
-		if u, err := url.Parse(at); err == nil && blob.IsURL(at) && u.User != nil { // it would be in climb.yaml, plans and errors
+	for _, at := range c.places() {
+		if u, err := url.Parse(at); err == nil && u.Host != "" && u.User != nil { // it would be in climb.yaml, plans and errors
 			return &ConfigError{Text: fmt.Sprintf("%s holds a user or a password; credentials come from the environment, as the service's own tools take them", u.Redacted())}
 		}
 	}
@@ -335,6 +335,15 @@ func (c *Config) Resolve() error {
 		return &ConfigError{Text: "proxy." + err.Error()}
 	}
 	return nil
+}
+
+// places are the paths and URLs that the configuration names.
+func (c *Config) places() []string {
+	out := slices.Concat([]string{c.Out, c.Dataset.URL, c.Tokens.Tokenizer}, c.Corpus.Inputs, c.Search.Reuse.Files)
+	for _, t := range slices.Concat(c.Target.Validation, c.Target.Test) {
+		out = append(out, t.File)
+	}
+	return out
 }
 
 // relativeTo makes every path of the configuration absolute, seen from dir.

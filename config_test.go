@@ -200,9 +200,18 @@ func TestConfigurationsThatAreNoNumbers(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.yaml, err, c.want)
 		}
 	}
-	_, err := ParseConfig([]byte("corpus: {inputs: ['s3://me:secret@bucket/text']}"))
-	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "password") {
-		t.Errorf("a password in a URL: %v", err)
+	for _, yaml := range []string{
+		"corpus: {inputs: ['s3://me:secret@bucket/text']}",
+		"corpus: {inputs: [text]}\ndataset: {url: 's3://me:secret@bucket/set'}",
+		"corpus: {inputs: [text]}\nsearch: {reuse: {files: ['https://me:secret@host/search.json']}}",
+		"corpus: {inputs: [text]}\ntarget: {validation: [{file: 'https://me:secret@host/v.jsonl'}]}",
+		"corpus: {inputs: [text]}\ntarget: {test: [{file: 'https://me:secret@host/t.jsonl'}]}",
+		"corpus: {inputs: [text]}\ntokens: {tokenizer: 'https://me:secret@host/tokenizer.json'}",
+	} {
+		_, err := ParseConfig([]byte(yaml))
+		if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "password") {
+			t.Errorf("%s: %v", yaml, err)
+		}
 	}
 	c, err := ParseConfig([]byte("\xef\xbb\xbfcorpus: {inputs: [text]}\r\nseed: 18446744073709551615\r\n"))
 	if err != nil || c.Seed != 1<<64-1 {

@@ -69,7 +69,7 @@ var policy = []struct {
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress"},
 	{"bench/quality", ". corpus fasttext label token", "golang.org/x/text"},
 	{"bench/evidence", ". report", "github.com/klauspost/compress"},
-	{"cmd/climb", ". corpus demo escape history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
+	{"cmd/climb", ". blob corpus demo escape history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
 }
 
 // TestImports parses in this process: a test that asked the go command would

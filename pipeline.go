@@ -252,12 +252,7 @@ func rawTasks(tasks []any) ([]json.RawMessage, error) {
 
 func (r *Run) runStage(ctx context.Context, s *stage, e Event) error {
 	start := time.Now()
-	if r.lock != nil {
-		if err := r.lock.Check(); err != nil {
-			return err
-		}
-	}
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(r.held(), ctx.Err()); err != nil {
 		return err
 	}
 	p, err := r.plan(s)
@@ -313,8 +308,19 @@ func (r *Run) endStage(plans []*task.Plan, e Event, start time.Time, cached bool
 	r.emit(e)
 }
 
+// held reports that the lock of the run directory was removed under this process.
+func (r *Run) held() error {
+	if r.lock == nil {
+		return nil
+	}
+	return r.lock.Check()
+}
+
 // runPlan runs the missing tasks of a plan on the local cores.
 func (r *Run) runPlan(ctx context.Context, p *task.Plan, run task.Func, e Event) error {
+	if err := r.held(); err != nil {
+		return err
+	}
 	start := time.Now()
 	begin := e
 	begin.Start = true

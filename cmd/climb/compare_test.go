@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"os"
@@ -178,6 +179,36 @@ func TestCompareResumes(t *testing.T) {
 	other := studyspace(t)
 	if diff := cmp.Diff(killed, same(compareJSON(t, other))); diff != "" {
 		t.Errorf("after kills, another outcome: %s", diff)
+	}
+}
+
+// A study whose lock is removed stops before its next step.
+func TestCompareLockRemoved(t *testing.T) {
+	t.Parallel()
+	dir := studyspace(t)
+	c := command(dir, "compare", "study.yaml")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lock := filepath.Join(dir, "run", "lock"); ; time.Sleep(time.Millisecond) {
+		if st, err := os.Stat(lock); err != nil || st.Size() == 0 {
+			continue
+		}
+		if stages, _ := filepath.Glob(filepath.Join(dir, "run", "*-*")); len(stages) == 0 {
+			continue
+		}
+		if err := os.Remove(lock); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if err := c.Wait(); err == nil || c.ProcessState.ExitCode() != 75 || !strings.Contains(stderr.String(), "was removed while process") {
+		t.Errorf("%v\n%s", err, stderr.String())
+	}
+	if done, _ := filepath.Glob(filepath.Join(dir, "run", "compare-*")); len(done) > 0 {
+		t.Errorf("the study went on to its target runs: %v", done)
 	}
 }
 

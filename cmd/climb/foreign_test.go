@@ -146,7 +146,10 @@ func TestFullOutput(t *testing.T) {
 func TestCrash(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	if code := crashed("index out of range", []byte("goroutine 1 [running]")); code != 70 {
+	args := os.Args
+	os.Args = []string{"climb", "run", "https://me:pa55word@host/climb.yaml"}
+	t.Cleanup(func() { os.Args = args })
+	if code := crashed("index out of range of https://me:pa55word@host/x", []byte("goroutine 1 [running]")); code != 70 {
 		t.Errorf("exit %d, want 70", code)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "climb-crash-*.txt"))
@@ -154,7 +157,7 @@ func TestCrash(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	data, err := os.ReadFile(found[0])
-	if err != nil || !strings.Contains(string(data), "goroutine 1 [running]") || !strings.Contains(string(data), "index out of range") {
+	if err != nil || !strings.Contains(string(data), "goroutine 1 [running]") || !strings.Contains(string(data), "index out of range") || strings.Contains(string(data), "pa55") {
 		t.Errorf("%s, %v", data, err)
 	}
 }
