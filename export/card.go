@@ -1,10 +1,10 @@
 package export
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"math"
-	"text/template"
 
 	"github.com/climb-go/climb/escape"
 )
@@ -60,34 +60,39 @@ func (m *Manifest) Words() string {
 	return text + ": " + m.Choice.Reason
 }
 
-var card = template.Must(template.New("card").Funcs(template.FuncMap{
-	"percent": func(x float64) float64 { return 100 * x },
-	"text":    escape.Markdown,
-}).Parse(`---
+// WriteCard writes the dataset card, Markdown with the header that Hugging
+// Face datasets reads.
+func (m *Manifest) WriteCard(w io.Writer) error {
+	rows := "Each line is a JSON object: `id`, `text`, `source` and any other fields as they came, and `climb`"
+	if m.Format == "parquet" {
+		rows = "Each row has the columns `id`, `text`, `source`, `fields` with any other fields as a JSON object, and `climb`"
+	}
+	b := bufio.NewWriter(w) // keeps the first error
+	fmt.Fprintf(b, `---
 configs:
 - config_name: default
   data_files:
   - split: train
-    path: shard-*.{{.Format}}
+    path: shard-*.%s
 ---
 # Mixed pre-training dataset
 
-{{.Documents}} documents, {{.Tokens}} tokens of the proxies' tokenizer, in {{len .Shards}} shards; made by climb {{.Version}} with the strategy "{{text .Strategy}}", seed {{.Seed}}.
+%d documents, %d tokens of the proxies' tokenizer, in %d shards; made by climb %s with the strategy "%s", seed %d.
 
-The confirmation: {{text .Verdict}}. Written is {{text .Words}}.
+The confirmation: %s. Written is %s.
 
-{{if eq .Format "parquet"}}Each row has the columns ` + "`id`, `text`, `source`, `fields` with any other fields as a JSON object, and `climb`" + `{{else}}Each line is a JSON object: ` + "`id`, `text`, `source` and any other fields as they came, and `climb`" + `{{end}}` + " with the `cluster` and `domain` that the document was put in and `copy`, which counts a repeated document from 0" + `.
+%s with the `+"`cluster` and `domain` that the document was put in and `copy`"+`, which counts a repeated document from 0.
 
-| domain | asked % | achieved % | tokens | supply | epochs |
+| domain | asked %% | achieved %% | tokens | supply | epochs |
 |---|---:|---:|---:|---:|---:|
-{{- range .Domains}}
-| {{text .Name}} | {{printf "%.2f" (percent .Asked)}} | {{printf "%.2f" (percent .Share)}} | {{.Tokens}} | {{.Supply}} | {{printf "%.2f" .Epochs}} |
-{{- end}}
-
+`, m.Format, m.Documents, m.Tokens, len(m.Shards), m.Version,
+		escape.Markdown(m.Strategy), m.Seed, escape.Markdown(m.Verdict), escape.Markdown(m.Words()), rows)
+	for _, d := range m.Domains {
+		fmt.Fprintf(b, "| %s | %.2f | %.2f | %d | %d | %.2f |\n", escape.Markdown(d.Name), 100*d.Asked, 100*d.Share, d.Tokens, d.Supply, d.Epochs)
+	}
+	b.WriteString(`
 Shares are of tokens. The files and their SHA-256 are listed in manifest.json.
 The texts keep the licences of the corpus that they come from.
-`))
-
-// WriteCard writes the dataset card, Markdown with the header that Hugging
-// Face datasets reads.
-func (m *Manifest) WriteCard(w io.Writer) error { return card.Execute(w, m) }
+`)
+	return b.Flush()
+}

@@ -15,10 +15,12 @@ import (
 //go:embed compare.html
 var compareHTML string
 
-var compareTemplate = template.Must(template.New("compare").Funcs(template.FuncMap{
+var compareFuncs = map[string]any{
 	"count": count, "short": short, "score": score, "signed": signed, "percent": percent, "duration": duration, "fixed": fixed, "plural": plural,
 	"between": between, "operations": operations, "short64": func(n int) string { return short(int64(n)) }, "level": func(x float64) float64 { return 100 * x },
-}).Parse(compareHTML))
+}
+
+var compareTemplate = mustParse("compare", compareHTML, compareFuncs)
 
 // compareView is what the template sees.
 type compareView struct {
@@ -59,6 +61,11 @@ func WriteComparison(dir string, c *Comparison) error {
 }
 
 func renderComparison(c *Comparison) ([]byte, error) {
+	page, err := compareTemplate.fill(newCompareView(c))
+	return bytes.Map(legible, page), err
+}
+
+func newCompareView(c *Comparison) *compareView {
 	v := &compareView{Comparison: c, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
 	for _, o := range c.Objectives {
 		x := objectiveView{Objective: o, Unit: "score, higher is better"}
@@ -75,11 +82,7 @@ func renderComparison(c *Comparison) ([]byte, error) {
 		x.IntervalChart, x.CurveChart, x.MixtureChart = compareChart(o), curveChart(o), strategyMixtures(c.Domains, o)
 		v.Sections = append(v.Sections, x)
 	}
-	var b bytes.Buffer
-	if err := compareTemplate.Execute(&b, v); err != nil {
-		return nil, err
-	}
-	return bytes.Map(legible, b.Bytes()), nil
+	return v
 }
 
 // taskRows lists the measures of the test files.

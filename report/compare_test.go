@@ -28,6 +28,7 @@ func TestComparisonPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkPage(t, string(page), "outcome")
+			checkFilled(t, compareHTML, compareFuncs, newCompareView(c), page)
 		})
 	}
 }

@@ -19,11 +19,13 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+var pageFuncs = map[string]any{
 	"count": count, "short": short, "size": size, "percent": percent, "score": score, "signed": signed, "interval": interval,
 	"signedInterval": signedInterval, "duration": duration, "day": day, "fixed": fixed, "times": times, "plural": plural,
-	"join": strings.Join, "byShare": byShare, "add": func(a, b int) int { return a + b },
-}).Parse(pageHTML))
+	"join": strings.Join, "byShare": byShare, "top": top, "value": value, "portion": portion,
+}
+
+var pageTemplate = mustParse("page", pageHTML, pageFuncs)
 
 // view is what the template sees: the data and what is derived from it.
 type view struct {
@@ -65,6 +67,11 @@ const (
 
 // render makes the page.
 func render(d *Data) ([]byte, error) {
+	page, err := pageTemplate.fill(newView(d))
+	return bytes.Map(legible, page), err
+}
+
+func newView(d *Data) *view {
 	v := &view{Data: d, CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Tone: d.Confirmed.tone(), Headline: headline(d), Tiles: tiles(d),
 		Rounds: rounds(d.Trials), Metrics: metricRows(d.Confirmed.Candidates), Hues: hues(d.Domains), Level: 100 * d.Confirmed.level()}
 	v.Work, v.Written = d.total()
@@ -91,11 +98,7 @@ func render(d *Data) ([]byte, error) {
 	}
 	v.MixtureChart, v.SearchChart, v.PredictorChart = mixtureChart(d.Domains), searchChart(d.Trials), predictorChart(d.Predictor)
 	v.IntervalChart, v.GainChart, v.MapChart = intervalChart(d.Confirmed), gainChart(d.Confirmed), mapChart(d.Map, v.Hues)
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, v); err != nil {
-		return nil, err
-	}
-	return bytes.Map(legible, b.Bytes()), nil
+	return v
 }
 
 // legible drops the control characters that texts bring along, and those that turn the writing direction of what follows them.
@@ -185,22 +188,22 @@ func (t Trial) known() float64 {
 	return t.Score
 }
 
-// Top lists the largest shares of a mixture.
-func (v *view) Top(mixture []float64) string {
-	order := make([]int, min(len(mixture), len(v.Domains)))
+// top lists the largest shares of a mixture.
+func top(domains []Domain, mixture []float64) string {
+	order := make([]int, min(len(mixture), len(domains)))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return descending(mixture[a], mixture[b]) })
 	var parts []string
 	for _, i := range order[:min(len(order), 3)] {
-		parts = append(parts, v.Domains[i].Name+" "+percent(mixture[i]))
+		parts = append(parts, domains[i].Name+" "+percent(mixture[i]))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// Value finds the score with a name.
-func (v *view) Value(scores []Score, name string) float64 {
+// value finds the score with a name.
+func value(scores []Score, name string) float64 {
 	for _, s := range scores {
 		if s.Name == name {
 			return s.Value
@@ -209,8 +212,8 @@ func (v *view) Value(scores []Score, name string) float64 {
 	return nan
 }
 
-// Portion is part of a whole in percent, for the width of a bar.
-func (v *view) Portion(part, whole float64) float64 {
+// portion is part of a whole in percent, for the width of a bar.
+func portion(part, whole float64) float64 {
 	if p := 100 * part / whole; finite(p) {
 		return min(max(p, 0), 100)
 	}

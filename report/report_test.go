@@ -101,6 +101,7 @@ func TestPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkPage(t, string(page), "verdict", "mixture", "confirmation", "search", "domains", "map", "pruned", "corpus", "dataset", "cost", "reproduce")
+			checkFilled(t, pageHTML, pageFuncs, newView(d), page)
 			again, err := render(d)
 			if err != nil || !bytes.Equal(page, again) {
 				t.Errorf("the page is not the same twice, %v", err)
