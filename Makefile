@@ -1,7 +1,10 @@
-.PHONY: build test lint bench docs ci
+.PHONY: build dist test lint bench docs ci
 
 build: # ./climb
 	CGO_ENABLED=0 go build -o climb ./cmd/climb
+
+dist: # dist/: static binaries, the same bytes anywhere, checksums, licences
+	go run ./release
 
 test:
 	go test ./...
