@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/wire"
 )
 
 // JudgeOptions say what is judged, by whom, and where the judgements go.
@@ -123,21 +123,49 @@ func readJudgements(path string, goOn bool) (map[judgementKey]Judgement, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read judgements: %w", err)
 	}
-	if end := bytes.LastIndexByte(data, '\n') + 1; goOn && end < len(data) {
-		if err := os.Truncate(path, int64(end)); err != nil {
-			return nil, err
-		}
-		data = data[:end]
+	end := len(data)
+	if goOn {
+		end = bytes.LastIndexByte(data, '\n') + 1
 	}
+	out, err := parseJudgements(data[:end])
+	if err != nil {
+		return nil, fmt.Errorf("read judgements: %s %w", path, err)
+	}
+	if end == len(data) {
+		return out, nil
+	}
+	if cut := data[end:]; !bytes.HasPrefix(cut, []byte(judgementStart)) && !bytes.HasPrefix([]byte(judgementStart), cut) {
+		return nil, fmt.Errorf("read judgements: %s ends with %.40q, which is no judgement that was cut off; name another file", path, cut)
+	}
+	return out, os.Truncate(path, int64(end))
+}
+
+const judgementStart = `{"id":` // of every line
+
+// parseJudgements reads the lines of a file: each has a text once in a pass, and
+// four grades from 1 to 5.
+func parseJudgements(data []byte) (map[judgementKey]Judgement, error) {
 	out := map[judgementKey]Judgement{}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, len(data)+1)
 	for n := 1; lines.Scan(); n++ {
 		var j Judgement
-		if err := json.Unmarshal(lines.Bytes(), &j); err != nil {
-			return nil, fmt.Errorf("read judgements: %s line %d: %w", path, n, err)
+		if err := wire.JSON(lines.Bytes(), &j); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		out[judgementKey{j.ID, j.Pass}] = j
+		if j.Pass < 1 {
+			return nil, fmt.Errorf("line %d: pass is %d; want 1 for the first judgement of a text", n, j.Pass)
+		}
+		for i, grade := range j.Values() {
+			if grade < 1 || grade > 5 {
+				return nil, fmt.Errorf("line %d: %s is %d; want a grade from 1 to 5", n, label.GradeNames()[i], grade)
+			}
+		}
+		key := judgementKey{j.ID, j.Pass}
+		if _, ok := out[key]; ok {
+			return nil, fmt.Errorf("line %d: %q has two judgements of pass %d", n, j.ID, j.Pass)
+		}
+		out[key] = j
 	}
 	return out, lines.Err()
 }

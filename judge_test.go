@@ -107,6 +107,59 @@ func TestJudgeCompares(t *testing.T) {
 	}
 }
 
+// TestJudgementsAreChecked: a file of something else is refused, and kept.
+func TestJudgementsAreChecked(t *testing.T) {
+	const good = `{"id":"a","text":"x","quality":1,"educational":5,"informational":3,"advertisement":2,"model":"m","pass":1}` + "\n"
+	path := filepath.Join(t.TempDir(), "j.jsonl")
+	for _, c := range []struct{ data, want string }{
+		{good, ""},
+		{good + `{"id":"b","te`, ""},
+		{good + `{"i`, ""},
+		{"", ""},
+		{strings.Replace(good, `"quality":1`, `"quality":0`, 1), "line 1: quality is 0"},
+		{strings.Replace(good, `"advertisement":2`, `"advertisement":6`, 1), "line 1: advertisement is 6"},
+		{strings.Replace(good, `"educational":5,`, ``, 1), "educational is 0"},
+		{strings.Replace(good, `"quality":1`, `"quality":null`, 1), "quality is 0"},
+		{strings.Replace(good, `"quality":1`, `"quality":1.5`, 1), "line 1"},
+		{strings.Replace(good, `"pass":1`, `"pass":-1`, 1), "pass is -1"},
+		{good + good, "line 2: \"a\" has two judgements"},
+		{good + "\n", "line 2"},
+		{"my only copy of some notes", "no judgement that was cut off"},
+		{good + "notes", "no judgement that was cut off"},
+		{"\x00\x00\n", "line 1"},
+	} {
+		if err := os.WriteFile(path, []byte(c.data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readJudgements(path, true)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path)) {
+			t.Errorf("%q: %v, want %q", c.data, err, c.want)
+		}
+		if now, _ := os.ReadFile(path); c.want != "" && string(now) != c.data {
+			t.Errorf("%q was changed to %q", c.data, now)
+		}
+	}
+}
+
+// FuzzJudgements: what is read can be compared.
+func FuzzJudgements(f *testing.F) {
+	f.Add([]byte(`{"id":"a","text":"x","quality":1,"educational":5,"informational":3,"advertisement":2,"model":"m","pass":1}` + "\n"))
+	f.Add([]byte("{}\n{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		all, err := parseJudgements(data)
+		if err != nil {
+			return
+		}
+		var grades []int
+		for _, j := range all {
+			grades = append(grades, j.Values()...)
+		}
+		if a := label.Agree("all", grades, grades); len(grades) > 0 && a.Same != 1 {
+			t.Fatalf("%+v", a)
+		}
+	})
+}
+
 func TestJudgeStopsAtAServerThatIsNone(t *testing.T) {
 	o, _ := judging(t)
 	srv := httptest.NewServer(http.NotFoundHandler())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/train"
 )
 
@@ -149,12 +150,17 @@ func (r *Run) past(p search.Problem) ([]search.Trial, error) {
 	c := r.Config.Search.Reuse
 	var out []search.Trial
 	for _, path := range c.Files {
-		var s Search
-		if err := readJSON(path, &s); err != nil {
+		data, err := os.ReadFile(path)
+		if err != nil {
 			return nil, fmt.Errorf("search.reuse: %w", err)
 		}
-		runs := p.Reuse(search.Past{Domains: s.Problem.Domains, Trials: s.Trials, Split: c.Split}, c.Tolerance)
-		r.warn("search", "%s: %d of %d runs are reused", path, len(runs), len(s.Trials))
+		past, err := parsePast(data)
+		if err != nil {
+			return nil, task.Permanent(fmt.Errorf("search.reuse: %s: %w", path, err))
+		}
+		past.Split = c.Split
+		runs := p.Reuse(past, c.Tolerance)
+		r.warn("search", "%s: %d of %d runs are reused", path, len(runs), len(past.Trials))
 		out = append(out, runs...)
 	}
 	return out, nil

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -251,6 +252,31 @@ func OpenLinear(path string) (*LinearModel, error) {
 	return m, nil
 }
 
+// mostWeight bounds weights, so that no sum of them over a text is infinite.
+const mostWeight = 1e12
+
+// check holds what line 2 of a file says to what Train and calibration write.
+func (m *LinearModel) check() error {
+	k := len(m.Labels)
+	if k < 2 || m.Bits < 8 || m.Bits > 26 || m.WordNGrams < 1 || m.WordNGrams > 8 || !(m.Temperature >= 1e-3 && m.Temperature <= 1e3) || len(m.Isotonic) > 0 && k != 2 {
+		return errors.New("labels, bits, word_ngrams, temperature or isotonic is out of range")
+	}
+	for i, name := range m.Labels {
+		if name == "" || slices.Index(m.Labels, name) < i {
+			return fmt.Errorf("labels: %q is empty or there twice", name)
+		}
+	}
+	for i, point := range m.Isotonic {
+		if !(point[0] >= 0 && point[0] <= 1 && point[1] >= 0 && point[1] <= 1) {
+			return fmt.Errorf("isotonic: point %d is no pair of probabilities", i)
+		}
+		if i > 0 && !(point[0] > m.Isotonic[i-1][0] && point[1] >= m.Isotonic[i-1][1]) {
+			return fmt.Errorf("isotonic: point %d is out of order", i)
+		}
+	}
+	return nil
+}
+
 func parseLinear(data []byte) (*LinearModel, error) {
 	rest, ok := bytes.CutPrefix(data, []byte(linearMagic))
 	head, rest, ok2 := bytes.Cut(rest, []byte("\n"))
@@ -258,24 +284,27 @@ func parseLinear(data []byte) (*LinearModel, error) {
 		return nil, errors.New("is not a model of `climb label train`; it must begin with the line \"climb linear 1\"")
 	}
 	m := new(LinearModel)
-	if err := json.Unmarshal(head, m); err != nil {
+	d := json.NewDecoder(bytes.NewReader(head))
+	d.DisallowUnknownFields()
+	if err := d.Decode(m); err != nil {
+		return nil, fmt.Errorf("line 2: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("line 2: data after the JSON object")
+	}
+	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("line 2: %w", err)
 	}
 	k := len(m.Labels)
-	if k < 2 || m.Bits < 8 || m.Bits > 26 || m.WordNGrams < 1 || m.WordNGrams > 8 || !(m.Temperature > 0) || len(m.Isotonic) > 0 && k != 2 {
-		return nil, errors.New("line 2: labels, bits, word_ngrams, temperature or isotonic is out of range")
-	}
-	for i, point := range m.Isotonic {
-		if !(point[1] >= 0 && point[1] <= 1) || i > 0 && !(point[0] > m.Isotonic[i-1][0]) {
-			return nil, fmt.Errorf("line 2: isotonic: point %d is out of order or no probability", i)
-		}
-	}
 	if want := 4 * (k<<m.Bits + k); len(rest) != want {
 		return nil, fmt.Errorf("has %d bytes of weights and must have %d; it was cut short or is damaged", len(rest), want)
 	}
 	all := make([]float32, k<<m.Bits+k)
 	for i := range all {
 		all[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*i:]))
+		if !(all[i] >= -mostWeight && all[i] <= mostWeight) {
+			return nil, fmt.Errorf("weight %d is %v: want a number from -%g to %g", i, all[i], mostWeight, mostWeight)
+		}
 	}
 	m.weights, m.bias = all[:k<<m.Bits], all[k<<m.Bits:]
 	return m, nil

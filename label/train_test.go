@@ -187,11 +187,63 @@ func TestLinearRefuses(t *testing.T) {
 	}
 	for name, bad := range map[string]string{
 		"empty": "", "another file": "PAR1", "cut short": string(data[:len(data)-1]),
-		"bits":     strings.Replace(string(data), `"bits":8`, `"bits":9`, 1),
-		"isotonic": strings.Replace(string(data), `"temperature":1`, `"temperature":1,"isotonic":[[0.5,0],[0.5,1]]`, 1),
+		"bits":                       strings.Replace(string(data), `"bits":8`, `"bits":9`, 1),
+		"isotonic":                   strings.Replace(string(data), `"temperature":1`, `"temperature":1,"isotonic":[[0.5,0],[0.5,1]]`, 1),
+		"isotonic that falls":        strings.Replace(string(data), `"temperature":1`, `"temperature":1,"isotonic":[[0.5,1],[0.6,0]]`, 1),
+		"isotonic of no probability": strings.Replace(string(data), `"temperature":1`, `"temperature":1,"isotonic":[[-3,0],[0.6,1]]`, 1),
+		"a temperature near 0":       strings.Replace(string(data), `"temperature":1`, `"temperature":1e-320`, 1),
+		"a temperature past floats":  strings.Replace(string(data), `"temperature":1`, `"temperature":1e400`, 1),
+		"an unknown field":           strings.Replace(string(data), `"temperature":1`, `"temperature":1,"stems":true`, 1),
+		"two values":                 strings.Replace(string(data), "}\n", "} {}\n", 1),
+		"a label twice":              strings.Replace(string(data), `"no"`, `"yes"`, 1),
+		"too long":                   string(data) + "\x00\x00\x00\x00",
+		"NaN in the weights":         string(data[:len(data)-12]) + "\x00\x00\xc0\x7f" + string(data[len(data)-8:]),
+		"infinity in the biases":     string(data[:len(data)-4]) + "\x00\x00\x80\x7f",
+		"1e38 in the weights":        string(data[:len(data)-12]) + "\x99\x76\x96\x7e" + string(data[len(data)-8:]),
 	} {
 		if _, err := parseLinear([]byte(bad)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+// FuzzLinear: a model that is read gives probabilities.
+func FuzzLinear(f *testing.F) {
+	texts, labels := judged(30)
+	for n := 1; n <= 2; n++ {
+		m, err := Linear{WordNGrams: n, Bits: 8, L2: 1, Iterations: 3}.Train(f.Context(), texts, labels, []string{"no", "yes"})
+		if err != nil {
+			f.Fatal(err)
+		}
+		if n == 2 {
+			m.Isotonic = [][2]float64{{0.1, 0}, {0.5, 0.5}, {1, 1}}
+		}
+		path := filepath.Join(f.TempDir(), "m.linear")
+		if err := m.Save(path); err != nil {
+			f.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, texts[0])
+	}
+	f.Add([]byte(linearMagic+"{}\n"), "")
+	f.Fuzz(func(t *testing.T, data []byte, text string) {
+		m, err := parseLinear(data)
+		if err != nil {
+			return
+		}
+		p, sum := make([]float32, len(m.Labels)), 0.0
+		(&linearWorker{model: m}).Probabilities(p, text)
+		for _, x := range p {
+			if !(x >= 0 && x <= 1) {
+				t.Fatalf("probabilities %v", p)
+			}
+			sum += float64(x)
+		}
+		if math.Abs(sum-1) > 1e-4 {
+			t.Fatalf("probabilities %v sum to %v", p, sum)
+		}
+	})
 }
