@@ -404,15 +404,23 @@ func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval
 	return target, tests, err
 }
 
+// holdoutTerms are the files of one half that the manifests of the stage name; any
+// other file in its folder is not read.
 func holdoutTerms(dir, half string) ([]eval.Term, error) {
-	entries, err := os.ReadDir(dir) // sorted by name
+	p, err := task.Load(filepath.Join(dir, "plan.json"))
 	if err != nil {
 		return nil, err
 	}
 	var terms []eval.Term
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), half+"-") {
-			terms = append(terms, eval.Term{File: filepath.Join(dir, e.Name()), Metric: "bpb", Weight: 1})
+	for n := range p.Tasks {
+		m, err := p.Manifest(n)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range m.Outputs { // sorted by name
+			if strings.HasPrefix(o.Name, half+"-") {
+				terms = append(terms, eval.Term{File: p.Path(o.Name), Metric: "bpb", Weight: 1})
+			}
 		}
 	}
 	return terms, nil

@@ -184,3 +184,30 @@ func TestPublishKeepsDimensions(t *testing.T) {
 		t.Errorf("another number of dimensions: %v", err)
 	}
 }
+
+// A file in the folder of a stage that no manifest names is not scored on.
+func TestStaleFilesAreNotRead(t *testing.T) {
+	out := t.TempDir()
+	p := stageOf(t, out, "holdout", true, nil, 1, map[string][]byte{"validation-000.jsonl": []byte("{}\n"), "validation-002.jsonl": []byte("{}\n"), "test-000.jsonl": []byte("{}\n")})
+	for _, name := range []string{"validation-001.jsonl", "validation-000.jsonl.bak", "test-001.jsonl"} {
+		if err := os.WriteFile(p.Path(name), []byte("stale"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for half, want := range map[string]string{"validation": "validation-000.jsonl validation-002.jsonl", "test": "test-000.jsonl"} {
+		terms, err := holdoutTerms(p.Dir(), half)
+		var names []string
+		for _, term := range terms {
+			names = append(names, filepath.Base(term.File))
+		}
+		if got := strings.Join(names, " "); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", half, got, err, want)
+		}
+	}
+	if err := os.Remove(p.DonePath(0)); err != nil {
+		t.Fatal(err)
+	}
+	if terms, err := holdoutTerms(p.Dir(), "validation"); err == nil {
+		t.Errorf("without its manifest: %v", terms)
+	}
+}
