@@ -67,7 +67,8 @@ type ClusterConfig struct {
 
 // LabelConfig chooses the labeler.
 type LabelConfig struct {
-	Method label.Choice `json:"method" doc:"labeler"`
+	Method    label.Choice `json:"method" doc:"labeler"`
+	Languages []string     `json:"languages,omitempty" doc:"codes such as en: adds the score language, how sure it is that a document is in one of them; any: in whichever is most probable"`
 }
 
 // PruneConfig says which clusters and documents are left out. Higher scores

@@ -69,7 +69,7 @@ var domainsStage = &stage{
 	name: "domains", title: "prune and merge clusters", format: 4, inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 	options: func(r *Run) (any, error) {
 		c := r.Config
-		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label.Method.Value().Names()}, nil
+		return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label.names()}, nil
 	},
 	tasks: one,
 	run:   makeDomains,

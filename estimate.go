@@ -141,7 +141,7 @@ func (r *Run) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	if rates.embed.Unknown != "" {
 		e.Warnings = append(e.Warnings, rates.embed.Unknown)
 	}
-	labeler, err := r.Config.Label.Method.Value().Labeler(ctx, textsOf)
+	labeler, err := r.Config.Label.labeler(ctx)
 	if err != nil {
 		return rates, err
 	}
@@ -245,7 +245,7 @@ func (r *Run) addStages(e *Estimate, rates textRates) {
 	}
 	confirm := c.Confirm.runs()
 	proxyDisk := int64(50_000)
-	names := int64(len(c.Label.Method.Value().Names()))
+	names := int64(len(c.Label.names()))
 	add := func(name, last, work string, seconds float64, disk int64) {
 		e.Stages = append(e.Stages, StageEstimate{Stage: name, Work: work, Seconds: seconds, Disk: disk, Done: r.done(kindOf(last))})
 	}

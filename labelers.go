@@ -4,22 +4,29 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/lang"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
 )
 
 // labelOptions are what the label stage depends on.
 type labelOptions struct {
-	Labeler label.Choice     `json:"labeler"`
-	Files   []task.FileStamp `json:"files,omitempty"` // that the labeler is made from
+	Labeler   label.Choice     `json:"labeler"`
+	Languages []string         `json:"languages,omitempty"`
+	Files     []task.FileStamp `json:"files,omitempty"` // that the labeler is made from
 }
 
 // options adds to the configuration the state of the files that it names.
 func (o LabelConfig) options() (labelOptions, error) {
-	out := labelOptions{Labeler: o.Method}
+	out := labelOptions{Labeler: o.Method, Languages: o.Languages}
+	if err := o.checkLanguages(); err != nil {
+		return out, err
+	}
 	m, ok := o.Method.Value().(label.Sourced)
 	if !ok {
 		return out, nil
@@ -50,8 +57,40 @@ func (o labelOptions) labeler(ctx context.Context) (label.Labeler, error) {
 		}
 	}
 	return cached("labeler "+string(marshal(o)), func(string) (label.Labeler, error) {
-		return o.Labeler.Value().Labeler(ctx, textsOf)
+		return o.config().labeler(ctx)
 	})
+}
+
+func (o labelOptions) config() LabelConfig { return LabelConfig{o.Labeler, o.Languages} }
+
+// names lists the scores.
+func (o LabelConfig) names() []string {
+	names := o.Method.Value().Names()
+	if len(o.Languages) > 0 {
+		names = append(slices.Clone(names), label.LanguageColumn)
+	}
+	return names
+}
+
+// labeler opens or trains the labeler.
+func (o LabelConfig) labeler(ctx context.Context) (label.Labeler, error) {
+	l, err := o.Method.Value().Labeler(ctx, textsOf)
+	if err == nil && len(o.Languages) > 0 {
+		l = label.Language{Labeler: l, Codes: o.Languages}
+	}
+	return l, err
+}
+
+func (o LabelConfig) checkLanguages() error {
+	if len(o.Languages) > 0 && slices.Contains(o.Method.Value().Names(), label.LanguageColumn) {
+		return &ConfigError{Text: "label.languages: the labeler has a score language already; give it another name"}
+	}
+	for _, code := range o.Languages {
+		if known := lang.Languages(); code != label.AnyLanguage && !slices.Contains(known, code) {
+			return &ConfigError{Text: fmt.Sprintf("label.languages: %q is not %s or one of %s", code, label.AnyLanguage, strings.Join(known, ", "))}
+		}
+	}
+	return nil
 }
 
 // textOptions are those of a file or folder of text, in any format.

@@ -121,7 +121,7 @@ func checkScores(b *publication) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.floats(name, form{[]string{"<f4"}, rows, len(o.Labeler.Value().Names())}, nil); err != nil {
+	if _, err := b.floats(name, form{[]string{"<f4"}, rows, len(o.config().names())}, nil); err != nil {
 		return err
 	}
 	_, err = b.ints(size, []string{"<i4"}, rows, 0, math.MaxInt32)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/fasttext"
+	"github.com/climb-go/climb/lang"
 	"github.com/climb-go/climb/token"
 )
 
@@ -18,7 +19,7 @@ import (
 type StatsOptions struct {
 	Corpus    corpus.Options
 	Tokenizer string // tokenizer.json whose tokens are counted; "" counts none
-	Language  string // fastText classifier, .bin or .ftz, whose most probable label is a document's language; "" asks none
+	Language  string // fastText classifier, .bin or .ftz, whose most probable label is a document's language; "" is package lang
 	Workers   int    // shards read side by side; 0 is one a core
 
 	Watch func(done, total int64) // told the bytes of input files that were read; may be nil
@@ -52,10 +53,11 @@ type CorpusStats struct {
 	Lengths   *Lengths   `json:"length_bytes"`
 	InTokens  *Lengths   `json:"length_tokens,omitempty"`
 	Sources   []Group    `json:"sources"` // most text first; those after the first 1000 as corpus.OtherSources
-	Languages []Group    `json:"languages,omitempty"`
+	Languages []Group    `json:"languages"`
 }
 
-// Unknown is the language of a text without anything that the model knows.
+// Unknown is the language of a text without anything that a fastText model
+// knows; package lang says und.
 const Unknown = "(unknown)"
 
 // DescribeCorpus reads a corpus once and counts. It holds a document and a
@@ -94,9 +96,7 @@ func DescribeCorpus(ctx context.Context, o StatsOptions) (*CorpusStats, error) {
 	if c.tokenizer != nil {
 		out.InTokens = all.tokens.lengths()
 	}
-	if c.model != nil {
-		out.Languages = all.languages.groups()
-	}
+	out.Languages = all.languages.groups()
 	return out, nil
 }
 
@@ -172,17 +172,23 @@ func (c *counter) count(ctx context.Context, s corpus.Shard) (*counts, error) {
 			n.Tokens = int64(len(ids)) + 1
 			out.tokens.add(n.Tokens)
 		}
-		if predictor != nil {
-			language := Unknown
-			if best := predictor.Predict(strings.ReplaceAll(d.Text, "\n", " ")+"\n", 1, 0); len(best) > 0 {
-				language = c.model.LabelName(best[0].Label)
-			}
-			out.languages.add(language, n)
-		}
+		out.languages.add(c.language(predictor, d.Text), n)
 		out.sources.add(d.Source, n)
 		out.total.add(n)
 	}
 	return out, nil
+}
+
+// language is the language of a text, by the fastText model if there is one.
+func (c *counter) language(p *fasttext.Predictor, text string) string {
+	if p == nil {
+		code, _ := lang.Identify(text)
+		return code
+	}
+	if best := p.Predict(strings.ReplaceAll(text, "\n", " ")+"\n", 1, 0); len(best) > 0 {
+		return c.model.LabelName(best[0].Label)
+	}
+	return Unknown
 }
 
 // A tally counts by name. It keeps the first names, and counts later ones

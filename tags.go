@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/lang"
 	"github.com/climb-go/climb/task"
 )
 
@@ -19,6 +20,7 @@ import (
 type TagConfig struct {
 	Field    string  `json:"field" default:"source" doc:"field with the label, with dots for nested ones; source is what corpus.source_field names"`
 	Host     bool    `json:"host" doc:"the field is a URL: the label is its host, without www."`
+	Language bool    `json:"language,omitempty" doc:"the label is the language of the text, such as en, or und where it cannot be told; field is not read"`
 	MinShare float64 `json:"min_share" default:"0.01" min:"0.0001" max:"1" doc:"labels with a smaller share of the text are one, (other)"`
 }
 
@@ -74,6 +76,10 @@ var tagsStage = &stage{
 
 // of is the label of a document.
 func (o *TagConfig) of(d corpus.Document) string {
+	if o.Language {
+		code, _ := lang.Identify(d.Text)
+		return code
+	}
 	tag := d.Source
 	if o.Field != "source" {
 		tag = fieldText(d.Fields, strings.Split(o.Field, "."))

@@ -40,8 +40,9 @@ func newCorpusStats() *cobra.Command {
 prints how many documents and bytes of text it has, how long they are, where they
 came from, and which lines could not be read and why. Duplicates count.
 
-With --tokenizer tokens are counted as well, each document's end included; with
---language, a fastText model such as lid.176.ftz, the documents of each language.
+With --tokenizer tokens are counted as well, each document's end included.
+Languages are told by the model that is built in, und where it cannot tell, or by
+that of --language, a fastText model such as lid.176.ftz.
 
 INPUT is what corpus.inputs takes: files, folders, globs, @LIST, s3://, gs:// and
 azblob:// URLs. --config takes the whole section corpus from a configuration.`,
@@ -71,7 +72,7 @@ azblob:// URLs. --config takes the whole section corpus from a configuration.`,
 	f.StringVar(&flags.SourceField, "source-field", flags.SourceField, "field that says where a document came from")
 	f.StringVar(&flags.Truncated, "truncated", flags.Truncated, "a truncated or corrupt file: error or skip")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json whose tokens are counted")
-	f.StringVar(&o.Language, "language", "", "fastText model that tells languages")
+	f.StringVar(&o.Language, "language", "", "fastText model that tells languages, in the place of ours")
 	f.IntVar(&workers, "workers", 0, "cores to use; 0 = all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
@@ -115,9 +116,7 @@ func writeCorpusStats(w io.Writer, s *climb.CorpusStats) {
 		writeLengths(w, "tokens", s.InTokens)
 	}
 	writeGroups(w, "source", s.Sources, s.Count)
-	if s.Languages != nil {
-		writeGroups(w, "language", s.Languages, s.Count)
-	}
+	writeGroups(w, "language", s.Languages, s.Count)
 }
 
 func writeLengths(w io.Writer, unit string, l *climb.Lengths) {
