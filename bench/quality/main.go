@@ -6,6 +6,8 @@
 // chosen by junk chosen without that kind; text of other languages is read from
 // -languages. junk: the default labeler, untrained, against the four lowq_* sources of the
 // shared corpus. prune: what the default settings remove with 1,000 clusters.
+// identify: package lang on Debian's translated texts, from folders that flags
+// name.
 package main
 
 import (
@@ -26,17 +28,21 @@ type Report struct {
 	Floors   *Floors   `json:"floors,omitempty"`
 	Junk     *Junk     `json:"junk,omitempty"`
 	Prune    *Prune    `json:"prune,omitempty"`
+	Identify *Identify `json:"identify,omitempty"`
 }
 
 func main() {
 	log.SetFlags(0)
 	data := flag.String("data", cmpEnv("CLIMB_TEST_DATA", "../shared/data"), "folder of the shared data")
-	only := flag.String("only", "floors,fasttext,train,junk,prune", "parts to measure")
+	only := flag.String("only", "floors,fasttext,train,junk,prune", "parts to measure; identify is measured alone")
 	work := flag.String("work", "", "folder for the run, kept; a temporary one if empty")
 	flag.Bool("json", true, "print JSON, the only form there is")
 	languages := flag.String("languages", os.Getenv("CLIMB_TEST_LANGUAGES"), "folder of text in other languages (docs/quality.md)")
 	sealed := flag.Bool("sealed", true, "score the kinds of junk that were kept until the end")
 	tables := flag.String("tables", "", "write the rules' tables of languages to this folder, and do nothing else")
+	man := flag.String("man", "", "with -only identify: folder of unpacked packages with manual pages")
+	translations := flag.String("translations", "", "with -only identify: folder of Debian's Translation-*.bz2")
+	messages := flag.String("messages", "", "with -only identify: folder of unpacked packages with messages of programs (.mo)")
 	child := flag.String("child", "", "do one part: predict or train (used by this command on itself)")
 	model := flag.String("model", "", "with -child: the model")
 	lines := flag.String("lines", "", "with -child: the file of lines")
@@ -44,6 +50,16 @@ func main() {
 	flag.Parse()
 	if *child != "" {
 		if err := runChild(context.Background(), *child, *model, *lines, *threads); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if *only == "identify" {
+		r, err := benchIdentify(*man, *translations, *messages)
+		if err == nil {
+			err = printReport(Report{Identify: r})
+		}
+		if err != nil {
 			log.Fatal(err)
 		}
 		return
@@ -124,6 +140,10 @@ func measure(ctx context.Context, data, work, languages string, sealed bool, par
 			return err
 		}
 	}
+	return printReport(r)
+}
+
+func printReport(r Report) error {
 	enc := json.NewEncoder(os.Stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(r)
