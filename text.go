@@ -61,7 +61,7 @@ func tellSkipped(r *Run, p *task.Plan) error {
 	for i := range p.Tasks {
 		var scan corpus.ScanResult
 		if err := readJSON(p.Path(part(i, "json")), &scan); err != nil {
-			return err
+			return errors.Join(r.checked.Stage(context.Background(), p.Dir()), err)
 		}
 		bad.Merge(&scan.Bad)
 	}
