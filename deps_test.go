@@ -66,7 +66,7 @@ var policy = []struct {
 	{"bench/corpus", ". bench/measure corpus task", "github.com/klauspost/compress"},
 	{"bench/embed", "bench/measure cluster corpus embed", ""},
 	{"bench/lm", "bench/measure lm lm/optim vec", "golang.org/x/sys"},
-	{"bench/search", "bench/measure search simulate", ""},
+	{"bench/search", "bench/measure predict search simulate", ""},
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress"},
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},

@@ -22,8 +22,7 @@ import (
 //     tokens between domains, which finds in 40 domains what no 100,000 draws do.
 //   - A batch has the mixture with the highest expected score, then the best
 //     ones of draws from the joint posterior (Thompson sampling).
-//   - It stops when the largest expected gain of any candidate is less than
-//     Stop times the noise of one run.
+//   - It may stop before the budget is spent, see Auto.settled.
 //   - The answer is the measured mixture with the highest expected score: not
 //     the luckiest run, and never one that nobody measured.
 //
@@ -36,7 +35,8 @@ type Auto struct {
 	Candidates int            `json:"candidates" default:"5000" min:"1" doc:"mixtures drawn in each round"`
 	Shortlist  int            `json:"shortlist" default:"200" min:"2" doc:"candidates that are improved, and that a batch is chosen from"`
 	Moves      int            `json:"moves" default:"20" min:"0" doc:"generations of improvement"`
-	Stop       float64        `json:"stop" default:"0.01" min:"0" doc:"propose nothing more when no candidate is expected to gain more than this share of the noise of one run"`
+	Least      float64        `json:"least" default:"0.5" min:"0.01" max:"1" doc:"share of the budget that is spent in any case; 1 never stops early"`
+	Stop       float64        `json:"stop" default:"1" min:"0" doc:"propose nothing more when, by every plausible fit, no candidate is expected to gain more than this many times the noise of one run"`
 	Predictor  predict.Choice `json:"predictor" default:"gp" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
 }
 
@@ -76,13 +76,20 @@ func (a Auto) Propose(ctx context.Context, p Problem, history []Trial, n int) ([
 		return nil, err
 	}
 	rng := p.rng(streamRound, len(k.seen))
-	list, err := a.shortlist(ctx, p, s, runs, rng, n)
+	left, ok := k.unmeasured(p)
+	if !ok {
+		return nil, nil
+	}
+	list, err := a.shortlist(ctx, left, s, runs, rng, n)
 	if err != nil {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(m mix.Mixture) bool { return !k.fresh(m) })
-	if len(list) == 0 || a.settled(s, history, list) {
+	if len(list) == 0 {
 		return nil, nil
+	}
+	if done, err := a.settled(p, s, history, list); done || err != nil {
+		return nil, err
 	}
 	k.add(list[0]) // the highest expected score
 	return k.thompson(s, rng, list[1:], n)
@@ -125,20 +132,6 @@ func (a Auto) shortlist(ctx context.Context, p Problem, s *surrogate, runs []Tri
 	return append(peak, hopeful...), nil
 }
 
-// settled reports whether no candidate is expected to gain more than Stop
-// times the noise of a run on the measured mixtures.
-func (a Auto) settled(s *surrogate, history []Trial, list []mix.Mixture) bool {
-	measured, err := s.bestMeasured(history)
-	if err != nil {
-		return false
-	}
-	most, best := 0.0, s.mean(measured)
-	for _, m := range list {
-		most = max(most, expectedGain(s.mean(m), s.std(m), best))
-	}
-	return most < a.Stop*s.process.Noise()
-}
-
 // fillCandidates is the number of random mixtures for each one of a
 // space-filling round.
 const fillCandidates = 32
@@ -153,6 +146,10 @@ func (k *picker) fill(ctx context.Context, p Problem, n int) ([]mix.Mixture, err
 			return nil, err
 		}
 		k.add(natural)
+	}
+	if len(p.Pool) > 0 {
+		p.Pool = slices.Clone(p.Pool)
+		p.rng(streamRound, len(k.seen)).Shuffle(len(p.Pool), func(i, j int) { p.Pool[i], p.Pool[j] = p.Pool[j], p.Pool[i] })
 	}
 	all, err := screen(ctx, p, fillCandidates*n, fillCandidates*n, p.anywhere(nil), func(mix.Mixture, float64) float64 { return 0 })
 	if err != nil {

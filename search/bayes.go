@@ -48,11 +48,15 @@ func (b Bayes) Propose(ctx context.Context, p Problem, history []Trial, n int) (
 	if err != nil {
 		return nil, err
 	}
-	list, err := screen(ctx, p, b.Candidates, max(b.Shortlist, 2*n), p.anywhere(nil), s.upper)
+	k := newPicker(history)
+	left, ok := k.unmeasured(p)
+	if !ok {
+		return nil, nil
+	}
+	list, err := screen(ctx, left, b.Candidates, max(b.Shortlist, 2*n), p.anywhere(nil), s.upper)
 	if err != nil {
 		return nil, err
 	}
-	k := newPicker(history)
 	list = slices.DeleteFunc(list, func(m mix.Mixture) bool { return !k.fresh(m) })
 	if b.Acquisition == "ei" {
 		return k.gains(s, list, n)

@@ -31,7 +31,7 @@ type Climb struct {
 	Recipe        Recipe         `json:"recipe" doc:"first round of the recipe sampler"`
 	Candidates    int            `json:"candidates" default:"100000" min:"1" doc:"mixtures that the predictor ranks"`
 	Pool          int            `json:"pool" min:"0" doc:"best candidates that a round is drawn from; 0 takes the larger of 128 and the square of the round's size"`
-	Predictor     predict.Choice `json:"predictor" default:"gbdt" doc:"regression from mixture to score"`
+	Predictor     predict.Choice `json:"predictor" default:"auto" doc:"regression from mixture to score; gbdt is the published form"`
 }
 
 // Propose implements Strategy.

@@ -122,3 +122,14 @@ func (k *picker) add(m mix.Mixture) {
 		k.picked = append(k.picked, m)
 	}
 }
+
+// unmeasured returns p with what is left of its pool, without the history and
+// what is picked; false if nothing is. A shortlist of the best candidates would
+// else be full of mixtures that cannot be proposed again.
+func (k *picker) unmeasured(p Problem) (Problem, bool) {
+	if len(p.Pool) == 0 {
+		return p, true
+	}
+	p.Pool = slices.DeleteFunc(slices.Clone(p.Pool), func(m mix.Mixture) bool { return !k.fresh(m) })
+	return p, len(p.Pool) > 0
+}

@@ -18,7 +18,7 @@ type RegMix struct {
 	Recipe     Recipe         `json:"recipe" doc:"sampler of the training mixtures"`
 	Candidates int            `json:"candidates" default:"100000" min:"1" doc:"simulated mixtures"`
 	Top        int            `json:"top" default:"128" min:"1" doc:"best simulated mixtures whose mean is the answer"`
-	Predictor  predict.Choice `json:"predictor" default:"gbdt" doc:"regression from mixture to score"`
+	Predictor  predict.Choice `json:"predictor" default:"auto" doc:"regression from mixture to score; gbdt is the published form"`
 }
 
 // Rounds implements Scheduler: everything at once.

@@ -24,20 +24,28 @@ func better(a, b candidate) int {
 }
 
 // screen draws n candidates on all cores and returns the best keep of them,
-// best first. Memory depends on keep, not on n. A value that is below the floor
+// best first; with a pool every mixture of that is a candidate, once. Memory depends on keep, not on n. A value that is below the floor
 // need not be known: any number below it will do. How high the floor is depends
 // on the order in which the cores come by, what is returned does not.
 func screen(ctx context.Context, p Problem, n, keep int, draw func(*rand.Rand) mix.Mixture, value func(m mix.Mixture, floor float64) float64) ([]mix.Mixture, error) {
 	var mu sync.Mutex
 	var top []candidate
 	least := math.Inf(-1) // of the best keep so far
+	if len(p.Pool) > 0 {
+		n = len(p.Pool)
+	}
 	err := chunks(ctx, n, func(chunk, lo, hi int) {
 		rng, part := p.rng(streamCandidates, chunk), make([]candidate, 0, hi-lo)
 		mu.Lock()
 		floor := least
 		mu.Unlock()
 		for i := lo; i < hi; i++ {
-			m := draw(rng)
+			var m mix.Mixture
+			if len(p.Pool) > 0 {
+				m = p.Pool[i]
+			} else {
+				m = draw(rng)
+			}
 			if v := value(m, floor); !(v < floor) {
 				part = append(part, candidate{m, v, i})
 			}
@@ -80,9 +88,6 @@ func (p Problem) anywhere(centres []mix.Mixture) func(*rand.Rand) mix.Mixture {
 		}
 	}
 	return func(rng *rand.Rand) mix.Mixture {
-		if len(p.Pool) > 0 {
-			return p.Pool[rng.IntN(len(p.Pool))]
-		}
 		centre, strength := []float64(p.Prior), m*math.Pow(4, 2*rng.Float64()-1)
 		switch pick := rng.IntN(4); {
 		case pick == 0:

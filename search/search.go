@@ -189,6 +189,7 @@ const (
 	streamCandidates = iota + 1
 	streamRound
 	streamBaseline
+	streamDoubt
 )
 
 // rng returns generator i of a stream. Within a stream it depends on the

@@ -36,7 +36,7 @@ type Params struct {
 
 	Rounds    string `json:"rounds"` // of climb; their sum is the budget of every strategy
 	DoReMi    int    `json:"doremi_runs"`
-	Predictor string `json:"climb_predictor"`
+	Predictor string `json:"climb_predictor"` // of climb and regmix; climb-gbdt and regmix-gbdt have the trees of their papers
 	Seeds     int    `json:"seeds"`
 	Searches  int    `json:"searches"`
 	Draws     int    `json:"draws"`      // random mixtures of a seed
@@ -54,12 +54,12 @@ type Params struct {
 // defaults take at most two hours on two cores.
 var defaults = Params{
 	Objectives: "general,science,medicine",
-	Strategies: "natural,uniform,random,best-of-random,regmix,doremi,olmix,climb,climb-auto",
+	Strategies: "natural,uniform,random,best-of-random,regmix,regmix-gbdt,doremi,olmix,climb,climb-gbdt,climb-auto",
 	Specific:   "climb-auto",
 	Vocab:      2048, Clusters: 200, Domains: 20,
 	Proxy: "2x48x2x128", ProxyTokens: 200_000, ProxyBatch: 8,
 	Target: "3x112x4x128", TargetTokens: 1_600_000, TargetBatch: 16,
-	Rounds: "64,32,16", DoReMi: 16, Predictor: "gbdt",
+	Rounds: "64,32,16", DoReMi: 16, Predictor: "auto",
 	Seeds: 5, Searches: 1, Draws: 3, Weights: "bytes", Limit: 48, TestLimit: 400, Curve: 3, Transfer: 0, Reference: 2,
 }
 
@@ -81,7 +81,7 @@ func (p *Params) flags(f *flag.FlagSet) {
 	f.Float64Var(&p.TargetLR, "target-lr", p.TargetLR, "learning rate of the target model; 0 = 0.32 / width")
 	f.StringVar(&p.Rounds, "rounds", p.Rounds, "proxies in each round of climb; their sum is the budget of all")
 	f.IntVar(&p.DoReMi, "doremi-runs", p.DoReMi, "runs of doremi, which go one after the other")
-	f.StringVar(&p.Predictor, "predictor", p.Predictor, "predictor of climb")
+	f.StringVar(&p.Predictor, "predictor", p.Predictor, "predictor of climb and regmix")
 	f.IntVar(&p.Seeds, "seeds", p.Seeds, "target runs of every answer")
 	f.IntVar(&p.Searches, "searches", p.Searches, "independent searches of every strategy")
 	f.IntVar(&p.Draws, "draws", p.Draws, "random mixtures for each seed of random")
@@ -160,7 +160,7 @@ func (p *Params) write(data, out string) (path string, err error) {
 		return "", err
 	}
 	fmt.Fprintf(&b, "  proxy: {model: %s, tokens: %d, batch: %d, optim: {lr: %g}, base: {tokens: %d}}\n", proxy, p.ProxyTokens, p.ProxyBatch, p.ProxyLR, p.BaseTokens)
-	fmt.Fprintf(&b, "  search:\n    rounds: [%s]\n    climb: {predictor: %s}\n    doremi: {runs: %d}\n", p.Rounds, p.Predictor, p.DoReMi)
+	fmt.Fprintf(&b, "  search:\n    rounds: [%s]\n    climb: {predictor: %s}\n    regmix: {predictor: %[2]s}\n    doremi: {runs: %[3]d}\n", p.Rounds, p.Predictor, p.DoReMi)
 	b.WriteString("objectives:\n")
 	names := strings.Split(p.Objectives, ",")
 	for _, name := range names {
@@ -196,14 +196,19 @@ func (p *Params) write(data, out string) (path string, err error) {
 }
 
 // strategies writes the list: those without a search of their own take part in
-// all targets, as does what -specific names.
+// all targets, as does what -specific names. A name with -gbdt is the strategy
+// before it with the trees of its paper.
 func (p *Params) strategies(objectives []string) string {
 	var b strings.Builder
 	for _, s := range strings.Split(p.Strategies, ",") {
 		everywhere := slices.Contains([]string{"natural", "uniform", "random", "doremi"}, s) || slices.Contains(strings.Split(p.Specific, ","), s)
-		if everywhere {
+		method, predictor, _ := strings.Cut(s, "-")
+		switch {
+		case predictor == "gbdt":
+			fmt.Fprintf(&b, "  - {name: %s, strategy: %s, objectives: [%s], set: {search: {%[2]s: {predictor: %[4]s}}}}\n", s, method, objectives[0], predictor)
+		case everywhere:
 			fmt.Fprintf(&b, "  - %s\n", s)
-		} else {
+		default:
 			fmt.Fprintf(&b, "  - {name: %s, objectives: [%s]}\n", s, objectives[0])
 		}
 	}
