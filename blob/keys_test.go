@@ -157,8 +157,7 @@ func TestAzureSharedKey(t *testing.T) {
 
 // How requests to Azure are authorized, by what the environment says.
 func TestAzureKeys(t *testing.T) {
-	var server *httptest.Server
-	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm()
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token"):

@@ -13,7 +13,7 @@ const clipboard = "\x1b]52;c;cm0gLXJmIH4=\x07" // OSC 52 puts a text into the cl
 func TestTerminal(t *testing.T) {
 	for _, c := range []struct{ in, text, line string }{
 		{"", "", ""},
-		{"naïve – 東京 👩‍💻 می‌خواهم", "naïve – 東京 👩‍💻 می‌خواهم", "naïve – 東京 👩‍💻 می‌خواهم"},
+		{"naïve – 東京 👩‍💻 می\u200cخواهم", "naïve – 東京 👩‍💻 می\u200cخواهم", "naïve – 東京 👩‍💻 می\u200cخواهم"},
 		{clipboard, `\u001b]52;c;cm0gLXJmIH4=\u0007`, `\u001b]52;c;cm0gLXJmIH4=\u0007`},
 		{"a\r\x1b[2Kb", `a\u000d\u001b[2Kb`, `a\u000d\u001b[2Kb`},
 		{"a\tb\nc", "a\tb\nc", `a\tb\nc`},
