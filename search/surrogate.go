@@ -103,11 +103,6 @@ func (s *surrogate) mean(m mix.Mixture) float64 {
 // quick is the process's own mean, which is cheap.
 func (s *surrogate) quick(m mix.Mixture) float64 { return s.process.Predict(m) - s.p.penalty(m) }
 
-// std is how uncertain the expected score of m is, without the noise of a run.
-func (s *surrogate) std(m mix.Mixture) float64 {
-	std, noise := s.process.Std(m), s.process.Noise()
-	return math.Sqrt(max(0, std*std-noise*noise))
-}
 
 // upper is the upper confidence bound of m, two deviations over the process's
 // mean, or anything below the floor if it is that.
