@@ -103,7 +103,6 @@ func (s *surrogate) mean(m mix.Mixture) float64 {
 // quick is the process's own mean, which is cheap.
 func (s *surrogate) quick(m mix.Mixture) float64 { return s.process.Predict(m) - s.p.penalty(m) }
 
-
 // upper is the upper confidence bound of m, two deviations over the process's
 // mean, or anything below the floor if it is that.
 func (s *surrogate) upper(m mix.Mixture, floor float64) float64 {
