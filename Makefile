@@ -7,7 +7,7 @@ dist: # dist/: static binaries, the same bytes anywhere, checksums, licences
 	go run ./release
 
 test:
-	go test ./...
+	go test -timeout 20m ./...
 
 lint:
 	gofmt -l $$(git ls-files '*.go')

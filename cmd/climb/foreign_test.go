@@ -92,7 +92,7 @@ func TestBadResultsPoisonNothing(t *testing.T) {
 	}
 	trainer(oneScore)
 	mustRun(t, dir, "run")
-	// A result that is another run's is found when it is read.
+	// A result that is another run's is found when it is read: by its checksum.
 	results, err := filepath.Glob(filepath.Join(dir, "run", "search-*", "trials", "*", "result.json"))
 	if err != nil || len(results) < 2 {
 		t.Fatal(results, err)
@@ -108,7 +108,7 @@ func TestBadResultsPoisonNothing(t *testing.T) {
 	if len(old) == len(other) { // the size alone would not tell
 		writeFile(t, results[1], other)
 		code, _, errs := climbRun(t, dir, "run")
-		if code == 0 || !strings.Contains(errs, "result.json") || !strings.Contains(errs, "run again") {
+		if code == 0 || !strings.Contains(errs, "result.json is damaged") || !strings.Contains(errs, "to make it anew: rm ") {
 			t.Errorf("a result of another mixture: exit %d, %s", code, errs)
 		}
 	}
