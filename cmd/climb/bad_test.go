@@ -101,7 +101,7 @@ var badInputs = map[string]badInput{
 	"text a number": {make: appendLine(`{"id":"x","text":7}`), skip: "text_not_string"},
 	"text empty":    {make: appendLine(`{"id":"x","text":"  "}`), skip: "empty_text"},
 	"an array":      {make: appendLine(`["a"]`), skip: "not_object"},
-	"100 MB line":   {config: strings.Replace(small, "shard_bytes: 20000", "shard_bytes: 4000000", 1), make: appendLine(`{"id":"x","text":"` + strings.Repeat("long ", 20<<20) + `"}`), skip: "too_long"},
+	"100 MB line":   {config: strings.Replace(small, "shard_bytes: 20000", "shard_bytes: 4000000", 1), make: longLine, skip: "too_long"},
 	"no newline":    {make: appendRaw(`{"id":"last","text":"the end of the file and of that"}`)},
 	"byte order":    {make: lineFile("text/bom.jsonl", "\xef\xbb\xbf"+`{"id":"bom","text":"the mark and the text of it"}`+"\r\n")},
 	"NUL in text":   {make: appendLine(`{"id":"x","text":"a\u0000b of the and that"}`)},
@@ -156,6 +156,12 @@ func appendRaw(s string) func(*testing.T, string) {
 }
 
 func appendLine(s string) func(*testing.T, string) { return appendRaw(s + "\n") }
+
+// longLine appends a line of 100 MB. It is made when it is needed: what a
+// package variable holds is made anew by every command that the tests start.
+func longLine(t *testing.T, dir string) {
+	appendLine(`{"id":"x","text":"`+strings.Repeat("long ", 20<<20)+`"}`)(t, dir)
+}
 
 func fewDocuments(n int) string {
 	var b strings.Builder
