@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,19 +27,22 @@ var errWARC = errors.New("not a WARC record")
 // as blank.
 //
 // A damaged record that another follows is counted, and the others are read. Damage
-// up to the end of the file is one of the file, as in other formats.
+// up to the end of the file is one of the file, as in other formats. A length that is
+// too large, as where CRLF became LF after it was counted, damages no record: see
+// shorten.
 func (r *reader) warc(path, compression string, _, _ int64) error {
 	src, err := openRange(r.ctx, path, compression, 0, -1)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	w := warcFile{src: src, in: bufio.NewReaderSize(src, readAhead)}
+	w := warcFile{src: src}
+	w.in = bufio.NewReaderSize(&w, readAhead)
 	for at := (BadLine{Path: path, Line: 1}); ; at.Line++ {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		at.Offset = src.read - int64(w.in.Buffered())
+		at.Offset = src.read - int64(len(w.back)+w.in.Buffered())
 		rec, err := w.next(r)
 		switch {
 		case err == io.EOF:
@@ -59,15 +63,27 @@ func (r *reader) warc(path, compression string, _, _ int64) error {
 // A warcFile cuts a stream into records.
 type warcFile struct {
 	src  *source
-	in   *bufio.Reader // of src
+	back []byte        // read already, and to be read again before more of src
+	in   *bufio.Reader // of both
 	junk error         // what was passed over behind the last record
+}
+
+// Read reads what was given back, and then the file.
+func (w *warcFile) Read(p []byte) (n int, err error) {
+	if len(w.back) == 0 {
+		return w.src.Read(p)
+	}
+	n = copy(p, w.back)
+	w.back = w.back[n:]
+	return n, nil
 }
 
 // A warcEntry is one record.
 type warcEntry struct {
 	head    textproto.MIMEHeader
+	end     string // of the record: CRLF twice, or LF where its header has that
 	size    int64  // of the content
-	content []byte // if a document may be in it; valid until the next record
+	content []byte // unless it is too long; valid until the next record
 }
 
 // hasText says whether a document may be in a record.
@@ -82,12 +98,11 @@ func (w *warcFile) next(r *reader) (rec *warcEntry, err error) {
 	if err, w.junk = w.junk, nil; err != nil {
 		return nil, err
 	}
-	rec = &warcEntry{}
-	if rec.head, rec.size, err = warcHead(w.in); err != nil {
+	if rec, err = warcHead(w.in); err != nil {
 		return nil, err
 	}
 	body := &io.LimitedReader{R: w.in, N: rec.size}
-	if rec.hasText() && rec.size <= int64(r.lines.max) {
+	if rec.size <= int64(r.lines.max) {
 		rec.content, err = r.all(body)
 	} else {
 		_, err = io.Copy(io.Discard, body)
@@ -95,10 +110,53 @@ func (w *warcFile) next(r *reader) (rec *warcEntry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if body.N > 0 {
+	if !w.shorten(rec, body.N > 0) && body.N > 0 {
 		return nil, fmt.Errorf("%w: %d bytes of a record are missing after %d", io.ErrUnexpectedEOF, body.N, rec.size-body.N)
 	}
 	return rec, w.end()
+}
+
+// mostSlip is by how many bytes the length of a record may be too large for the
+// record to be found whole.
+const mostSlip = readAhead / 2
+
+// shorten mends a length that is too large: behind the content does not come the end
+// of the record, and in it that does, with the next record or the end of the file
+// behind it. What belongs to the next record is given back. isShort says that the file
+// ends before the content does.
+func (w *warcFile) shorten(rec *warcEntry, isShort bool) bool {
+	next, _ := w.in.Peek(64)
+	begin := bytes.TrimLeft(next, "\r\n")
+	isNext := !isShort && (len(begin) == 0 || bytes.HasPrefix(begin, []byte("WARC/")))
+	if isNext && bytes.HasPrefix(next, []byte(rec.end)) {
+		return false
+	}
+	slip := mostSlip
+	if isNext { // the length is right, or a part of the end is in the content
+		slip = len(rec.end)
+	}
+	size := len(rec.content)
+	from := max(0, size-slip)
+	tail := slices.Concat(rec.content[from:], next)
+	at := bytes.Index(tail, []byte(rec.end+"WARC/"))
+	if at < 0 && len(begin) == 0 && bytes.HasSuffix(tail, []byte(rec.end)) {
+		at = len(tail) - len(rec.end)
+	}
+	if at < 0 || from+at >= size {
+		return false
+	}
+	rec.content = rec.content[:from+at]
+	if at += len(rec.end); from+at < size {
+		w.back = slices.Concat(tail[at:size-from], buffered(w.in), w.back)
+		w.in.Reset(w)
+	}
+	return true
+}
+
+// buffered are the bytes that in has read and not given yet.
+func buffered(in *bufio.Reader) []byte {
+	b, _ := in.Peek(in.Buffered())
+	return b
 }
 
 // end passes over the empty lines behind a record, and what else there is before the
@@ -156,45 +214,51 @@ func (w *warcFile) resume(err error) bool {
 		return err == nil
 	}
 	ok, err := w.src.nextMember("WARC/")
-	w.in.Reset(w.src)
+	w.back = nil
+	w.in.Reset(w)
 	return ok && err == nil
 }
 
 // warcHead reads the lines in front of a record's content. io.EOF is the end
 // of the file.
-func warcHead(in *bufio.Reader) (head textproto.MIMEHeader, size int64, err error) {
+func warcHead(in *bufio.Reader) (*warcEntry, error) {
+	rec := &warcEntry{head: textproto.MIMEHeader{}}
 	version := ""
 	for version == "" {
 		line, err := in.ReadSlice('\n')
+		if rec.end = "\n\n"; bytes.HasSuffix(line, []byte("\r\n")) {
+			rec.end = "\r\n\r\n"
+		}
 		if version = strings.TrimSpace(strings.TrimPrefix(string(line), "\ufeff")); err == bufio.ErrBufferFull {
-			return nil, 0, fmt.Errorf("%w: it begins with %q", errWARC, excerpt(line))
+			return nil, fmt.Errorf("%w: it begins with %q", errWARC, excerpt(line))
 		} else if err == io.EOF && version != "" {
-			return nil, 0, io.ErrUnexpectedEOF
+			return nil, io.ErrUnexpectedEOF
 		} else if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
 	if !strings.HasPrefix(version, "WARC/") {
-		return nil, 0, fmt.Errorf("%w: it begins with %q", errWARC, excerpt([]byte(version)))
+		return nil, fmt.Errorf("%w: it begins with %q", errWARC, excerpt([]byte(version)))
 	}
-	head = textproto.MIMEHeader{}
 	for held := 0; ; {
 		line, err := in.ReadSlice('\n')
 		if held += len(line); err == bufio.ErrBufferFull || held > readAhead {
-			return nil, 0, fmt.Errorf("%w: its header is longer than %d bytes", errWARC, readAhead)
+			return nil, fmt.Errorf("%w: its header is longer than %d bytes", errWARC, readAhead)
 		} else if err != nil {
-			return nil, 0, noEOF(err)
+			return nil, noEOF(err)
 		}
 		key, value, _ := strings.Cut(string(bytes.TrimSpace(line)), ":")
 		if key == "" {
 			break
 		}
-		head.Set(key, strings.TrimSpace(value))
+		rec.head.Set(key, strings.TrimSpace(value))
 	}
-	if size, err = strconv.ParseInt(head.Get("Content-Length"), 10, 64); err != nil || size < 0 {
-		return nil, 0, fmt.Errorf("%w: its Content-Length is %q", errWARC, head.Get("Content-Length"))
+	length := rec.head.Get("Content-Length")
+	var err error
+	if rec.size, err = strconv.ParseInt(length, 10, 64); err != nil || rec.size < 0 {
+		return nil, fmt.Errorf("%w: its Content-Length is %q", errWARC, length)
 	}
-	return head, size, nil
+	return rec, nil
 }
 
 // warcRecord yields the document of a record, or counts it.

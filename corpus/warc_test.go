@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,9 +82,60 @@ func TestWARCDamage(t *testing.T) {
 	}
 }
 
+// A length that is too large, up to 64 KiB, takes nothing away from its record, nor
+// from the next one; a file that was cut is still one.
+func TestWARCLengthTooLarge(t *testing.T) {
+	answer := func(body string) string {
+		return warcRecord("response", "application/http; msgtype=response", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"+body)
+	}
+	longer := func(record string, by int) string {
+		head, content, _ := strings.Cut(record, "\r\n\r\n")
+		at := strings.LastIndex(head, " ") + 1
+		n, err := strconv.Atoi(head[at:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s%d\r\n\r\n%s", head[:at], n+by, content)
+	}
+	request := warcRecord("request", "application/http; msgtype=request", "GET / HTTP/1.1\r\nHost: x\r\nAccept: a\r\nUser-Agent: b\r\n\r\n")
+	long := strings.Repeat("line\n\n", 40_000)
+	records := []string{request, answer("one\n\nline"), request, answer("two"), answer(long), request, answer("three\n\nWARC/1.0 is text here")}
+	want := "one\n\nline|two|" + long + "|three\n\nWARC/1.0 is text here"
+	var slipped [3][]string
+	for i, by := range []int{1, 60, 60_000} {
+		for _, r := range records {
+			slipped[i] = append(slipped[i], longer(r, by))
+		}
+	}
+	// In the last one "\n\nWARC/1.0" would be the begin of a record.
+	lf := strings.ReplaceAll(strings.ReplaceAll(strings.Join(records, ""), "\r\n", "\n"), "WARC/1.0 is", "WARC 1.0 is")
+	for name, file := range map[string]string{
+		"right": strings.Join(records, ""), "by 1": strings.Join(slipped[0], ""), "by 60": strings.Join(slipped[1], ""), "by 60000": strings.Join(slipped[2], ""),
+		"packed": gzipped(t, slipped[1]...), "packed as one": gzipped(t, strings.Join(slipped[2], "")),
+		"LF": lf, "LF, packed": gzipped(t, lf),
+	} {
+		docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", file)}})
+		if got := strings.ReplaceAll(texts(docs), "WARC 1.0 is", "WARC/1.0 is"); err != nil || got != want || len(bad.Reasons) > 0 {
+			t.Errorf("%s: %d documents, %+v, %v", name, len(docs), bad, err)
+		}
+		last := int64(-1)
+		for _, d := range docs {
+			if d.Offset <= last || !strings.Contains(name, "packed") && !strings.HasPrefix(file[d.Offset:], "WARC/1.0") {
+				t.Errorf("%s: a document at %d, after %d", name, d.Offset, last)
+			}
+			last = d.Offset
+		}
+	}
+	cut := strings.Join(records[:4], "")
+	if _, _, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", cut[:len(cut)-5])}}); err == nil {
+		t.Error("a file that was cut is taken for a whole one")
+	}
+}
+
 func FuzzWARC(f *testing.F) {
 	whole := strings.Join(warcRecords(), "")
-	for _, s := range []string{whole, gzipped(f, warcRecords()...), whole[:300], "WARC/1.0\r\nContent-Length: 99999999999\r\n\r\nx", "WARC/1.0\n\n"} {
+	for _, s := range []string{whole, gzipped(f, warcRecords()...), whole[:300], "WARC/1.0\r\nContent-Length: 99999999999\r\n\r\nx", "WARC/1.0\n\n",
+		strings.ReplaceAll(whole, "\r\n", "\n"), strings.ReplaceAll(whole, "Content-Length: 1", "Content-Length: 9")} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
