@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/corpus"
@@ -19,8 +18,11 @@ import (
 )
 
 type drawOptions struct {
-	Seed    uint64         `json:"seed"`
-	Dataset export.Options `json:"dataset"`
+	Seed       uint64  `json:"seed"`
+	Mixture    string  `json:"mixture"`
+	Tokens     int64   `json:"tokens"`
+	Epochs     float64 `json:"epochs"`
+	ShardBytes int64   `json:"shard_bytes"`
 }
 
 // drawStage settles how often every document is taken: draw.json.
@@ -28,9 +30,8 @@ var drawStage = &stage{
 	name: "draw", title: "draw the documents", format: 2,
 	inputs: []string{"corpus", "rows", "domains", "assign", "encode", "confirm"},
 	options: func(r *Run) (any, error) {
-		o := drawOptions{r.Config.Seed, r.Config.Dataset}
-		o.Dataset.Level, o.Dataset.Format, o.Dataset.URL = 0, "", "" // of the dataset stage
-		return o, nil
+		d := r.Config.Dataset
+		return drawOptions{r.Config.Seed, d.Mixture, d.Tokens, d.Epochs, d.ShardBytes}, nil
 	},
 	tasks: one,
 	run:   drawDocuments,
@@ -45,16 +46,16 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	if err := readJSON(filepath.Join(p.Input("confirm"), "confirm.json"), &c); err != nil {
 		return err
 	}
-	row, reason := c.answer(o.Dataset.Mixture)
-	w, epochs := row.Mixture, o.Dataset.Epochs
-	if row.Name == "natural" && o.Dataset.Tokens == 0 {
+	row, reason := c.answer(o.Mixture)
+	w, epochs := row.Mixture, o.Epochs
+	if row.Name == "natural" && o.Tokens == 0 {
 		epochs = min(1, epochs)
 	}
 	tokens, size, err := supply(p.Input("encode"), len(w))
 	if err != nil {
 		return err
 	}
-	want, err := export.Size(w, tokens, o.Dataset.Tokens, epochs)
+	want, err := export.Size(w, tokens, o.Tokens, epochs)
 	if err != nil {
 		return task.Permanent(err)
 	}
@@ -70,7 +71,7 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	for d := range perToken {
 		perToken[d] = float64(size[d]) / float64(max(1, tokens[d]))
 	}
-	draw := drawer.Finish(perToken, o.Dataset.ShardBytes)
+	draw := drawer.Finish(perToken, o.ShardBytes)
 	draw.Choice = export.Choice{Name: row.Name, Reason: reason}
 	return a.WriteJSON("draw.json", draw)
 }
@@ -161,11 +162,11 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 			if times == 0 {
 				continue
 			}
-			line := provenance(doc, clusters[doc.Row], d.Domains[dom].Name, overlap.Has(doc.Row))
-			for copy := range times {
+			from := export.Provenance{Cluster: clusters[doc.Row], Domain: d.Domains[dom].Name, Overlap: overlap.Has(doc.Row)}
+			piece.Add(doc, from, times, func(copy int) (int, uint64) {
 				order := draw.Order(n, doc.Row, copy)
-				piece.Add(draw.Shard(order), order, line, strconv.Itoa(copy)+"}}\n")
-			}
+				return draw.Shard(order), order
+			})
 			documents[dom] += int64(times)
 			if times > 1 {
 				repeated[dom]++
@@ -190,30 +191,18 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 	return f.Close()
 }
 
-// provenance is the document's line in the dataset: as it came, with a field
-// "climb" that says where it was put, up to the number of the copy.
-func provenance(doc corpus.Document, cluster int32, domain string, overlaps bool) []byte {
-	line := corpus.AppendDocument(nil, doc)
-	line = fmt.Appendf(line[:len(line)-len("}\n")], `,"climb":{"cluster":%d,"domain":`, cluster)
-	line = corpus.AppendString(line, domain)
-	if overlaps {
-		line = append(line, `,"overlap":true`...)
-	}
-	return append(line, `,"copy":`...)
-}
-
 // shardOptions are those of the dataset stage.
 type shardOptions struct {
-	Format string `json:"format"`
-	Level  int    `json:"level"`
-	URL    string `json:"url,omitempty"`
+	Format export.FormatChoice `json:"format"`
+	Level  int                 `json:"level"`
+	URL    string              `json:"url,omitempty"`
 }
 
-// datasetStage writes the shuffled shards, shard-NNNNN.jsonl.zst or .parquet, and, when all
-// are there, manifest.json and the dataset card README.md. With dataset.url each
-// file goes there too, a shard before its task ends.
+// datasetStage writes the files of the shuffled shards and, when all are there,
+// manifest.json and the dataset card README.md. With dataset.url each file goes
+// there too, a shard before its task ends.
 var datasetStage = &stage{
-	name: "dataset", title: "write the dataset", format: 3,
+	name: "dataset", title: "write the dataset", format: 4,
 	inputs: []string{"corpus", "domains", "confirm", "draw", "scatter"},
 	options: func(r *Run) (any, error) {
 		return shardOptions{r.Config.Dataset.Format, r.Config.Dataset.Level, r.Config.Dataset.URL}, nil
@@ -250,30 +239,63 @@ func gatherShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) erro
 	for i := range pieces {
 		pieces[i] = in.Path(part(i, "piece"))
 	}
-	name := fmt.Sprintf("shard-%05d.%s", n, o.Format)
-	f, err := a.Create(name)
+	out := &shardFolder{ctx: ctx, attempt: a, url: o.URL}
+	documents, err := export.Write(ctx, o.Format.Value(), out, export.Shard{N: n, Of: len(p.Tasks), Level: o.Level}, pieces)
 	if err != nil {
-		return err
+		return errors.Join(err, out.end())
 	}
-	write := export.Gather
-	if o.Format == "parquet" {
-		write = export.GatherParquet
-	}
-	if o.URL == "" {
-		lines, err := write(f, pieces, n, o.Level)
-		a.Count("documents", int64(lines))
-		return errors.Join(err, f.Close())
-	}
-	object, err := blob.Create(ctx, blob.Join(o.URL, name))
+	a.Count("documents", int64(documents))
+	return out.close()
+}
+
+// A shardFolder holds the files of a shard: outputs of a task and, where url is
+// set, objects below it.
+type shardFolder struct {
+	ctx     context.Context
+	attempt *task.Attempt
+	url     string
+	files   []*task.File
+	objects []blob.Writer
+}
+
+func (s *shardFolder) Create(name string) (io.Writer, error) {
+	f, err := s.attempt.Create(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	lines, err := write(io.MultiWriter(f, object), pieces, n, o.Level)
+	s.files = append(s.files, f)
+	if s.url == "" {
+		return f, nil
+	}
+	object, err := blob.Create(s.ctx, blob.Join(s.url, name))
 	if err != nil {
-		return errors.Join(err, object.Abort())
+		return nil, err
 	}
-	a.Count("documents", int64(lines))
-	return errors.Join(object.Close(), f.Close())
+	s.objects = append(s.objects, object)
+	return io.MultiWriter(f, object), nil
+}
+
+// close ends the files, and makes the objects appear.
+func (s *shardFolder) close() error {
+	for len(s.objects) > 0 {
+		object := s.objects[0]
+		s.objects = s.objects[1:]
+		if err := object.Close(); err != nil {
+			return errors.Join(err, s.end())
+		}
+	}
+	return s.end()
+}
+
+// end drops the objects that have not appeared, and closes the outputs.
+func (s *shardFolder) end() (err error) {
+	for _, object := range s.objects {
+		err = errors.Join(err, object.Abort())
+	}
+	for _, f := range s.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }
 
 // describeDataset writes the manifest and the card. Both depend on the
@@ -287,7 +309,7 @@ func (r *Run) describeDataset(p *task.Plan) error {
 		readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
 		return err
 	}
-	m := export.Manifest{Kind: "dataset", Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format, Strategy: r.Config.Search.Strategy.Name()}
+	m := export.Manifest{Kind: "dataset", Version: Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Dataset.Format.Name(), Strategy: r.Config.Search.Strategy.Name()}
 	for i, dd := range draw.Domain {
 		m.Domains = append(m.Domains, export.DomainEntry{Name: d.Domains[i].Name, DomainDraw: dd})
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/option"
@@ -37,6 +38,7 @@ func Families(names ...string) ([]Family, error) {
 		{"strategies", "search.strategy", search.Methods.Rows()},
 		{"predictors", "search.climb.predictor, search.climb_auto.predictor, search.regmix.predictor", predict.Methods.Rows()},
 		{"optimizers", "proxy.optim", optim.Methods},
+		{"dataset formats", "dataset.format", export.Formats.Rows()},
 	}
 	if len(names) == 0 {
 		return all, nil

@@ -111,14 +111,3 @@ target: {validation: [{file: %[1]s/choice.json}], test: [{file: %[1]s/texts.json
 		}
 	}
 }
-
-// A document in the dataset says that it overlaps.
-func TestProvenance(t *testing.T) {
-	doc := corpus.Document{ID: "1", Text: "a"}
-	if got, want := string(provenance(doc, 2, "x", true)), `{"id":"1","text":"a","climb":{"cluster":2,"domain":"x","overlap":true,"copy":`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if got, want := string(provenance(doc, 2, "x", false)), `{"id":"1","text":"a","climb":{"cluster":2,"domain":"x","copy":`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}

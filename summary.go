@@ -323,7 +323,7 @@ func (r *Run) reportDataset(d *report.Data) error {
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &m); err != nil {
 		return err
 	}
-	d.Dataset = report.Dataset{Path: dir, Format: datasetFormats[r.Config.Dataset.Format], Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards), Mixture: m.Words()}
+	d.Dataset = report.Dataset{Path: dir, Format: r.Config.Dataset.Format.Value().About().Words, Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards), Mixture: m.Words()}
 	for _, s := range m.Shards {
 		d.Dataset.Bytes += s.Bytes
 	}
@@ -384,6 +384,3 @@ func (r *Run) reportCost(d *report.Data) error {
 	}
 	return nil
 }
-
-// datasetFormats are the formats of the dataset in words.
-var datasetFormats = map[string]string{"jsonl.zst": "JSON lines, zstd", "parquet": "Parquet, zstd"}

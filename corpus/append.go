@@ -93,17 +93,18 @@ func AppendString(dst []byte, s string) []byte {
 }
 
 // ParseDocument reads a line that AppendDocument wrote, with or without its
-// newline.
-func ParseDocument(line []byte) (Document, error) {
-	var doc Document
-	r := &reader{o: Options{TextField: "text", IDField: "id", SourceField: "source"}, bad: new(Bad),
-		yield: func(d Document, _ error) bool { doc = d; return true }}
-	r.record, r.lines.max = newRecord(r.o), len(line)
-	if err := r.line(BadLine{}, bytes.TrimSuffix(line, []byte("\n")), false); err != nil {
-		return doc, err
+// newline. Unlike Read it takes texts that are empty, and ids too.
+func ParseDocument(line []byte) (d Document, err error) {
+	o := Options{TextField: "text", IDField: "id", SourceField: "source"}
+	r := &reader{o: o, record: newRecord(o)}
+	if reason, at := r.record.parse(bytes.TrimSuffix(line, []byte("\n"))); reason != "" {
+		return d, fmt.Errorf("not a document: %s at byte %d of %q", reason, at, line[:min(len(line), 120)])
 	}
-	if r.bad.Accepted == 0 {
-		return doc, fmt.Errorf("not a document: %v", r.bad.Samples)
+	for f, name := range []string{textField: "text", idField: "id"} {
+		if r.record.got[f].kind != '"' {
+			return d, fmt.Errorf("not a document: %q is not a string in %q", name, line[:min(len(line), 120)])
+		}
 	}
-	return doc, nil
+	r.fill(&d)
+	return d, nil
 }

@@ -17,7 +17,7 @@ type Manifest struct {
 	Strategy  string        `json:"strategy"`
 	Verdict   string        `json:"verdict"`
 	Choice    Choice        `json:"choice"`
-	Format    string        `json:"format"` // "jsonl.zst", "parquet"
+	Format    string        `json:"format"` // name of one of Formats
 	Documents int64         `json:"documents"`
 	Tokens    int64         `json:"tokens"`
 	Domains   []DomainEntry `json:"domains"`
@@ -63,17 +63,18 @@ func (m *Manifest) Words() string {
 // WriteCard writes the dataset card, Markdown with the header that Hugging
 // Face datasets reads.
 func (m *Manifest) WriteCard(w io.Writer) error {
-	rows := "Each line is a JSON object: `id`, `text`, `source` and any other fields as they came, and `climb`"
-	if m.Format == "parquet" {
-		rows = "Each row has the columns `id`, `text`, `source`, `fields` with any other fields as a JSON object, and `climb`"
+	format, err := Formats.New(m.Format)
+	if err != nil {
+		return fmt.Errorf("format of the dataset: %w", err)
 	}
+	about := format.About()
 	b := bufio.NewWriter(w) // keeps the first error
 	fmt.Fprintf(b, `---
 configs:
 - config_name: default
   data_files:
   - split: train
-    path: shard-*.%s
+    path: %s
 ---
 # Mixed pre-training dataset
 
@@ -85,8 +86,8 @@ The confirmation: %s. Written is %s.
 
 | domain | asked %% | achieved %% | tokens | supply | epochs |
 |---|---:|---:|---:|---:|---:|
-`, m.Format, m.Documents, m.Tokens, len(m.Shards), m.Version,
-		escape.Markdown(m.Strategy), m.Seed, escape.Markdown(m.Verdict), escape.Markdown(m.Words()), rows)
+`, about.Files, m.Documents, m.Tokens, len(m.Shards), m.Version,
+		escape.Markdown(m.Strategy), m.Seed, escape.Markdown(m.Verdict), escape.Markdown(m.Words()), about.Rows)
 	for _, d := range m.Domains {
 		fmt.Fprintf(b, "| %s | %.2f | %.2f | %d | %d | %.2f |\n", escape.Markdown(d.Name), 100*d.Asked, 100*d.Share, d.Tokens, d.Supply, d.Epochs)
 	}

@@ -2,9 +2,7 @@ package export
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -13,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	"pgregory.net/rapid"
 
+	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/mix"
 )
 
@@ -104,65 +102,44 @@ func TestPruned(t *testing.T) {
 	}
 }
 
-func lines(t *testing.T, b []byte) []string {
-	t.Helper()
-	dec, err := zstd.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dec.Close()
-	data, err := io.ReadAll(dec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-}
-
-// Gathering all shards gives every record once, sorted by key over all pieces.
-func TestScatterGather(t *testing.T) {
-	dir := t.TempDir()
+// Writing all shards gives every copy once, sorted by key over all pieces.
+func TestShuffle(t *testing.T) {
 	d := Draw{Seed: 3, Shards: 4}
-	var pieces []string
 	want := map[string]int{}
+	var pieces []*Piece
 	for in := range 3 {
 		p := NewPiece(d.Shards)
 		for row := range 100 {
-			line := fmt.Sprintf(`{"in":%d,"row":%d}`, in, row)
-			want[line]++
-			key := d.Order(in, row, 0)
-			p.Add(d.Shard(key), key, []byte(line), "\n")
+			id, copies := fmt.Sprintf("%d/%d", in, row), row%3
+			for copy := range copies {
+				want[fmt.Sprintf("%s/%d", id, copy)]++
+			}
+			p.Add(corpus.Document{ID: id}, Provenance{}, copies, func(copy int) (int, uint64) {
+				order := d.Order(in, row, copy)
+				return d.Shard(order), order
+			})
 		}
-		path := filepath.Join(dir, fmt.Sprint(in))
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.WriteTo(f); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		pieces = append(pieces, path)
+		pieces = append(pieces, p)
 	}
+	files := savePieces(t, pieces...)
 	var order []uint64
 	for i := range d.Shards {
-		var b bytes.Buffer
-		n, err := Gather(&b, pieces, i, 3)
+		dst := memory{}
+		n, err := Write(t.Context(), &JSONLines{}, dst, Shard{N: i, Of: d.Shards, Level: 3}, files)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := lines(t, b.Bytes())
+		got := readJSONLines(t, dst)
 		if len(got) != n {
-			t.Fatalf("shard %d: %d lines, Gather says %d", i, len(got), n)
+			t.Fatalf("shard %d: %d lines, Write says %d", i, len(got), n)
 		}
-		for _, line := range got {
-			want[line]--
-			var x struct{ In, Row int }
-			if err := json.Unmarshal([]byte(line), &x); err != nil {
+		for _, w := range got {
+			want[fmt.Sprintf("%s/%d", w.ID, w.Climb.Copy)]--
+			var in, row int
+			if _, err := fmt.Sscanf(w.ID, "%d/%d", &in, &row); err != nil {
 				t.Fatal(err)
 			}
-			order = append(order, d.Order(x.In, x.Row, 0))
+			order = append(order, d.Order(in, row, w.Climb.Copy))
 		}
 	}
 	if !slices.IsSorted(order) {
@@ -175,20 +152,20 @@ func TestScatterGather(t *testing.T) {
 	}
 }
 
-func TestGatherRefusesDamage(t *testing.T) {
+func TestWriteRefusesDamage(t *testing.T) {
 	p := NewPiece(1)
-	p.Add(0, 1, []byte("{}"), "\n")
-	var b bytes.Buffer
-	if _, err := p.WriteTo(&b); err != nil {
+	p.Add(corpus.Document{}, Provenance{}, 1, func(int) (int, uint64) { return 0, 1 })
+	path := savePieces(t, p)[0]
+	whole, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "piece")
-	for cut := range b.Len() {
-		if err := os.WriteFile(path, b.Bytes()[:cut], 0o666); err != nil {
+	for cut := range whole {
+		if err := os.WriteFile(path, whole[:cut], 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Gather(io.Discard, []string{path}, 0, 3); err == nil {
-			t.Errorf("a piece cut to %d of %d bytes was read", cut, b.Len())
+		if _, err := Write(t.Context(), &JSONLines{}, memory{}, Shard{Of: 1}, []string{path}); err == nil {
+			t.Errorf("a piece cut to %d of %d bytes was read", cut, len(whole))
 		} else if !strings.Contains(err.Error(), path) {
 			t.Errorf("error %q does not name the file", err)
 		}
@@ -197,7 +174,7 @@ func TestGatherRefusesDamage(t *testing.T) {
 
 func FuzzReadPiece(f *testing.F) {
 	p := NewPiece(2)
-	p.Add(1, 1, []byte("{}"), "\n")
+	p.Add(corpus.Document{}, Provenance{}, 1, func(int) (int, uint64) { return 1, 1 })
 	var b bytes.Buffer
 	if _, err := p.WriteTo(&b); err != nil {
 		f.Fatal(err)
@@ -214,7 +191,7 @@ func FuzzReadPiece(f *testing.F) {
 }
 
 func TestCard(t *testing.T) {
-	m := Manifest{Version: "1", Strategy: "climb", Verdict: "better", Documents: 3, Tokens: 9,
+	m := Manifest{Version: "1", Format: "jsonl.zst", Strategy: "climb", Verdict: "better", Documents: 3, Tokens: 9,
 		Domains: []DomainEntry{{Name: "a-b", DomainDraw: DomainDraw{Asked: 0.5, Share: 0.501, Tokens: 9, Supply: 18, Epochs: 0.5}}}}
 	var b strings.Builder
 	if err := m.WriteCard(&b); err != nil {

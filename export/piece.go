@@ -2,20 +2,24 @@ package export
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/climb-go/climb/corpus"
 )
 
 // The shuffle is a sort by random key in two steps, as in an external merge:
-// Scatter writes one piece file for each input shard, in which the records of
-// each output shard lie together; Gather reads one output shard's records
-// from all pieces, sorts them by key, and writes them.
+// a Piece is one file for each input shard, in which the records of each output
+// shard lie together; Write reads one output shard's records from all pieces,
+// sorts them by key, and writes them.
 //
 // A piece file is, for each output shard, one zstd frame of records
 // (u64 key, u32 length, then the JSON line), followed by the offsets of the
@@ -35,10 +39,14 @@ type Piece struct {
 // NewPiece makes a piece for the given number of output shards.
 func NewPiece(shards int) *Piece { return &Piece{make([][]record, shards)} }
 
-// Add gives one copy of a document: line and tail make up its line. The line
-// is kept, and copies may share it.
-func (p *Piece) Add(shard int, key uint64, line []byte, tail string) {
-	p.shards[shard] = append(p.shards[shard], record{key, line, tail})
+// Add puts copies of a document into the piece: place(i) is the output shard of
+// copy i and its key in the order of the dataset. The copies share their line.
+func (p *Piece) Add(doc corpus.Document, from Provenance, copies int, place func(copy int) (shard int, key uint64)) {
+	line := head(doc, from)
+	for i := range copies {
+		shard, key := place(i)
+		p.shards[shard] = append(p.shards[shard], record{key, line, strconv.Itoa(i) + "}}\n"})
+	}
 }
 
 // WriteTo writes the piece file.
@@ -72,28 +80,12 @@ func (p *Piece) WriteTo(w io.Writer) (int64, error) {
 	return at + int64(n), err
 }
 
-// Gather writes output shard i as zstd-compressed lines in shuffled order and
-// returns the number of lines. Memory is the shard's text.
-func Gather(w io.Writer, pieces []string, i, level int) (lines int, err error) {
-	records, err := gather(pieces, i)
-	if err != nil {
-		return 0, err
-	}
-	enc, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)))
-	if err != nil {
-		return 0, err
-	}
-	for _, r := range records {
-		if _, err := enc.Write(r.line); err != nil {
-			return 0, errors.Join(err, enc.Close())
-		}
-	}
-	return len(records), enc.Close()
-}
-
 // gather reads the records of output shard i, and puts them in shuffled order.
-func gather(pieces []string, i int) (records []record, err error) {
+func gather(ctx context.Context, pieces []string, i int) (records []record, err error) {
 	for _, path := range pieces {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if records, err = readPiece(records, path, i); err != nil {
 			return nil, fmt.Errorf("read piece %s: %w", path, err)
 		}

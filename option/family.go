@@ -264,7 +264,7 @@ func asChoice(v reflect.Value) chooser {
 }
 
 // section is the key of a method's options.
-func section(method string) string { return strings.ReplaceAll(method, "-", "_") }
+func section(method string) string { return strings.NewReplacer("-", "_", ".", "_").Replace(method) }
 
 // hasOptions tells whether a method's struct has any.
 func hasOptions(v any) bool { return v != nil && len(Fields(v)) > 0 }
