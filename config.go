@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/label"
@@ -98,12 +98,12 @@ type TokensConfig struct {
 
 // ProxyConfig describes the proxy model and its training.
 type ProxyConfig struct {
-	Model   lm.Config     `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
-	Tokens  int64         `json:"tokens" default:"2000000" min:"1" doc:"training tokens of one proxy"`
-	Command []string      `json:"command,omitempty" doc:"a trainer of your own instead: program and arguments, with {job} and {result} for the files to read and write"`
-	Batch   int           `json:"batch" default:"16" min:"1" doc:"sequences in a batch"`
-	Optim   train.Options `json:"optim" doc:"optimizer and schedule of a proxy"`
-	Base    BaseConfig    `json:"base" doc:"the shared model that proxies continue from"`
+	Model   lm.Config       `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
+	Tokens  int64           `json:"tokens" default:"2000000" min:"1" doc:"training tokens of one proxy"`
+	Command train.Arguments `json:"command,omitempty" doc:"a trainer of your own instead: program and arguments, with {job} and {result} for the files to read and write"`
+	Batch   int             `json:"batch" default:"16" min:"1" doc:"sequences in a batch"`
+	Optim   train.Options   `json:"optim" doc:"optimizer and schedule of a proxy"`
+	Base    BaseConfig      `json:"base" doc:"the shared model that proxies continue from"`
 }
 
 // BaseConfig describes the base model, trained once on the natural mixture
@@ -328,8 +328,8 @@ func (c *Config) Resolve() error {
 		return &ConfigError{Text: fmt.Sprintf("dataset.url: %q is no URL of a bucket; for a folder set out, the dataset is below it", at)}
 	}
 	for _, at := range c.places() {
-		if u, err := url.Parse(at); err == nil && u.Host != "" && u.User != nil { // it would be in climb.yaml, plans and errors
-			return &ConfigError{Text: fmt.Sprintf("%s holds a user or a password; credentials come from the environment, as the service's own tools take them", u.Redacted())}
+		if kept := escape.Secrets(at); kept != at && strings.Contains(at, "://") { // it would be in climb.yaml, plans and errors
+			return &ConfigError{Text: fmt.Sprintf("%s holds a user, a password, a key or a signature; credentials come from the environment, as the service's own tools take them", kept)}
 		}
 	}
 	if err := c.Proxy.Model.Check(); err != nil {

@@ -202,6 +202,7 @@ func TestConfigurationsThatAreNoNumbers(t *testing.T) {
 	}
 	for _, yaml := range []string{
 		"corpus: {inputs: ['s3://me:secret@bucket/text']}",
+		"corpus: {inputs: ['https://bucket.s3.amazonaws.com/text?X-Amz-Signature=secret']}",
 		"corpus: {inputs: [text]}\ndataset: {url: 's3://me:secret@bucket/set'}",
 		"corpus: {inputs: [text]}\nsearch: {reuse: {files: ['https://me:secret@host/search.json']}}",
 		"corpus: {inputs: [text]}\ntarget: {validation: [{file: 'https://me:secret@host/v.jsonl'}]}",

@@ -299,6 +299,18 @@ func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 
 // runTrial trains and scores one proxy.
 func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	return trialWith(nil)(ctx, p, n, a)
+}
+
+// trialWith is runTrial with the configuration's own command, where the plan has it
+// without its secrets.
+func trialWith(command train.Arguments) task.Func {
+	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+		return trial(ctx, p, n, a, command)
+	}
+}
+
+func trial(ctx context.Context, p *task.Plan, n int, a *task.Attempt, command train.Arguments) error {
 	var o proxyOptions
 	var spec trialSpec
 	if err := p.Option(&o); err != nil {
@@ -315,7 +327,10 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 		return err
 	}
 	job.Items = p.Kind == "confirm"
-	result, _, err := runJob(ctx, a, spec.dir(), job, o.Proxy.Command)
+	if len(command) == 0 {
+		command = o.Proxy.Command
+	}
+	result, _, err := runJob(ctx, a, spec.dir(), job, command)
 	if err != nil {
 		return err
 	}
@@ -325,7 +340,7 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 // runJob trains a job, by a command if there is one, writes job.json and
 // progress.jsonl, and counts tokens, failures and core seconds, which it returns too:
 // the cores that the run had, over time, in milliseconds.
-func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command []string) (result *train.Result, coreSeconds float64, err error) {
+func runJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command train.Arguments) (result *train.Result, coreSeconds float64, err error) {
 	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
 	var trainer train.Trainer = train.Proxy{Workers: cores.workers}
 	if len(command) > 0 {

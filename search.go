@@ -187,9 +187,9 @@ func (r *Run) runTrials(ctx context.Context, p *task.Plan, name string, specs []
 		return plan, false, err
 	}
 	e.Amount, e.Unit = float64(int64(len(plan.Tasks))*r.Config.Proxy.Tokens), "tokens"
-	run := runTrial
+	run := trialWith(r.Config.Proxy.Command)
 	if r.arm != nil {
-		run = r.arm.study.shared(p.Kind, runTrial)
+		run = r.arm.study.shared(p.Kind, run)
 	}
 	return plan, true, r.runPlan(ctx, plan, run, e)
 }

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/wire"
 )
@@ -59,12 +60,12 @@ func NewClient(s Server) (*Client, error) {
 	if !strings.HasPrefix(s.URL, "http://") && !strings.HasPrefix(s.URL, "https://") {
 		return nil, errors.New("url: is not the address of a server; it starts with http:// or https:// and commonly ends with /v1")
 	}
-	at, err := url.Parse(s.URL)
+	_, err := url.Parse(s.URL)
 	switch {
 	case err != nil:
 		return nil, errors.New("url: cannot be read as an address; it is like http://localhost:8000/v1")
-	case at.User != nil:
-		return nil, fmt.Errorf("url: %s holds a user or a password, which errors and climb.yaml would show; put a key into the environment variable of key_env", at.Redacted())
+	case escape.Secrets(s.URL) != s.URL:
+		return nil, fmt.Errorf("url: %s holds a user, a password or a key, which errors and climb.yaml would show; put a key into the environment variable of key_env", escape.Secrets(s.URL))
 	}
 	if s.Model == "" {
 		return nil, errors.New("model: the server wants the name of a model")

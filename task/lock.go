@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/climb-go/climb/blob"
+	"github.com/climb-go/climb/escape"
 )
 
 // Lock is held by the one controller of a run directory. The kernel frees it when the process ends, however it ends.
@@ -64,7 +64,7 @@ func Acquire(dir string) (*Lock, error) {
 		f.Close()
 		return nil, Permanent(fmt.Errorf("the file system of %s has no file locks: mount it with them, or choose another run directory (%w)", dir, err))
 	}
-	data, err := json.Marshal(Holder{hostname(), os.Getpid(), blob.Redact(strings.Join(os.Args, " ")), time.Now().UTC()})
+	data, err := json.Marshal(Holder{hostname(), os.Getpid(), escape.Secrets(strings.Join(os.Args, " ")), time.Now().UTC()})
 	if err == nil {
 		err = f.Truncate(0)
 	}

@@ -12,10 +12,30 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/process"
 	"github.com/climb-go/climb/wire"
 )
+
+// Arguments are a program of the user's and what it is called with. Where they are
+// written as JSON or YAML, in plans and in climb.yaml, their URLs lack what lets
+// somebody in (escape.Secrets): it is not kept, and names no stage anew.
+type Arguments []string
+
+func (a Arguments) kept() []string {
+	out := make([]string, len(a))
+	for i, s := range a {
+		out[i] = escape.Secrets(s)
+	}
+	return out
+}
+
+// MarshalJSON implements json.Marshaler.
+func (a Arguments) MarshalJSON() ([]byte, error) { return json.Marshal(a.kept()) }
+
+// MarshalYAML implements goccy/go-yaml's InterfaceMarshaler.
+func (a Arguments) MarshalYAML() (any, error) { return a.kept(), nil }
 
 // Command trains jobs with a program of the user's. In every argument {job}
 // is replaced by the path of a file that holds the Job as JSON, and {result}
@@ -24,7 +44,7 @@ import (
 // lm-evaluation-harness there in their place, or lm_eval's folder of them: the
 // score is then the Job's objective on it.
 type Command struct {
-	Args []string
+	Args Arguments
 	Dir  string // where the files for the command are, until it has ended; "" = a folder of the system's
 }
 
@@ -54,17 +74,20 @@ func (c Command) Train(ctx context.Context, j Job, _ func(Progress)) (*Result, e
 	}
 	args := make([]string, len(c.Args))
 	for i, a := range c.Args {
+		if escape.LacksSecrets(a) {
+			return nil, fmt.Errorf("train: argument %d of the command, %s, is kept without what lets somebody in: climb run has it, or give it to the program in an environment variable", i, a)
+		}
 		args[i] = strings.NewReplacer("{job}", job, "{result}", result).Replace(a)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	out := &tail{max: 4000}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := process.Run(ctx, cmd, dir); err != nil {
-		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
+		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, escape.Secrets(out.String()))
 	}
 	r, err := readResult(result, &j)
 	if err != nil {
-		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, out.Bytes())
+		return nil, fmt.Errorf("train: %s: %w\n%s", args[0], err, escape.Secrets(out.String()))
 	}
 	r.Mixture = j.Mixture.Hash()
 	return r, nil

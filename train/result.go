@@ -8,6 +8,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/wire"
 )
@@ -67,7 +68,7 @@ func (r *Result) settle() {
 		if !isFinite(r.Loss) {
 			r.Loss = 0
 		}
-		if len(r.Failed) > maxFailed {
+		if r.Failed = escape.Secrets(r.Failed); len(r.Failed) > maxFailed {
 			cut := maxFailed
 			for cut > 0 && !utf8.RuneStart(r.Failed[cut]) {
 				cut--

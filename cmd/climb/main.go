@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/blob"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/task"
 )
 
@@ -58,7 +58,7 @@ func Main() (code int) {
 		fmt.Fprintln(stderr, "climb: interrupted; run the same command again to go on")
 		return task.ExitRetry
 	}
-	fmt.Fprintln(stderr, "climb: "+blob.Redact(strings.TrimSpace(err.Error())))
+	fmt.Fprintln(stderr, "climb: "+escape.Secrets(strings.TrimSpace(err.Error())))
 	var ce *climb.ConfigError
 	if errors.As(err, &ce) {
 		return task.ExitUsage
@@ -68,9 +68,9 @@ func Main() (code int) {
 
 // crashed says that climb has a bug, and where the stack is that tells of it.
 func crashed(what any, stack []byte) int {
-	what = blob.Redact(fmt.Sprint(what))
+	what = escape.Secrets(fmt.Sprint(what))
 	fmt.Fprintf(stderr, "climb: a bug of climb, not of your data: %v\n", what)
-	report := fmt.Sprintf("climb %s, %s, %s/%s\n%q\n\n%v\n\n%s", climb.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, blob.Redact(strings.Join(os.Args, " ")), what, blob.Redact(string(stack)))
+	report := fmt.Sprintf("climb %s, %s, %s/%s\n%q\n\n%v\n\n%s", climb.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, escape.Secrets(strings.Join(os.Args, " ")), what, escape.Secrets(string(stack)))
 	f, err := os.CreateTemp("", "climb-crash-*.txt")
 	if err == nil {
 		_, err = f.WriteString(report)

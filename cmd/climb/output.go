@@ -13,7 +13,8 @@ import (
 // An output is a standard stream that remembers its first error: what is printed
 // and could not be written is an error of the command, whoever printed it. What
 // would steer a terminal is written out, whoever wrote it: names, documents, the
-// words of servers and trainers. A character must not be split between two calls.
+// words of servers and trainers; what lets somebody in is taken out of URLs. Neither a
+// character nor a URL must be split between two calls.
 type output struct {
 	mu  sync.Mutex
 	f   *os.File
@@ -28,7 +29,7 @@ var (
 
 // Write implements io.Writer.
 func (o *output) Write(b []byte) (int, error) {
-	if n, err := o.raw().Write([]byte(escape.Text(string(b)))); err != nil {
+	if n, err := o.raw().Write([]byte(escape.Text(escape.Secrets(string(b))))); err != nil {
 		return min(n, len(b)), err
 	}
 	return len(b), nil
