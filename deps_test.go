@@ -40,6 +40,7 @@ var policy = []struct {
 	{"process", "", "golang.org/x/sys"},
 	{"task", "blob escape process", ""},
 	{"launch", "task", ""},
+	{"launch/launchtest", "launch task", ""},
 
 	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
 	{"fasttext", "mmap vec", ""},

@@ -1,4 +1,3 @@
-// Package launch runs the tasks of a plan. It knows where they run and not what they do.
 package launch
 
 import (
@@ -17,22 +16,10 @@ type Local struct {
 	Retries int // more attempts for a task whose error asks for another one; 0 is none
 }
 
-// Event tells what happened to a task.
-type Event struct {
-	Task     int            // -1 in the first event, which tells what was done before
-	Done     int            // tasks of the plan that are done
-	Total    int            // tasks of the plan
-	Fraction float64        // of this task, 0 to 1, as far as it reports it
-	Manifest *task.Manifest // set when the task has just been done
-	Err      error          // set when an attempt has failed, also if another one follows
-}
+var _ Launcher = Local{}
 
-// Run does the tasks of the plan that are not done, in order, Workers at a time. watch may be nil; its calls never overlap, and it
-// must be quick.
-//
-// A task whose error asks for it (task.Retry) is tried again; if it keeps failing, the others go on. Any other error stops the
-// pool: running tasks end, no new ones begin. The error of the lowest task is returned, with its number. When ctx ends, running
-// attempts are dropped and ctx.Err() is returned.
+// Run implements Launcher. Tasks begin in order, Workers at a time; after an error that does not ask for another attempt the running
+// ones end.
 func (l Local) Run(ctx context.Context, p *task.Plan, f task.Func, watch func(Event)) error {
 	missing, err := p.Missing()
 	if err != nil {
