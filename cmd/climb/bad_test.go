@@ -10,14 +10,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 )
 
-// badInput is a run that must end with a clear error, or with a counted skip.
+// badInput is a run that must end with a clear error, or in spite of its input.
 type badInput struct {
 	config string // "" is small
 	make   func(t *testing.T, dir string)
 	args   []string // "run" if nil
+	late   bool     // of stages after the label: the ones before are taken from a run that has ended
 	code   int      // exit code
 	err    []string // parts of the error
 	skip   string   // reason under which exactly one line is counted
@@ -82,44 +84,32 @@ var badInputs = map[string]badInput{
 	"no gold":      {make: lineFile("validation.jsonl", `{"id":"q","query":"a","choices":["b","c"]}`+"\n"), code: 1, err: []string{"validation.jsonl:1", "gold"}},
 	"no target":    {make: func(t *testing.T, dir string) { remove(t, dir, "validation.jsonl") }, code: 1, err: []string{"validation.jsonl"}},
 	"empty target": {make: lineFile("validation.jsonl", ""), code: 1, err: []string{"validation.jsonl"}},
-	"all pruned":   {config: strings.Replace(small, "quality: 0.01", "quality: 0.9999", 1), code: 78, err: []string{"every cluster was pruned", "prune.clusters"}},
-	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), code: 78, err: []string{"search: ", "at most", "dataset.epochs"}},
-	"twice all":    {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 80000, ", 1)},
+	"all pruned":   {config: strings.Replace(small, "quality: 0.01", "quality: 0.9999", 1), late: true, code: 78, err: []string{"every cluster was pruned", "prune.clusters"}},
+	"too much":     {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 900000000, ", 1), late: true, code: 78, err: []string{"search: ", "at most", "dataset.epochs"}},
+	"twice all":    {config: strings.Replace(small, "dataset: {", "dataset: {tokens: 80000, ", 1), late: true},
 	"no such task": {config: strings.Replace(small, "search: {", "search: {objective: {floors: {\"exam:acc\": 0.1}}, ", 1), code: 2, err: []string{"exam:acc", "validation:bpb"}},
 	"no choices":   {config: strings.Replace(small, "{file: test.jsonl}", "{file: test.jsonl, metric: acc}", 1), code: 2, err: []string{"test.jsonl", "acc", "bpb"}},
 	"no metric":    {config: strings.Replace(small, "{file: test.jsonl}", "{file: test.jsonl, metric: bits}", 1), code: 2, err: []string{"target.test[0].metric", "bits", "bpb"}},
 	"run is a file": {config: strings.Replace(small, "out: run", "out: climb.yaml/run", 1), code: 78,
 		err: []string{"climb.yaml/run", "choose another"}},
 
-	"invalid UTF-8": {make: appendLine(`{"id":"x","text":"caf` + "\xe9" + ` of the day, and of the night"}`), told: "that are not UTF-8, U+FFFD put in their place: 1"},
-	"skipped UTF-8": {config: strings.Replace(small, "corpus: {", "corpus: {invalid_utf8: skip, ", 1), make: appendLine(`{"id":"x","text":"caf` + "\xe9" + `"}`), skip: "invalid_utf8"},
-	"one bad line":  {make: appendLine(`{"id":"x","text":`), skip: "invalid_json", told: "1 of 241 lines are skipped: 1 invalid_json"},
-	"other file":    {make: lineFile("text/notes.txt", "A text among files of documents.\n"), told: "files left out: 1 texts among files of documents"},
-	"cut and skipped": {config: strings.Replace(inputs("text, cut.jsonl.zst"), "corpus: {", "corpus: {truncated: skip, ", 1), make: cutFile("cut.jsonl.zst", zstded), skip: "truncated",
-		told: "1 truncated"},
-	"text missing":  {make: appendLine(`{"id":"x"}`), skip: "missing_text"},
-	"text a number": {make: appendLine(`{"id":"x","text":7}`), skip: "text_not_string"},
-	"text empty":    {make: appendLine(`{"id":"x","text":"  "}`), skip: "empty_text"},
-	"an array":      {make: appendLine(`["a"]`), skip: "not_object"},
-	"100 MB line":   {config: strings.Replace(small, "shard_bytes: 20000", "shard_bytes: 4000000", 1), make: longLine, skip: "too_long"},
-	"no newline":    {make: appendRaw(`{"id":"last","text":"the end of the file and of that"}`)},
-	"byte order":    {make: lineFile("text/bom.jsonl", "\xef\xbb\xbf"+`{"id":"bom","text":"the mark and the text of it"}`+"\r\n")},
-	"NUL in text":   {make: appendLine(`{"id":"x","text":"a\u0000b of the and that"}`)},
-	"deep JSON":     {make: appendLine(`{"id":"x","text":"the deep","meta":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`)},
+	"other file":    {make: lineFile("text/notes.txt", "A text among files of documents.\n"), args: []string{"embed"}, told: "files left out: 1 texts among files of documents"},
 	"one document":  {config: inputs("one.jsonl"), make: lineFile("one.jsonl", `{"id":"1","text":"`+strings.Repeat("The river and the stone of that hill. ", 60)+`"}`+"\n")},
 	"few documents": {config: inputs("few.jsonl"), make: lineFile("few.jsonl", fewDocuments(5))},
 	"all alike":     {config: inputs("alike.jsonl"), make: lineFile("alike.jsonl", alikeDocuments(40))},
-	"text folder":   {config: inputs("notes"), make: func(t *testing.T, dir string) { notes(t, dir) }},
+	"text folder":   {config: inputs("notes"), make: func(t *testing.T, dir string) { notes(t, dir) }, args: []string{"tokens"}},
 	"wrong ending": {config: inputs("text.txt.jsonl"), make: func(t *testing.T, dir string) {
 		writeFile(t, filepath.Join(dir, "text.txt.jsonl"), gzipped(textOf(t, dir)))
-	}},
-	"held out":       {config: small[:strings.Index(small, "target:")] + "target: {holdout: 0.2}\n" + small[strings.Index(small, "search:"):]},
-	"user's trainer": {config: strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, -c, 'echo ''{\"score\": 1}'' > \"$1\"', '{job}', '{result}']\n", 1)},
-	"no test files":  {config: strings.Replace(small, "  test: [{file: test.jsonl}]\n", "", 1)},
-	"base model":     {config: strings.Replace(small, "  batch: 8\n", "  batch: 8\n  base: {tokens: 9000}\n", 1)},
-	"regmix":         {config: strings.Replace(small, "search: {", "search: {strategy: regmix, ", 1)},
-	"random":         {config: strings.Replace(small, "search: {", "search: {strategy: random, ", 1)},
-	"natural":        {config: strings.Replace(small, "search: {", "search: {strategy: natural, ", 1)},
+	}, args: []string{"tokens"}},
+	"long line": {config: strings.Replace(small, "shard_bytes: 20000", "shard_bytes: 4000000", 1), make: longLine, args: []string{"tokens"}, skip: "too_long"},
+
+	"held out":       {config: small[:strings.Index(small, "target:")] + "target: {holdout: 0.2}\n" + small[strings.Index(small, "search:"):], late: true},
+	"user's trainer": {config: strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, -c, 'echo ''{\"score\": 1}'' > \"$1\"', '{job}', '{result}']\n", 1), late: true},
+	"no test files":  {config: strings.Replace(small, "  test: [{file: test.jsonl}]\n", "", 1), late: true},
+	"base model":     {config: strings.Replace(small, "  batch: 8\n", "  batch: 8\n  base: {tokens: 9000}\n", 1), late: true},
+	"regmix":         {config: strings.Replace(small, "search: {", "search: {strategy: regmix, ", 1), late: true},
+	"random":         {config: strings.Replace(small, "search: {", "search: {strategy: random, ", 1), late: true},
+	"natural":        {config: strings.Replace(small, "search: {", "search: {strategy: natural, ", 1), late: true},
 }
 
 func mkdir(t *testing.T, dir, name string) {
@@ -157,10 +147,11 @@ func appendRaw(s string) func(*testing.T, string) {
 
 func appendLine(s string) func(*testing.T, string) { return appendRaw(s + "\n") }
 
-// longLine appends a line of 100 MB. It is made when it is needed: what a
-// package variable holds is made anew by every command that the tests start.
+// longLine appends a line above corpus.max_line_bytes, over several shards. It
+// is made when it is needed: what a package variable holds is made anew by
+// every command that the tests start.
 func longLine(t *testing.T, dir string) {
-	appendLine(`{"id":"x","text":"`+strings.Repeat("long ", 20<<20)+`"}`)(t, dir)
+	appendLine(`{"id":"x","text":"`+strings.Repeat("long ", 20<<20/5)+`"}`)(t, dir)
 }
 
 func fewDocuments(n int) string {
@@ -190,7 +181,11 @@ func TestBadInput(t *testing.T) {
 			if c.args == nil {
 				c.args = []string{"run"}
 			}
-			dir := workspace(t, c.config)
+			start := workspace
+			if c.late {
+				start = finished
+			}
+			dir := start(t, c.config)
 			if c.make != nil {
 				c.make(t, dir)
 			}
@@ -209,27 +204,73 @@ func TestBadInput(t *testing.T) {
 			if !strings.Contains(out, c.told) {
 				t.Errorf("the run does not tell %q:\n%s", c.told, out)
 			}
-			if code == 0 {
-				checkOutcome(t, dir, c.skip)
+			if code != 0 {
+				return
+			}
+			bad := map[string]int{}
+			if c.skip != "" {
+				bad[c.skip] = 1
+			}
+			checkLines(t, dir, bad)
+			if s := readSummary(t, filepath.Join(dir, "run")); c.args[0] == "run" && s.Confirmed.Verdict == "" {
+				t.Error("no verdict")
 			}
 		})
 	}
 }
 
-// checkOutcome looks at a run that was to succeed: one line skipped for the
-// reason, or none.
-func checkOutcome(t *testing.T, dir, skip string) {
+// checkLines compares the lines that were not accepted, by reason, with the
+// report of a run.
+func checkLines(t *testing.T, dir string, want map[string]int) {
 	t.Helper()
-	s := readSummary(t, filepath.Join(dir, "run"))
-	if skip == "" && len(s.Corpus.BadLines) > 0 {
-		t.Errorf("lines were skipped: %v", s.Corpus.BadLines)
+	mustRun(t, dir, "report")
+	got := map[string]int{}
+	for _, b := range readSummary(t, filepath.Join(dir, "run")).Corpus.BadLines {
+		got[b.Reason] += b.Count
 	}
-	if skip != "" && (len(s.Corpus.BadLines) != 1 || s.Corpus.BadLines[0].Reason != skip || s.Corpus.BadLines[0].Count != 1) {
-		t.Errorf("skipped %v, want one line for %s", s.Corpus.BadLines, skip)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines that were not accepted: %s", diff)
 	}
-	if s.Confirmed.Verdict == "" {
-		t.Error("no verdict")
+}
+
+// Lines that are odd and lines that are bad go through a whole run: the bad
+// ones are counted by reason and told, the others are documents.
+func TestOddLines(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, small)
+	appendRaw(`{"id":"x1","text":"caf`+"\xe9"+` of the day, and of the night"}
+{"id":"x2","text":
+{"id":"x3"}
+{"id":"x4","text":7}
+{"id":"x5","text":"  "}
+["a"]
+{"id":"x6","text":"a\u0000b of the and that"}
+{"id":"x7","text":"the deep","meta":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`}
+{"id":"last","text":"the end of the file and of that"}`)(t, dir) // no newline
+	lineFile("text/bom.jsonl", "\xef\xbb\xbf"+`{"id":"bom","text":"the mark and the text of it"}`+"\r\n")(t, dir)
+	out := mustRun(t, dir, "run")
+	for _, told := range []string{"that are not UTF-8, U+FFFD put in their place: 1", "5 of 250 lines are skipped: 1 empty_text, 1 invalid_json, 1 missing_text, 1 not_object, 1 text_not_string"} {
+		if !strings.Contains(out, told) {
+			t.Errorf("the run does not tell %q:\n%s", told, out)
+		}
 	}
+	checkLines(t, dir, map[string]int{"invalid_json": 1, "missing_text": 1, "text_not_string": 1, "empty_text": 1, "not_object": 1})
+	if s := readSummary(t, filepath.Join(dir, "run")); s.Corpus.Documents != 245 || s.Confirmed.Verdict == "" {
+		t.Errorf("%d documents, want 245; verdict %q", s.Corpus.Documents, s.Confirmed.Verdict)
+	}
+}
+
+// What is to be skipped, a text that is not UTF-8 and the end of a truncated
+// file, is counted, and the run goes on.
+func TestSkipped(t *testing.T) {
+	t.Parallel()
+	dir := workspace(t, strings.Replace(inputs("text, cut.jsonl.zst"), "corpus: {", "corpus: {truncated: skip, invalid_utf8: skip, ", 1))
+	cutFile("cut.jsonl.zst", zstded)(t, dir)
+	appendLine(`{"id":"x","text":"caf`+"\xe9"+`"}`)(t, dir)
+	if out := mustRun(t, dir, "run"); !strings.Contains(out, "1 truncated") {
+		t.Errorf("the run does not tell of the truncated file:\n%s", out)
+	}
+	checkLines(t, dir, map[string]int{"truncated": 1, "invalid_utf8": 1})
 }
 
 // A corpus whose text is nearly all alike ends in one large domain, and the run
@@ -257,7 +298,8 @@ func TestDuplicateIDs(t *testing.T) {
 	first := text[:bytes.IndexByte(text, '\n')+1]
 	other := `{"id":"text/topic1-0","text":"the same id and another text of that"}` + "\n"
 	writeFile(t, filepath.Join(dir, "text", "topic9.jsonl"), append(bytes.Repeat(first, 3), other...))
-	mustRun(t, dir, "run")
+	mustRun(t, dir, "embed")
+	mustRun(t, dir, "report")
 	s := readSummary(t, filepath.Join(dir, "run"))
 	if s.Corpus.Duplicates != 3 || s.Corpus.Documents != 241 {
 		t.Errorf("%d duplicates, %d documents; want 3 and 241", s.Corpus.Duplicates, s.Corpus.Documents)
@@ -299,19 +341,17 @@ func TestChangedInput(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, small)
 	mustRun(t, dir, "embed")
-	plans, err := filepath.Glob(filepath.Join(dir, "run", "corpus-*", "plan.json"))
-	if err != nil || len(plans) != 1 {
-		t.Fatal(plans, err)
-	}
+	plan := glob(t, dir, "run/corpus-*/plan.json")
 	appendLine(`{"id":"new","text":"the new and the old of that"}`)(t, dir)
-	if err := os.RemoveAll(filepath.Join(filepath.Dir(plans[0]), "done")); err != nil {
+	if err := os.RemoveAll(filepath.Join(filepath.Dir(plan), "done")); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errs := climbRun(t, dir, "task", "run", "--plan", plans[0], "--task", "0")
+	code, _, errs := climbRun(t, dir, "task", "run", "--plan", plan, "--task", "0")
 	if code != 78 || !strings.Contains(errs, "topic0.jsonl") {
 		t.Errorf("exit %d, %q; want 78 and the file's name", code, errs)
 	}
-	mustRun(t, dir, "run")
+	mustRun(t, dir, "embed")
+	mustRun(t, dir, "report")
 	if s := readSummary(t, filepath.Join(dir, "run")); s.Corpus.Documents != 241 {
 		t.Errorf("%d documents, want 241", s.Corpus.Documents)
 	}

@@ -43,7 +43,7 @@ func TestDatasetInBucket(t *testing.T) {
 		real.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	dir := workspace(t, strings.Replace(small, "dataset: {", "dataset: {url: 's3://bucket/mix?region=us-east-1&endpoint="+server.URL+"', ", 1))
+	dir := prepared(t, strings.Replace(small, "dataset: {", "dataset: {url: 's3://bucket/mix?region=us-east-1&endpoint="+server.URL+"', ", 1))
 	run := func() (int, string) {
 		c := command(dir, "run")
 		c.Env = append(c.Env, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")

@@ -18,7 +18,7 @@ func withTrainer(t *testing.T) (dir string, write func(script string)) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("no sh to play the user's trainer")
 	}
-	dir = workspace(t, strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, "+"trainer.sh"+", \"{job}\", \"{result}\"]\n", 1))
+	dir = prepared(t, strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, "+"trainer.sh"+", \"{job}\", \"{result}\"]\n", 1))
 	return dir, func(script string) { writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(script)) }
 }
 
@@ -75,8 +75,6 @@ else ` + oneScore + `fi
 func TestBadResultsPoisonNothing(t *testing.T) {
 	t.Parallel()
 	dir, trainer := withTrainer(t)
-	trainer(oneScore)
-	mustRun(t, dir, "tokens")
 	for _, c := range []struct{ result, want string }{
 		{`{"score":1,"validate":[null]}`, "validate[0] is null"},
 		{`{"score":1.7e308}`, "score is 1.7e+308"},
@@ -132,7 +130,7 @@ func TestFullOutput(t *testing.T) {
 		t.Skipf("no device that is always full: %v", err)
 	}
 	defer full.Close()
-	for _, args := range [][]string{{"methods"}, {"--help"}, {"lm", "sizes"}, {"--version"}} {
+	for _, args := range [][]string{{"methods"}, {"--help"}, {"lm", "sizes", "--seconds", "0.01", "--largest", "3e5"}, {"--version"}} {
 		c := command(t.TempDir(), args...)
 		var errs strings.Builder
 		c.Stdout, c.Stderr = full, &errs

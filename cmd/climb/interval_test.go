@@ -51,7 +51,7 @@ const scoreByShare = `awk '/"mixture"/ {getline; sub(/,/, ""); printf "{\"score\
 func TestTrainerWithoutSeeds(t *testing.T) {
 	t.Parallel()
 	config := strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, trainer.sh, \"{job}\", \"{result}\"]\n", 1)
-	dir := workspace(t, config)
+	dir := prepared(t, config)
 	writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(scoreByShare))
 	out := mustRun(t, dir, "run")
 	for _, want := range []string{"[unknown]", "Verdict: no significant gain over natural", "Warning: The score is the same with every seed: predicted", "the trainer ignores the seed of its job",
@@ -78,7 +78,7 @@ func TestTrainerWithoutSeeds(t *testing.T) {
 
 	ask := func(options string) outcome {
 		t.Helper()
-		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(strings.Replace(config, "dataset: {", "dataset: {"+options, 1)))
+		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(strings.Replace(config, "dataset: {", "dataset: {"+options, 1))))
 		mustRun(t, dir, "run")
 		return readOutcome(t, filepath.Join(dir, "run"))
 	}
@@ -99,7 +99,7 @@ func TestTrainerWithoutSeeds(t *testing.T) {
 // Two seeds and 20 questions decide nothing.
 func TestTinyStudyDecidesNothing(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, strings.Replace(small, "validation: [{file: validation.jsonl}]", "validation: [{file: questions.jsonl, metric: acc}]", 1))
+	dir := prepared(t, strings.Replace(small, "validation: [{file: validation.jsonl}]", "validation: [{file: questions.jsonl, metric: acc}]", 1))
 	var b strings.Builder
 	for i := range 20 {
 		words := strings.Fields(topics[0])

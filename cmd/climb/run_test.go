@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,200 +17,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"
 )
-
-// TestMain lets the test binary play the climb command, so that tests can
-// start, kill and interrupt real processes.
-func TestMain(m *testing.M) {
-	if os.Getenv("CLIMB_TEST_COMMAND") != "" {
-		os.Exit(Main())
-	}
-	os.Exit(m.Run())
-}
-
-func command(dir string, args ...string) *exec.Cmd {
-	c := exec.Command(os.Args[0], args...)
-	c.Dir = dir
-	c.Env = append(os.Environ(), "CLIMB_TEST_COMMAND=1")
-	return c
-}
-
-// climb runs the command to its end and returns its exit code, output and
-// errors.
-func climbRun(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	c := command(dir, args...)
-	var out, errs bytes.Buffer
-	c.Stdout, c.Stderr = &out, &errs
-	err := c.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return c.ProcessState.ExitCode(), out.String(), errs.String()
-}
-
-// mustRun is climbRun for commands that have to succeed.
-func mustRun(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	code, out, errs := climbRun(t, dir, args...)
-	if code != 0 {
-		t.Fatalf("climb %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
-	}
-	return out
-}
-
-// vocabulary of four topics that clustering can tell apart.
-var topics = []string{
-	"river mountain valley forest lake stone water hill meadow stream cliff shore",
-	"market price trade stock bank money profit share bond credit loan sale",
-	"cell protein gene enzyme tissue blood virus drug dose trial patient disease",
-	"goal match player team season coach league score ball win cup final",
-}
-
-// writeText makes a corpus of n documents a topic, and target files that are
-// like the first topic.
-func writeText(t *testing.T, dir string, n int) {
-	t.Helper()
-	rng := rand.New(rand.NewPCG(1, 2))
-	document := func(topic int) string {
-		words := strings.Fields(topics[topic])
-		common := strings.Fields("the of and to that with have be in is for was")
-		var b strings.Builder
-		for range 6 + rng.IntN(6) {
-			b.WriteString("The")
-			for range 8 + rng.IntN(8) {
-				list := words
-				if rng.IntN(2) == 0 {
-					list = common
-				}
-				b.WriteString(" " + list[rng.IntN(len(list))])
-			}
-			b.WriteString(".\n")
-		}
-		return b.String()
-	}
-	file := func(name string, topic, n int) {
-		var b bytes.Buffer
-		for i := range n {
-			line, err := json.Marshal(map[string]string{"id": fmt.Sprintf("%s-%d", name, i), "text": document(topic), "source": name})
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.Write(append(line, '\n'))
-		}
-		writeFile(t, filepath.Join(dir, name+".jsonl"), b.Bytes())
-	}
-	for topic := range topics {
-		file(fmt.Sprintf("text/topic%d", topic), topic, n)
-	}
-	file("validation", 0, 4)
-	file("test", 0, 4)
-}
-
-func writeFile(t *testing.T, path string, data []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// small is a configuration whose whole run takes about a second. Its texts are
-// words in a random order, which is what the floor of the presets is there to take.
-const small = `out: run
-corpus: {inputs: [text], shard_bytes: 20000}
-embed: {lexical: {dim: 16}}
-cluster: {kmeans: {k: 8}, refine: 1}
-prune: {clusters: {quality: 0.01, symbols: 0.01, boilerplate: 0.01, advert: 0.01}, documents: {quality: 0}}
-domains: {ward: {count: 4}}
-tokens: {bpe: {vocab: 400}}
-proxy:
-  model: {layers: 1, width: 16, heads: 2, context: 32}
-  tokens: 12000
-  batch: 8
-target:
-  validation: [{file: validation.jsonl}]
-  test: [{file: test.jsonl}]
-search: {rounds: [6, 3]}
-confirm: {seeds: 2, measured: 1}
-dataset: {shard_bytes: 30000}
-`
-
-// workspace is a folder with text and climb.yaml.
-func workspace(t *testing.T, config string) string {
-	t.Helper()
-	dir := t.TempDir()
-	writeText(t, dir, 60)
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(config))
-	return dir
-}
-
-// digest hashes what a run is for: the dataset and the mixture it was made by.
-func digest(t *testing.T, run string) string {
-	t.Helper()
-	h := sha256.New()
-	dir := filepath.Join(run, "dataset")
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if e.Name() == "plan.json" || !e.Type().IsRegular() {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(h, "%s %d\n%s", e.Name(), len(data), data)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
-}
-
-// summary is the part of report/summary.json that tests look at.
-type summary struct {
-	Mixture map[string]struct {
-		Share, Natural float64
-	}
-	Confirmed struct {
-		Mean     float64
-		Interval [2]float64
-		Seeds    int
-		Verdict  string
-	}
-	Baselines map[string]struct{ Mean float64 }
-	Dataset   struct {
-		Parts []struct{ Asked, Achieved float64 }
-	}
-	Corpus struct {
-		BadLines []struct {
-			Reason string
-			Count  int
-		} `json:"bad_lines"`
-		Duplicates int
-		Documents  int
-	}
-}
-
-func readSummary(t *testing.T, run string) summary {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(run, "report", "summary.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s summary
-	if err := json.Unmarshal(data, &s); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 func TestRun(t *testing.T) {
 	t.Parallel()
@@ -278,59 +87,19 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// checkDataset reads every line of the dataset.
-func checkDataset(t *testing.T, run string) {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(run, "dataset", "shard-*.jsonl.zst"))
-	if err != nil || len(paths) < 2 {
-		t.Fatalf("%d shards, %v; want several", len(paths), err)
-	}
-	seen := map[string]bool{}
-	for _, path := range paths {
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := zstd.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer z.Close()
-		dec := json.NewDecoder(z)
-		for dec.More() {
-			var d struct {
-				ID, Text, Source string
-				Climb            struct {
-					Domain        string
-					Cluster, Copy int
-				}
-			}
-			if err := dec.Decode(&d); err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-			key := fmt.Sprintf("%s %d", d.ID, d.Climb.Copy)
-			if d.Text == "" || d.Source == "" || d.Climb.Domain == "" || seen[key] {
-				t.Fatalf("%s: bad or repeated line %+v", path, d)
-			}
-			seen[key] = true
-		}
-	}
-}
-
 // Same seed, same dataset, on one core and on two, whatever the directory is
 // called; another seed, another one.
 func TestSameSeedSameDataset(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, small)
-	mustRun(t, dir, "run", "--workers", "1", "--out", "one")
-	mustRun(t, dir, "run", "--workers", "2", "--out", "two [2]")
-	if a, b := digest(t, filepath.Join(dir, "one")), digest(t, filepath.Join(dir, "two [2]")); a != b {
+	dir := finished(t, small) // on two cores
+	two := digest(t, filepath.Join(dir, "run"))
+	mustRun(t, dir, "run", "--workers", "1", "--out", "one [1]")
+	if digest(t, filepath.Join(dir, "one [1]")) != two {
 		t.Error("one core and two made different datasets")
 	}
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte("seed: 2\n"+small))
-	mustRun(t, dir, "run", "--out", "three")
-	if digest(t, filepath.Join(dir, "one")) == digest(t, filepath.Join(dir, "three")) {
+	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte("seed: 2\n"+ofShared(small)))
+	mustRun(t, dir, "run", "--out", "other")
+	if digest(t, filepath.Join(dir, "other")) == two {
 		t.Error("another seed made the same dataset")
 	}
 }
@@ -339,11 +108,9 @@ func TestSameSeedSameDataset(t *testing.T) {
 // an undisturbed run.
 func TestKilledRunFinishes(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, small)
-	start := time.Now()
-	mustRun(t, dir, "run", "--out", "calm")
-	length := time.Since(start)
-	want := digest(t, filepath.Join(dir, "calm"))
+	dir := finished(t, small)
+	length := shared.took
+	want := digest(t, filepath.Join(dir, "run"))
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	killed := 0
 	for killed < 20 {
@@ -369,7 +136,7 @@ func TestKilledRunFinishes(t *testing.T) {
 	if got := digest(t, filepath.Join(dir, "killed")); got != want {
 		t.Error("the dataset of a run that was killed 20 times is another one")
 	}
-	if d := cmp.Diff(readSummary(t, filepath.Join(dir, "calm")).Mixture, readSummary(t, filepath.Join(dir, "killed")).Mixture); d != "" {
+	if d := cmp.Diff(readSummary(t, filepath.Join(dir, "run")).Mixture, readSummary(t, filepath.Join(dir, "killed")).Mixture); d != "" {
 		t.Errorf("the mixture of a run that was killed 20 times is another one:\n%s", d)
 	}
 	err := filepath.WalkDir(filepath.Join(dir, "killed"), func(path string, e fs.DirEntry, err error) error {
@@ -387,7 +154,7 @@ func TestKilledRunFinishes(t *testing.T) {
 // run goes on, a second one is refused and told who holds the directory.
 func TestInterruptAndSecondController(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, strings.Replace(small, "tokens: 12000", "tokens: 3000000", 1))
+	dir := prepared(t, strings.Replace(small, "tokens: 12000", "tokens: 3000000", 1))
 	c := command(dir, "run", "--json")
 	var errs bytes.Buffer
 	c.Stderr = &errs
@@ -412,26 +179,14 @@ func TestInterruptAndSecondController(t *testing.T) {
 	if code := c.ProcessState.ExitCode(); code != 75 || !strings.Contains(errs.String(), "run the same command again") {
 		t.Errorf("interrupted: exit %d, %q; want 75 and what to do", code, errs.String())
 	}
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(small))
+	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(small)))
 	mustRun(t, dir, "run")
-}
-
-func waitFor(t *testing.T, done func() bool) {
-	t.Helper()
-	for range 600 {
-		if done() {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("waited for a minute in vain")
 }
 
 // A changed option redoes the stages that depend on it and no others.
 func TestChangedOptionRedoesItsStages(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, small)
-	mustRun(t, dir, "run")
+	dir := finished(t, small)
 	for _, c := range []struct{ from, to, first string }{
 		{"dataset: {shard_bytes: 30000}", "dataset: {shard_bytes: 20000}", "draw"},
 		{"confirm: {seeds: 2, measured: 1}", "confirm: {seeds: 3, measured: 1}", "confirm"},
@@ -439,7 +194,7 @@ func TestChangedOptionRedoesItsStages(t *testing.T) {
 		{"bpe: {vocab: 400}", "bpe: {vocab: 380}", "vocab"},
 		{"domains: {ward: {count: 4}}", "domains: {ward: {count: 3}}", "domains"},
 	} {
-		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(strings.Replace(small, c.from, c.to, 1)))
+		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(strings.Replace(small, c.from, c.to, 1))))
 		var again []string
 		for line := range strings.Lines(mustRun(t, dir, "run", "--json")) {
 			var e struct {
@@ -541,7 +296,11 @@ func TestPublishWhatIsOurs(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, strings.Replace(small, "domains: {", "domains: {by: both, ", 1))
 	mustRun(t, dir, "tokens")
-	tokens := pathsOf(t, filepath.Join(dir, "run", "tokens-*", "*"))
+	made := filepath.Dir(glob(t, dir, "run/tokens-*/plan.json"))
+	tokens, err := filepath.Glob(filepath.Join(made, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := map[string][]byte{}
 	for _, path := range tokens {
 		if data, err := os.ReadFile(path); err == nil {
@@ -549,7 +308,7 @@ func TestPublishWhatIsOurs(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"vocab", "embed", "centroids", "cluster", "label", "tags", "domains", "assign"} {
-		plan := pathsOf(t, filepath.Join(dir, "run", kind+"-*", "plan.json"))[0]
+		plan := glob(t, dir, "run/"+kind+"-*/plan.json")
 		p, err := task.Load(plan)
 		if err != nil {
 			t.Fatal(err)
@@ -582,7 +341,7 @@ func TestPublishWhatIsOurs(t *testing.T) {
 			}
 		}
 	}
-	if err := os.RemoveAll(filepath.Dir(tokens[0])); err != nil {
+	if err := os.RemoveAll(made); err != nil {
 		t.Fatal(err)
 	}
 	mustRun(t, dir, "tokens")
@@ -593,16 +352,6 @@ func TestPublishWhatIsOurs(t *testing.T) {
 	}
 }
 
-// pathsOf lists the paths of a pattern, of which there is at least one.
-func pathsOf(t *testing.T, pattern string) []string {
-	t.Helper()
-	paths, err := filepath.Glob(pattern)
-	if err != nil || len(paths) == 0 {
-		t.Fatal(pattern, paths, err)
-	}
-	return paths
-}
-
 // A trainer of the user's that trains as we do makes the same dataset: the Job
 // says everything.
 func TestTrainerOfOnesOwn(t *testing.T) {
@@ -610,16 +359,19 @@ func TestTrainerOfOnesOwn(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command to build the example trainer with")
 	}
-	dir := workspace(t, small)
+	dir := finished(t, small)
 	trainer := filepath.Join(dir, "trainer")
 	if out, err := exec.Command("go", "build", "-o", trainer, "../../examples/trainer").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	ours := digest(t, filepath.Join(dir, "run"))
+	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(strings.Replace(small, "proxy:\n",
+		fmt.Sprintf("proxy:\n  command: [%q, \"{job}\", \"{result}\"]\n", trainer), 1))))
 	mustRun(t, dir, "run")
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(strings.Replace(small, "proxy:\n",
-		fmt.Sprintf("proxy:\n  command: [%q, \"{job}\", \"{result}\"]\n", trainer), 1)))
-	mustRun(t, dir, "run", "--out", "own")
-	if digest(t, filepath.Join(dir, "run")) != digest(t, filepath.Join(dir, "own")) {
+	if searches, _ := filepath.Glob(filepath.Join(dir, "run", "search-*")); len(searches) != 2 {
+		t.Errorf("searches %q, want ours and that of the trainer", searches)
+	}
+	if digest(t, filepath.Join(dir, "run")) != ours {
 		t.Error("the example trainer made another dataset")
 	}
 }

@@ -24,7 +24,7 @@ func TestStrategiesWithProxies(t *testing.T) {
 			if name == "doremi" {
 				config = strings.Replace(config, "  validation: [{file: validation.jsonl}]\n", "  holdout: 0.2\n", 1)
 			}
-			dir := workspace(t, config)
+			dir := prepared(t, config)
 			if code, out, errs := climbRun(t, dir, "run"); code != 0 {
 				t.Fatalf("exit %d\n%s%s", code, out, errs)
 			}

@@ -20,7 +20,7 @@ func trainerScript(t *testing.T, script string) string {
 		t.Skip("no shell to write a trainer for")
 	}
 	config := strings.Replace(small, "proxy:\n", "proxy:\n  command: [sh, trainer.sh, \"{result}\"]\n", 1)
-	dir := workspace(t, strings.Replace(config, "rounds: [6, 3]", "rounds: [2]", 1))
+	dir := prepared(t, strings.Replace(config, "rounds: [6, 3]", "rounds: [2]", 1))
 	writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(script))
 	return dir
 }
@@ -57,15 +57,24 @@ func readPIDs(t *testing.T, path string) (pids []int) {
 	return pids
 }
 
+// size is the number of bytes of a file, 0 if there is none.
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 const goodTrainer = `echo '{"score": 0.5}' > "$1"` + "\n"
 
 // A good result is kept though a helper of the trainer, such as a logger, holds its output open; the helper does not stay.
 func TestTrainerLeavesHelper(t *testing.T) {
 	t.Parallel()
-	dir := trainerScript(t, "sleep 300 & echo $! >> helpers\n"+goodTrainer)
+	dir := trainerScript(t, "sleep 3000 & echo $! >> helpers\n"+goodTrainer)
 	begun := time.Now()
 	mustRun(t, dir, "search")
-	if took := time.Since(begun); took > 2*time.Minute {
+	if took := time.Since(begun); took > 10*time.Minute { // not until the helper has ended
 		t.Errorf("it took %v", took)
 	}
 	pids := readPIDs(t, filepath.Join(dir, "helpers"))
@@ -86,7 +95,7 @@ func TestTrainerEndsWithClimb(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			dir := trainerScript(t, "sleep 300 & echo $$ $! > pids.$$; mv pids.$$ pids; wait\n")
+			dir := trainerScript(t, "sleep 3000 & echo $$ $! > pids.$$; mv pids.$$ pids; wait\n")
 			tmp := t.TempDir()
 			c := command(dir, "search")
 			c.Env = append(c.Env, "TMPDIR="+tmp)
@@ -117,7 +126,7 @@ func TestNohup(t *testing.T) {
 	if _, err := exec.LookPath("nohup"); err != nil {
 		t.Skip("no nohup")
 	}
-	dir := trainerScript(t, "echo $$ >> pids\nuntil test -e go; do sleep 0.1; done\n"+goodTrainer)
+	dir := trainerScript(t, "echo $$ >> pids\nuntil test -e go; do echo >> ticks; sleep 0.1; done\n"+goodTrainer)
 	c := exec.Command("nohup", os.Args[0], "search")
 	c.Dir, c.Env = dir, append(os.Environ(), "CLIMB_TEST_COMMAND=1")
 	if err := c.Start(); err != nil {
@@ -127,7 +136,9 @@ func TestNohup(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	ticks := filepath.Join(dir, "ticks")
+	told := size(ticks)
+	waitFor(t, func() bool { return size(ticks) > told+5 }) // the trainers go on
 	writeFile(t, filepath.Join(dir, "go"), nil)
 	if err := c.Wait(); err != nil {
 		t.Errorf("it ended with SIGHUP: %v", err)
