@@ -190,6 +190,9 @@ var baseStage = &stage{
 	name: "base", title: "train the base model", format: 2, inputs: []string{"vocab", "encode", "tokens"}, skims: []string{"encode"},
 	options: func(r *Run) (any, error) {
 		p := r.Config.Proxy
+		if !p.hasBase() {
+			return false, nil // another stage than the one that has a model
+		}
 		p.Tokens, p.Command = 0, nil // of the proxies
 		return baseOptions{r.Config.Seed, p}, nil
 	},

@@ -35,7 +35,12 @@ const (
 // part-NNNNN.npy, int32, an index of the list part-NNNNN.json.
 var tagsStage = &stage{
 	name: "tags", title: "read the documents' labels", format: 1, byShard: true, inputs: []string{"corpus", "rows"},
-	options: func(r *Run) (any, error) { return r.Config.Domains.Tag, nil },
+	options: func(r *Run) (any, error) {
+		if r.Config.Domains.By == "clusters" {
+			return false, nil // another stage than the one that has labels
+		}
+		return r.Config.Domains.Tag, nil
+	},
 	tasks: func(r *Run, p *task.Plan) ([]any, error) {
 		if r.Config.Domains.By == "clusters" {
 			return nil, nil

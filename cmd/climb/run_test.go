@@ -215,6 +215,49 @@ func TestChangedOptionRedoesItsStages(t *testing.T) {
 	}
 }
 
+// A stage that a run had no need of is made when an option asks for it later.
+func TestStagesAskedForLater(t *testing.T) {
+	t.Parallel()
+	for stage, change := range map[string]string{
+		"tags":       "domains: {|domains: {by: both, ",
+		"semantic":   "prune:|semdedup: {epsilon: 0.01}\nprune:",
+		"signatures": "corpus: {|corpus: {dedup: fuzzy, ",
+		"holdout":    "  validation: [{file: validation.jsonl}]\n|  holdout: 0.2\n",
+		"base":       "  batch: 8\n|  batch: 8\n  base: {tokens: 9000}\n",
+	} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			from, to, _ := strings.Cut(change, "|")
+			dir := finished(t, strings.Replace(small, from, to, 1))
+			mustRun(t, dir, "search")
+			plans, err := filepath.Glob(filepath.Join(dir, "run", stage+"-*", "plan.json"))
+			if err != nil || len(plans) != 2 {
+				t.Fatalf("plans of %s: %q, %v; want the empty one of before, and another", stage, plans, err)
+			}
+			tasks := 0
+			for _, plan := range plans {
+				p, err := task.Load(plan)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tasks += len(p.Tasks)
+			}
+			if tasks == 0 {
+				t.Errorf("%s has no tasks", stage)
+			}
+		})
+	}
+	t.Run("base after a trainer", func(t *testing.T) { // which makes its models itself
+		t.Parallel()
+		config := strings.Replace(small, "  batch: 8\n", "  batch: 8\n  base: {tokens: 9000}\n", 1)
+		dir := prepared(t, strings.Replace(config, "proxy:\n", "proxy:\n  command: [sh, trainer.sh, \"{result}\"]\n", 1))
+		writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(goodTrainer))
+		mustRun(t, dir, "search")
+		writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(config)))
+		mustRun(t, dir, "search")
+	})
+}
+
 // Every task is a pure function of its plan: run again by the worker's command,
 // it writes the same bytes.
 func TestTasksArePure(t *testing.T) {
