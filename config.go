@@ -257,13 +257,23 @@ func parseConfig(doc ast.Node) (*Config, error) {
 	return c, c.Resolve()
 }
 
+// gone are keys of earlier versions and what stands in their place.
+var gone = map[string]string{
+	`"predict"`: "predict is gone: write the predictor's section in its place, as in gp: {...}",
+	`"decay"`:   "decay belongs to a schedule: write optim: {wsd: {decay: ...}}",
+}
+
 // decode puts a part of a document over the values of c; nil sets nothing.
 func (c *Config) decode(doc ast.Node) error {
 	form := option.NewForm(c)
 	if err := wire.Decode(doc, form.Pointer(), yaml.Strict()); err != nil {
 		var unknown *yaml.UnknownFieldError
-		if errors.As(err, &unknown) && strings.Contains(unknown.Message, `"predict"`) {
-			return &ConfigError{Text: yaml.FormatErrorWithToken("predict is gone: write the predictor's section in its place, as in gp: {...}", unknown.Token, false, true)}
+		if errors.As(err, &unknown) {
+			for name, now := range gone {
+				if strings.Contains(unknown.Message, name) {
+					return &ConfigError{Text: yaml.FormatErrorWithToken(now, unknown.Token, false, true)}
+				}
+			}
 		}
 		return &ConfigError{Text: wire.Explain(err)}
 	}

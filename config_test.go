@@ -126,6 +126,8 @@ func TestConfigErrors(t *testing.T) {
 		minimal + "seed: -1\n":                  "[2:7] -1 does not fit where a whole number from 0 on belongs",
 		minimal + "search: {rounds: [4, 0]}\n":  "search.rounds[1]",
 		minimal + "search: {climb: {predict: {ridge: {features: both}}}}\n":    "write the predictor's section in its place",
+		minimal + "proxy: {optim: {decay: 0.2}}\n":                             "write optim: {wsd: {decay: ...}}",
+		minimal + "proxy: {optim: {schedule: cosin}}\n":                        "proxy.optim.schedule: \"cosin\" is not one of wsd, cosine, linear, constant",
 		minimal + "search: {rounds: []}\n":                                     "search.rounds: is empty",
 		minimal + "preset: big\n":                                              "laptop, recipe, paper",
 		minimal + "proxy: {model: {width: 10, heads: 4}}":                      "proxy.model",

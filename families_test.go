@@ -12,7 +12,9 @@ import (
 
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/predict"
@@ -86,6 +88,29 @@ type toyPredictor struct{ mean float64 }
 func (t *toyPredictor) Fit(_ [][]float64, y []float64) error { t.mean = y[0]; return nil }
 func (t *toyPredictor) Predict([]float64) float64            { return t.mean }
 
+// toyOptimizer is gradient descent.
+type toyOptimizer struct{ state optim.State }
+
+func (*toyOptimizer) Start([]optim.Tensor)  {}
+func (o *toyOptimizer) State() *optim.State { return &o.state }
+func (*toyOptimizer) Step(params, grads []float32, lr float64, _ int) {
+	for i, g := range grads {
+		params[i] -= float32(lr) * g
+	}
+}
+
+type toySchedule struct{}
+
+func (toySchedule) Schedule(r optim.Run) optim.Schedule {
+	return func(int) float64 { return r.Peak }
+}
+
+type toyFormat struct{ export.JSONLines }
+
+func (toyFormat) About() export.About {
+	return export.About{Words: "toy lines", Files: "*.zst", Rows: "Toys"}
+}
+
 // register puts a method into a family for the time of a test.
 func register[T any](t *testing.T, f *option.Family[T], make func() T) {
 	old := *f
@@ -100,6 +125,9 @@ func registerToys(t *testing.T) {
 	register(t, &label.Methods, func() label.Method { return &toyLabeler{} })
 	register(t, &search.Methods, func() search.Strategy { return &toyStrategy{} })
 	register(t, &predict.Methods, func() predict.Predictor { return &toyPredictor{} })
+	register(t, &optim.Methods, func() optim.Optimizer { return &toyOptimizer{} })
+	register(t, &optim.Schedules, func() optim.Scheduler { return &toySchedule{} })
+	register(t, &export.Formats, func() export.Format { return &toyFormat{} })
 }
 
 func toyCorpus(t *testing.T) string {
@@ -117,7 +145,8 @@ func toyCorpus(t *testing.T) string {
 
 const toyScale = `
 tokens: {bpe: {vocab: 300}}
-proxy: {model: {layers: 1, width: 16, heads: 1, context: 16}, tokens: 2000, batch: 4}
+proxy: {model: {layers: 1, width: 16, heads: 1, context: 16}, tokens: 2000, batch: 4, optim: {optimizer: toy, schedule: toy}}
+dataset: {format: toy}
 search: {rounds: [4], strategy: toy}
 confirm: {seeds: 2, measured: 0}
 target: {holdout: 0.2}
@@ -149,6 +178,9 @@ func TestToyMethods(t *testing.T) {
 	}
 	if err := r.Until(t.Context(), ""); err != nil {
 		t.Fatal(err)
+	}
+	if card, err := os.ReadFile(filepath.Join(out, "dataset", "README.md")); err != nil || !strings.Contains(string(card), "Toys with the `cluster`") {
+		t.Errorf("the dataset card, %v:\n%s", err, card)
 	}
 	d, err := r.domains()
 	if err != nil || len(d.Domains) != 2 || !cmp.Equal(d.ScoreNames, []string{"toy"}) {

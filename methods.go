@@ -37,7 +37,8 @@ func Families(names ...string) ([]Family, error) {
 		{"tokenizers", "tokens.bpe", token.Methods},
 		{"strategies", "search.strategy", search.Methods.Rows()},
 		{"predictors", "search.climb.predictor, search.climb_auto.predictor, search.regmix.predictor", predict.Methods.Rows()},
-		{"optimizers", "proxy.optim", optim.Methods},
+		{"optimizers", "proxy.optim.optimizer", optim.Methods.Rows()},
+		{"learning-rate schedules", "proxy.optim.schedule", optim.Schedules.Rows()},
 		{"dataset formats", "dataset.format", export.Formats.Rows()},
 	}
 	if len(names) == 0 {

@@ -93,7 +93,8 @@ func stepSpeed(s lm.Size, seconds float64, workers ...int) ([]float64, error) {
 	batch := max(1, 2048/T)
 	ws := lm.NewWorkspace(m, batch, T)
 	grad := m.NewGrad()
-	opt := optim.AdamW{NoDecay: m.NoDecay()}
+	opt := &optim.AdamW{}
+	opt.Start(m.Layout())
 	rng := rand.New(rand.NewPCG(1, 1))
 	tokens := make([]uint32, batch*(T+1))
 	for i := range tokens {
@@ -102,12 +103,11 @@ func stepSpeed(s lm.Size, seconds float64, workers ...int) ([]float64, error) {
 	var out []float64
 	for _, n := range workers {
 		ws.SetWorkers(n)
-		opt.Workers = n
 		step := func() {
 			clear(grad)
 			m.LossGrad(ws, tokens, grad)
 			optim.ClipNorm(grad, 1)
-			opt.Step(m.Params(), grad, s.LearningRate)
+			opt.Step(m.Params(), grad, s.LearningRate, n)
 		}
 		step()
 		start, steps := time.Now(), 0

@@ -26,13 +26,14 @@ func BenchmarkStep(b *testing.B) {
 			ws := NewWorkspace(m, s.batch, s.seqlen)
 			tokens := randomTokens(s.batch*(s.seqlen+1), s.c.Vocab, 1)
 			grad := make([]float32, m.NumParams())
-			opt := optim.AdamW{NoDecay: m.NoDecay()}
+			opt := &optim.AdamW{}
+			opt.Start(m.Layout())
 			start := cpuSeconds()
 			for b.Loop() {
 				clear(grad)
 				m.LossGrad(ws, tokens, grad)
 				optim.ClipNorm(grad, 1)
-				opt.Step(m.Params(), grad, 1e-3)
+				opt.Step(m.Params(), grad, 1e-3, 1)
 			}
 			perSecond := float64(b.N*s.batch*s.seqlen) / (cpuSeconds() - start)
 			b.ReportMetric(perSecond, "tokens/cpu-s")

@@ -13,12 +13,13 @@
 //	m, err := lm.New(lm.Config{Vocab: 4096, Width: 128, Layers: 3, Heads: 4, Context: 256}, seed)
 //	ws := lm.NewWorkspace(m, batch, 256)
 //	grad := m.NewGrad()
-//	opt := optim.AdamW{NoDecay: m.NoDecay()}
+//	opt := &optim.AdamW{}
+//	opt.Start(m.Layout())
 //	for step := range steps {
 //		clear(grad)
 //		loss := m.LossGrad(ws, tokens(step), grad) // mean nats per token
 //		optim.ClipNorm(grad, 1)
-//		opt.Step(m.Params(), grad, schedule.At(step))
+//		opt.Step(m.Params(), grad, schedule(step), 1)
 //	}
 //
 // Checkpoints are what Hugging Face transformers reads as LlamaForCausalLM.

@@ -148,8 +148,9 @@ func train(t testing.TB, seed uint64, steps int) (*Model, float64) {
 	const batch, seqlen = 8, 16
 	ws := NewWorkspace(m, batch, seqlen)
 	grad := make([]float32, m.NumParams())
-	opt := optim.AdamW{NoDecay: m.NoDecay()}
-	schedule := optim.WSD{Peak: 1e-2, Warmup: 10, Stable: steps / 2, Decay: steps/2 - 10}
+	opt := &optim.AdamW{}
+	opt.Start(m.Layout())
+	schedule := optim.Phases{Peak: 1e-2, Warmup: 10, Stable: steps / 2, Decay: steps/2 - 10}
 	rng := rand.New(rand.NewPCG(seed, 9))
 	tokens := make([]uint32, batch*(seqlen+1))
 	loss := 0.0
@@ -163,7 +164,7 @@ func train(t testing.TB, seed uint64, steps int) (*Model, float64) {
 		clear(grad)
 		loss = m.LossGrad(ws, tokens, grad)
 		optim.ClipNorm(grad, 1)
-		opt.Step(m.Params(), grad, schedule.At(step))
+		opt.Step(m.Params(), grad, schedule.At(step), 1)
 	}
 	return m, loss
 }
@@ -228,11 +229,12 @@ func TestBFloat16(t *testing.T) {
 		m := model()
 		ws, grad := NewWorkspace(m, batch, seqlen), make([]float32, m.NumParams())
 		ws.SetBFloat16(bf16)
-		opt := optim.AdamW{NoDecay: m.NoDecay()}
+		opt := &optim.AdamW{}
+		opt.Start(m.Layout())
 		for range 20 {
 			clear(grad)
 			loss = m.LossGrad(ws, tokens, grad)
-			opt.Step(m.Params(), grad, 3e-3)
+			opt.Step(m.Params(), grad, 3e-3, 1)
 		}
 		return loss
 	}
@@ -282,12 +284,13 @@ func TestNoAllocation(t *testing.T) {
 	ws := NewWorkspace(m, 30, 70)
 	tokens := randomTokens(30*71, tiny.Vocab, 8)
 	grad := make([]float32, m.NumParams())
-	opt := optim.AdamW{NoDecay: m.NoDecay()}
+	opt := &optim.AdamW{}
+	opt.Start(m.Layout())
 	if n := testing.AllocsPerRun(5, func() {
 		clear(grad)
 		m.LossGrad(ws, tokens, grad)
 		optim.ClipNorm(grad, 1)
-		opt.Step(m.Params(), grad, 1e-3)
+		opt.Step(m.Params(), grad, 1e-3, 1)
 	}); n != 0 {
 		t.Errorf("a training step allocates %v times", n)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/vec"
 )
 
@@ -168,18 +169,13 @@ func (c Config) tensors(arena []float32) []Tensor {
 	return append(ts, Tensor{"model.norm.weight", []int{c.Width}, w.norm})
 }
 
-// NoDecay lists the half-open ranges of Params that weight decay leaves alone:
-// the norm gains.
-func (m *Model) NoDecay() [][2]int {
-	var spans [][2]int
-	at := 0
+// Layout is Tensors as an optimizer wants to know it.
+func (m *Model) Layout() []optim.Tensor {
+	var out []optim.Tensor
 	for _, t := range m.Tensors() {
-		if len(t.Shape) == 1 {
-			spans = append(spans, [2]int{at, at + len(t.Data)})
-		}
-		at += len(t.Data)
+		out = append(out, optim.Tensor{Name: t.Name, Shape: t.Shape})
 	}
-	return spans
+	return out
 }
 
 // Finite returns an error that names the first element of arena (parameters or

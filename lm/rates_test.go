@@ -69,8 +69,9 @@ func fit(t *testing.T, c lm.Config, text, held []uint32, tokens, batch int, peak
 	rows, steps := batch/c.Context, tokens/batch
 	ws := lm.NewWorkspace(m, rows, c.Context)
 	grad := make([]float32, m.NumParams())
-	opt := optim.AdamW{NoDecay: m.NoDecay()}
-	schedule := optim.WSD{Peak: peak, Min: 1e-4, Warmup: steps / 20, Decay: steps / 2}
+	opt := &optim.AdamW{}
+	opt.Start(m.Layout())
+	schedule := optim.Phases{Peak: peak, Min: 1e-4, Warmup: steps / 20, Decay: steps / 2}
 	schedule.Stable = steps - schedule.Warmup - schedule.Decay
 	rng := rand.New(rand.NewPCG(1, 2))
 	x := make([]uint32, rows*(c.Context+1))
@@ -83,7 +84,7 @@ func fit(t *testing.T, c lm.Config, text, held []uint32, tokens, batch int, peak
 			return math.Inf(1)
 		}
 		optim.ClipNorm(grad, 1)
-		opt.Step(m.Params(), grad, schedule.At(step))
+		opt.Step(m.Params(), grad, schedule.At(step), 1)
 	}
 	whole := len(held) / (c.Context + 1) * (c.Context + 1)
 	return m.Loss(ws, held[:whole])

@@ -57,7 +57,8 @@ func TestTorch(t *testing.T) {
 	ws := NewWorkspace(m, batch, seqlen)
 	ws.headRows = 50
 	grad := make([]float32, m.NumParams())
-	opt := optim.AdamW{NoDecay: m.NoDecay()}
+	opt := &optim.AdamW{}
+	opt.Start(m.Layout())
 	per := batch * (seqlen + 1)
 	for step, want := range losses {
 		clear(grad)
@@ -69,7 +70,7 @@ func TestTorch(t *testing.T) {
 			compare(t, m, dir, "grad.bin", grad, 1e-5)
 		}
 		optim.ClipNorm(grad, 1)
-		opt.Step(m.Params(), grad, lr)
+		opt.Step(m.Params(), grad, lr, 1)
 	}
 	if losses[steps-1] > losses[0]-1 {
 		t.Errorf("the losses %v show no learning to compare", losses)

@@ -107,8 +107,8 @@ func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch
 	ws := lm.NewWorkspace(m, j.Batch, T)
 	ws.SetBFloat16(j.Optim.Precision == "bfloat16")
 	grad := m.NewGrad()
-	adam := j.Optim.AdamW
-	adam.NoDecay = m.NoDecay()
+	opt := j.Optim.Optimizer.New()
+	opt.Start(m.Layout())
 	schedule := j.schedule()
 	batch, ahead := make([]uint32, j.Batch*(T+1)), make([]uint32, j.Batch*(T+1))
 	read := func() {
@@ -131,16 +131,16 @@ func (j *Job) fit(ctx context.Context, m *lm.Model, s *Sampler, r *Result, watch
 			reading.Go(read)
 		}
 		clear(grad)
-		adam.Workers = workers()
-		ws.SetWorkers(adam.Workers)
+		cores := workers()
+		ws.SetWorkers(cores)
 		loss := m.LossGrad(ws, batch, grad)
 		norm := optim.ClipNorm(grad, j.Optim.Clip)
 		if bad := loss + norm; math.IsNaN(bad) || math.IsInf(bad, 0) {
 			r.Failed = fmt.Sprintf("diverged at step %d: loss %v, gradient norm %v", step, loss, norm)
 			return nil
 		}
-		lr := schedule.At(step)
-		adam.Step(m.Params(), grad, lr)
+		lr := schedule(step)
+		opt.Step(m.Params(), grad, lr, cores)
 		if step >= steps-max(1, steps/10) {
 			last += loss
 		}
@@ -192,7 +192,7 @@ func (j *Job) measure(ctx context.Context, m eval.Model, r *Result) (err error) 
 	}
 	if j.Curve > 0 {
 		per := int64(j.Batch) * int64(j.Model.Context)
-		r.point(int64(r.Steps)*per, j.schedule().At(r.Steps-1), r.Score, r.Validate)
+		r.point(int64(r.Steps)*per, j.schedule()(r.Steps-1), r.Score, r.Validate)
 	}
 	r.Test, r.TestMean, err = j.evaluate(ctx, m, j.Test)
 	if bad := errors.Join(measured("score", r.Score), measured("test_mean", r.TestMean)); bad != nil {

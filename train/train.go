@@ -14,15 +14,15 @@ import (
 	"github.com/climb-go/climb/mix"
 )
 
-// Options are the optimizer and the learning-rate schedule: linear warm-up,
-// a stable phase, then decay (WSD; Hu et al. 2024, arXiv 2404.06395).
+// Options are the optimizer and the learning-rate schedule.
 type Options struct {
-	LR     float64     `json:"lr" min:"0" doc:"peak learning rate; 0 = 0.32 / width of the model, as measured for the sizes of lm"`
-	MinLR  float64     `json:"min_lr" default:"0.0001" min:"0" doc:"learning rate at the end of the decay"`
-	Warmup float64     `json:"warmup" default:"0.05" min:"0" max:"1" doc:"share of the steps that warm up"`
-	Decay  float64     `json:"decay" default:"0.5" min:"0" max:"1" doc:"share of the steps, at the end, in which the rate decays"`
-	Clip   float64     `json:"clip" default:"1" min:"0" doc:"largest norm of the gradient"`
-	AdamW  optim.AdamW `json:"adamw"`
+	LR     float64 `json:"lr" min:"0" doc:"peak learning rate; 0 = 0.32 / width of the model, as measured for the sizes of lm"`
+	MinLR  float64 `json:"min_lr" default:"0.0001" min:"0" doc:"learning rate at the end of the decay"`
+	Warmup float64 `json:"warmup" default:"0.05" min:"0" max:"1" doc:"share of the steps that warm up"`
+	Clip   float64 `json:"clip" default:"1" min:"0" doc:"largest norm of the gradient"`
+
+	Optimizer optim.Choice         `json:"optimizer" doc:"what moves the weights"`
+	Schedule  optim.ScheduleChoice `json:"schedule" doc:"learning rate by step, after the warm-up"`
 
 	Precision string `json:"precision" default:"float32" choices:"float32,bfloat16" doc:"of the products in training; bfloat16 is faster where the processor has AVX512_BF16, slower elsewhere. Weights, sums and the evaluation stay float32"`
 }
@@ -112,19 +112,18 @@ func (j *Job) Steps() int {
 
 // schedule is the job's learning rate by step. A run that continues a base
 // model has no stable phase: the base has been through it.
-func (j *Job) schedule() optim.WSD {
+func (j *Job) schedule() optim.Schedule {
 	n := j.Steps()
 	peak := j.Optim.LR
 	if peak == 0 {
 		peak = lm.LearningRate(j.Model.Width)
 	}
-	s := optim.WSD{Peak: peak, Min: min(j.Optim.MinLR, peak), Warmup: int(j.Optim.Warmup * float64(n))}
+	run := optim.Run{Steps: n, Warmup: int(j.Optim.Warmup * float64(n)), Peak: peak, Min: min(j.Optim.MinLR, peak)}
 	switch {
 	case j.Init != "":
-		s.Decay = n - s.Warmup
-	case !j.Stable:
-		s.Decay = min(int(j.Optim.Decay*float64(n)), n-s.Warmup)
+		run.Part = optim.Continued
+	case j.Stable:
+		run.Part = optim.Base
 	}
-	s.Stable = n - s.Warmup - s.Decay
-	return s
+	return j.Optim.Schedule.Value().Schedule(run)
 }

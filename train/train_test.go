@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/token"
@@ -387,18 +389,57 @@ func TestCommand(t *testing.T) {
 }
 
 func TestSchedule(t *testing.T) {
-	j := Job{Tokens: 1600, Batch: 1, Model: lm.Config{Context: 16}, Optim: Options{LR: 1, MinLR: 0.1, Warmup: 0.1, Decay: 0.5}}
-	s := j.schedule()
-	if s.Warmup != 10 || s.Decay != 50 || s.Stable != 40 || s.At(99) != 0.1 {
-		t.Errorf("schedule %+v ends at %g; want 10 + 40 + 50 steps that end at 0.1", s, s.At(99))
+	j := Job{Tokens: 1600, Batch: 1, Model: lm.Config{Context: 16}, Optim: Options{LR: 1, MinLR: 0.1, Warmup: 0.1}}
+	want := func(what string, rates map[int]float64) {
+		t.Helper()
+		for step, rate := range rates {
+			if got := j.schedule()(step); math.Abs(got-rate) > 1e-12 {
+				t.Errorf("%s: step %d is at %g, want %g", what, step, got, rate)
+			}
+		}
 	}
+	want("10 + 40 + 50 steps", map[int]float64{0: 0.1, 9: 1, 49: 1, 50: 1 - 0.9/50, 99: 0.1})
 	j.Stable = true
-	if s = j.schedule(); s.At(99) != 1 {
-		t.Errorf("a base model's schedule ends at %g, want the peak", s.At(99))
-	}
+	want("a base model", map[int]float64{0: 0.1, 9: 1, 99: 1})
 	j.Stable, j.Init = false, "base"
-	if s = j.schedule(); s.Stable != 0 || s.Decay != 90 || s.At(99) != 0.1 {
-		t.Errorf("schedule %+v of a continued run; want 10 steps of warm-up and 90 of decay", s)
+	want("continued: 10 + 90 steps", map[int]float64{0: 0.1, 9: 1, 10: 1 - 0.9/90, 99: 0.1})
+	j.Init, j.Optim.Schedule = "", optim.ChooseSchedule(&optim.Linear{})
+	want("linear", map[int]float64{0: 0.1, 9: 1, 10: 1 - 0.9/90, 99: 0.1})
+}
+
+// Every optimizer and every schedule of the tables trains a proxy: the loss
+// falls, and the rates are the schedule's. One value of the options serves
+// several runs.
+func TestEveryOptimizerAndSchedule(t *testing.T) {
+	a := strings.Repeat("red green blue yellow red blue. ", 40)
+	tokenizer, domains, _ := world(t, a, a)
+	for _, o := range optim.Methods.Names() {
+		for _, s := range optim.Schedules.Names() {
+			j := testJob(tokenizer, domains, targetFile(t, a[:100]))
+			if err := errors.Join(j.Optim.Optimizer.Set(o), j.Optim.Schedule.Set(s)); err != nil {
+				t.Fatal(err)
+			}
+			var results []*Result
+			for range 2 {
+				var losses []float64
+				r, err := Proxy{}.Train(t.Context(), j, func(p Progress) {
+					losses = append(losses, p.Loss)
+					if p.LR != j.schedule()(p.Step-1) {
+						t.Errorf("%s, %s: step %d is at %g", o, s, p.Step-1, p.LR)
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Failed != "" || !(r.Loss < 0.8*losses[0]) {
+					t.Errorf("%s, %s: the loss went from %.3f to %.3f %s", o, s, losses[0], r.Loss, r.Failed)
+				}
+				results = append(results, r)
+			}
+			if d := cmp.Diff(results[0], results[1]); d != "" {
+				t.Errorf("%s, %s: a second run differs: %s", o, s, d)
+			}
+		}
 	}
 }
 

@@ -77,7 +77,8 @@ func train(s shape, threads int, bf16 bool) (o outcome) {
 	ws := lm.NewWorkspaceParallel(m, s.Batch, s.Seqlen, threads)
 	ws.SetBFloat16(bf16)
 	grad := m.NewGrad()
-	opt := optim.AdamW{NoDecay: m.NoDecay(), Workers: threads}
+	opt := &optim.AdamW{}
+	opt.Start(m.Layout())
 	rng := rand.New(rand.NewPCG(1, 2))
 	tokens := make([]uint32, s.Batch*(s.Seqlen+1))
 	step := func() {
@@ -87,7 +88,7 @@ func train(s shape, threads int, bf16 bool) (o outcome) {
 		clear(grad)
 		m.LossGrad(ws, tokens, grad)
 		optim.ClipNorm(grad, 1)
-		opt.Step(m.Params(), grad, 1e-3)
+		opt.Step(m.Params(), grad, 1e-3, threads)
 	}
 	step()
 	cpu, wall := measure.CPUSeconds(), time.Now()

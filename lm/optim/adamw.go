@@ -17,45 +17,58 @@ type AdamW struct {
 	Beta1        float64 `json:"beta1" default:"0.9" min:"0" max:"0.9999" doc:"decay of the mean gradient"`
 	Beta2        float64 `json:"beta2" default:"0.95" min:"0" max:"0.999999" doc:"decay of the mean squared gradient"`
 	Eps          float64 `json:"eps" default:"1e-8" min:"1e-30" doc:"added to the root of the mean square"`
-	WeightDecay  float64 `json:"weight_decay" default:"0.1" min:"0" max:"10" doc:"times the learning rate, the share of every matrix element lost a step"`
+	WeightDecay  float64 `json:"weight_decay" default:"0.1" min:"0" max:"10" doc:"decoupled weight decay: each step shrinks matrix elements by lr x weight_decay"`
 	DisableDecay bool    `json:"disable_decay" doc:"no weight decay at all"`
 
-	NoDecay [][2]int `json:"-"` // ascending half-open ranges of parameters without decay: norm gains
-	Workers int      `json:"-"` // goroutines; the result does not depend on them
-
-	steps int
-	m, v  []float32
+	state State    // the moments of the gradient and of its square
+	gains [][2]int // ascending half-open ranges without decay
 }
 
-// Step updates params, in place, by their gradients at learning rate lr. The
-// first call fixes the number of parameters and allocates the two moments;
-// later ones allocate nothing.
-func (o *AdamW) Step(params, grads []float32, lr float64) {
-	if o.m == nil {
-		option.Fill(o)
-		o.m, o.v = vec.Make(len(params)), vec.Make(len(params))
+var _ Optimizer = (*AdamW)(nil)
+
+// Start implements Optimizer.
+func (o *AdamW) Start(tensors []Tensor) {
+	option.Fill(o)
+	o.gains = nil
+	n := 0
+	for _, t := range tensors {
+		if len(t.Shape) == 1 {
+			o.gains = append(o.gains, [2]int{n, n + t.Len()})
+		}
+		n += t.Len()
 	}
-	if len(params) != len(o.m) || len(grads) != len(o.m) {
-		panic(fmt.Sprintf("optim: %d parameters and %d gradients in an optimizer of %d", len(params), len(grads), len(o.m)))
+	o.state = State{Slots: [][]float32{vec.Make(n), vec.Make(n)}}
+}
+
+// State implements Optimizer.
+func (o *AdamW) State() *State { return &o.state }
+
+// Step implements Optimizer.
+func (o *AdamW) Step(params, grads []float32, lr float64, workers int) {
+	if len(o.state.Slots) == 0 {
+		panic("optim: a step of an optimizer that was not started")
 	}
-	o.steps++
+	if n := len(o.state.Slots[0]); len(params) != n || len(grads) != n {
+		panic(fmt.Sprintf("optim: %d parameters and %d gradients in an optimizer of %d", len(params), len(grads), n))
+	}
+	o.state.Steps++
 	decay := o.WeightDecay
 	if o.DisableDecay {
 		decay = 0
 	}
 	at := 0
-	for _, s := range o.NoDecay {
-		o.update(params, grads, at, s[0], lr, decay)
-		o.update(params, grads, s[0], s[1], lr, 0)
+	for _, s := range o.gains {
+		o.update(params, grads, at, s[0], lr, decay, workers)
+		o.update(params, grads, s[0], s[1], lr, 0, workers)
 		at = s[1]
 	}
-	o.update(params, grads, at, len(params), lr, decay)
+	o.update(params, grads, at, len(params), lr, decay, workers)
 }
 
 // update steps the parameters from lo to hi.
-func (o *AdamW) update(params, grads []float32, lo, hi int, lr, decay float64) {
+func (o *AdamW) update(params, grads []float32, lo, hi int, lr, decay float64, workers int) {
 	const least = 1 << 16 // parameters that are worth a goroutine
-	parts := min(o.Workers, (hi-lo)/least)
+	parts := min(workers, (hi-lo)/least)
 	if parts > 1 {
 		vec.ForEach(parts, parts, func(_, i int) {
 			o.part(params, grads, lo+i*(hi-lo)/parts, lo+(i+1)*(hi-lo)/parts, lr, decay)
@@ -66,22 +79,8 @@ func (o *AdamW) update(params, grads []float32, lo, hi int, lr, decay float64) {
 }
 
 func (o *AdamW) part(params, grads []float32, lo, hi int, lr, decay float64) {
-	c1, c2 := 1-math.Pow(o.Beta1, float64(o.steps)), 1-math.Pow(o.Beta2, float64(o.steps))
-	vec.AdamW(params[lo:hi], grads[lo:hi], o.m[lo:hi], o.v[lo:hi], float32(lr),
+	c1, c2 := 1-math.Pow(o.Beta1, float64(o.state.Steps)), 1-math.Pow(o.Beta2, float64(o.state.Steps))
+	m, v := o.state.Slots[0], o.state.Slots[1]
+	vec.AdamW(params[lo:hi], grads[lo:hi], m[lo:hi], v[lo:hi], float32(lr),
 		float32(o.Beta1), float32(o.Beta2), float32(o.Eps), float32(decay), float32(c1), float32(c2))
-}
-
-// Reset forgets the moments and the step count.
-func (o *AdamW) Reset() { o.m, o.v, o.steps = nil, nil, 0 }
-
-// ClipNorm scales grads down to Euclidean norm max if theirs is above it
-// (Pascanu et al., 2013, arXiv:1211.5063, algorithm 1) and returns the norm
-// they had. A norm that is not finite leaves them as they are: the caller
-// should stop.
-func ClipNorm(grads []float32, max float64) float64 {
-	norm := math.Sqrt(vec.SumSquares(grads))
-	if norm > max && !math.IsInf(norm, 1) {
-		vec.Scale(float32(max/norm), grads)
-	}
-	return norm
 }

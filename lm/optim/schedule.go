@@ -1,60 +1,122 @@
 package optim
 
-import "math"
+import (
+	"math"
 
-// WSD is the warmup-stable-decay schedule (Hu et al., 2024, MiniCPM,
-// arXiv:2404.06395, eq. 1): up from 0 to Peak in Warmup steps, Peak for Stable
-// steps, then down to Min in Decay steps. The paper decays exponentially; the
-// default here is the straight line, and "sqrt" is 1 - sqrt of the decay done,
-// which Hägele et al. (2024, arXiv:2405.18392, §3) found best.
-type WSD struct {
-	Peak   float64 `json:"peak" min:"0" doc:"learning rate of the stable phase"`
-	Min    float64 `json:"min" min:"0" doc:"learning rate at the end"`
-	Warmup int     `json:"warmup" min:"0" doc:"steps of linear warm-up"`
-	Stable int     `json:"stable" min:"0" doc:"steps at the peak"`
-	Decay  int     `json:"decay" min:"0" doc:"steps of decay"`
-	Shape  string  `json:"shape" default:"linear" choices:"linear,sqrt,cosine,exponential" doc:"curve of the decay"`
+	"github.com/climb-go/climb/option"
+)
+
+// A Schedule is the learning rate of a step, counted from 0.
+type Schedule func(step int) float64
+
+// A Scheduler makes the schedule of a run. The zero value of its struct, with
+// its defaults filled in, is the published setting.
+//
+// Every schedule warms up from 0 to the peak, never rises afterwards, and stays
+// between the least rate and the peak. One that decays is at the least rate in
+// the last step of the run. A base model's schedule stays at the peak, and that
+// of a run which continues it decays from the end of its warm-up on: the two,
+// one after the other, are a whole run.
+type Scheduler interface {
+	Schedule(r Run) Schedule
 }
+
+// A Run is what a schedule is made for.
+type Run struct {
+	Steps  int     // in all
+	Warmup int     // of these, of linear warm-up
+	Peak   float64 // highest learning rate
+	Min    float64 // the rate at the end, at most Peak
+	Part   Part
+}
+
+// A Part is which part of a schedule a run goes through.
+type Part int
+
+// The parts. A base model is trained without the decay, and continued by runs
+// that do nothing but decay.
+const (
+	Whole Part = iota
+	Base
+	Continued
+)
+
+// Schedules lists the learning-rate schedules.
+var Schedules = option.Family[Scheduler]{
+	{Name: "wsd", Summary: "Warm-up, a stable phase, decay.", Paper: "Hu et al., 2024, arXiv:2404.06395", New: func() Scheduler { return &WSD{} }},
+	{Name: "cosine", Summary: "Warm-up, then half a cosine.", Paper: "Loshchilov and Hutter, 2017, arXiv:1608.03983", New: func() Scheduler { return &Cosine{} }},
+	{Name: "linear", Summary: "Warm-up, then a straight line.", Paper: "Defazio et al., 2023, arXiv:2310.07831", New: func() Scheduler { return &Linear{} }},
+	{Name: "constant", Summary: "Warm-up, then the same rate to the end.", New: func() Scheduler { return &Constant{} }},
+}
+
+type scheduleTable struct{}
+
+func (scheduleTable) Family() option.Family[Scheduler] { return Schedules }
+
+// A ScheduleChoice is a schedule with its options, as a configuration names it.
+type ScheduleChoice = option.Choice[Scheduler, scheduleTable]
+
+// ChooseSchedule returns the choice of s, such as &Cosine{}.
+func ChooseSchedule(s Scheduler) ScheduleChoice {
+	return option.Choose[Scheduler, scheduleTable](s)
+}
+
+// Phases are a schedule of three phases: up from 0 to Peak in Warmup steps, Peak
+// for Stable steps, then down to Min in Decay steps along a curve, a straight
+// line if it is nil.
+type Phases struct {
+	Peak, Min             float64
+	Warmup, Stable, Decay int // steps
+	Curve                 Curve
+}
+
+// A Curve is the learning rate when a share of the decay, from 0 to 1, is done.
+type Curve func(peak, least, done float64) float64
 
 // At is the learning rate of a step, counted from 0. Step Warmup-1 is the
 // first at Peak, step Warmup+Stable+Decay-1 the first at Min.
-func (s WSD) At(step int) float64 {
-	if step < s.Warmup {
-		return s.Peak * float64(step+1) / float64(s.Warmup)
+func (p Phases) At(step int) float64 {
+	if step < p.Warmup {
+		return p.Peak * float64(step+1) / float64(p.Warmup)
 	}
-	done := step - s.Warmup - s.Stable + 1
-	if done <= 0 {
-		return s.Peak
+	done := step - p.Warmup - p.Stable + 1
+	switch {
+	case done <= 0:
+		return p.Peak
+	case done >= p.Decay:
+		return p.Min
+	case p.Curve == nil:
+		return line(p.Peak, p.Min, float64(done)/float64(p.Decay))
 	}
-	if done >= s.Decay {
-		return s.Min
-	}
-	u := float64(done) / float64(s.Decay)
-	left := 1 - u
-	switch s.Shape {
-	case "sqrt":
-		left = 1 - math.Sqrt(u)
-	case "cosine":
-		left = (1 + math.Cos(math.Pi*u)) / 2
-	case "exponential":
-		if s.Min > 0 {
-			return s.Peak * math.Pow(s.Min/s.Peak, u)
-		}
-	}
-	return s.Min + (s.Peak-s.Min)*left
+	return p.Curve(p.Peak, p.Min, float64(done)/float64(p.Decay))
 }
 
-// Cosine warms up linearly from 0 to Peak in Warmup steps and follows half a
-// cosine down to Min at the last of Steps (Loshchilov and Hutter, 2017,
-// arXiv:1608.03983, eq. 5, without restarts).
-type Cosine struct {
-	Peak   float64 `json:"peak" min:"0" doc:"highest learning rate"`
-	Min    float64 `json:"min" min:"0" doc:"learning rate at the end"`
-	Warmup int     `json:"warmup" min:"0" doc:"steps of linear warm-up"`
-	Steps  int     `json:"steps" min:"0" doc:"steps in all, warm-up included"`
+// phases are those of a run that decays in the last decay of its steps, if it
+// goes through a whole schedule.
+func (r Run) phases(decay int, c Curve) Phases {
+	p := Phases{Peak: r.Peak, Min: r.Min, Warmup: r.Warmup, Curve: c}
+	switch r.Part {
+	case Whole:
+		p.Decay = min(decay, r.Steps-r.Warmup)
+	case Continued:
+		p.Decay = r.Steps - r.Warmup
+	}
+	p.Stable = r.Steps - r.Warmup - p.Decay
+	return p
 }
 
-// At is the learning rate of a step, counted from 0.
-func (s Cosine) At(step int) float64 {
-	return WSD{Peak: s.Peak, Min: s.Min, Warmup: s.Warmup, Decay: s.Steps - s.Warmup, Shape: "cosine"}.At(step)
+func line(peak, least, done float64) float64 { return least + (peak-least)*(1-done) }
+
+func root(peak, least, done float64) float64 { return least + (peak-least)*(1-math.Sqrt(done)) }
+
+func halfCosine(peak, least, done float64) float64 {
+	return least + (peak-least)*((1+math.Cos(math.Pi*done))/2)
+}
+
+// exponential is a straight line down to 0, which no power of a factor reaches.
+func exponential(peak, least, done float64) float64 {
+	if least <= 0 {
+		return line(peak, least, done)
+	}
+	return peak * math.Pow(least/peak, done)
 }
