@@ -399,6 +399,68 @@ func verdict(w ConfirmedRow, better, not []string, level float64) string {
 
 // readConfirm loads the outcome of the confirm stage.
 func (r *Run) readConfirm() (*Confirmation, error) {
-	c := &Confirmation{}
-	return c, readJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), c)
+	c, path := &Confirmation{}, filepath.Join(r.Dir("confirm"), "confirm.json")
+	if err := readJSON(path, c); err != nil {
+		return nil, err
+	}
+	return c, notAsWritten(path, c.check())
+}
+
+// check reports what no confirmation holds.
+func (c *Confirmation) check() error {
+	if c.Winner < 0 || c.Winner >= len(c.Rows) || c.Rows[c.Winner].Mixture == nil {
+		return fmt.Errorf("winner: %d is no row with a mixture, of %d", c.Winner, len(c.Rows))
+	}
+	if !slices.ContainsFunc(c.Rows, func(r ConfirmedRow) bool { return r.Name == "natural" && r.Mixture != nil }) {
+		return errors.New("rows: there is none of the natural mixture")
+	}
+	for i, row := range c.Rows {
+		if err := row.check(len(c.Rows[c.Winner].Mixture)); err != nil {
+			return fmt.Errorf("rows[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (row *ConfirmedRow) check(domains int) error {
+	if row.Mixture != nil && len(row.Mixture) != domains {
+		return fmt.Errorf("mixture: has %d shares, that of the winner %d", len(row.Mixture), domains)
+	}
+	if row.Mixture != nil {
+		if err := row.Mixture.Check(); err != nil {
+			return fmt.Errorf("mixture: %w", err)
+		}
+	}
+	if len(row.Scores) != len(row.Seeds) {
+		return fmt.Errorf("scores: %d of %d seeds", len(row.Scores), len(row.Seeds))
+	}
+	numbers := slices.Concat(row.Scores, row.Test, []float64{row.Mean, row.TestMean})
+	for _, interval := range []*[2]float64{row.Interval, row.TestInterval} {
+		if interval != nil {
+			numbers = append(numbers, interval[:]...)
+		}
+	}
+	for _, against := range []map[string]Difference{row.Against, row.TestAgainst} {
+		for _, d := range against {
+			numbers = append(numbers, d.Mean)
+			if d.Interval != nil {
+				numbers = append(numbers, d.Interval[:]...)
+			}
+		}
+	}
+	for name, x := range row.Metrics {
+		if _, metric, ok := strings.Cut(name, "/"); !ok || !strings.Contains(metric, ":") {
+			return fmt.Errorf("metrics: %q is no SPLIT/TASK:METRIC", name)
+		}
+		numbers = append(numbers, x)
+	}
+	return checkMeasured(numbers)
+}
+
+// notAsWritten names a file whose content cannot be what climb wrote.
+func notAsWritten(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w; it is not as climb wrote it: remove it, and the same command makes it anew", path, err)
 }

@@ -75,6 +75,10 @@ func checkPast(t search.Trial, domains int, scored bool) error {
 	for _, v := range t.Scores {
 		numbers = append(numbers, v)
 	}
+	return checkMeasured(numbers)
+}
+
+func checkMeasured(numbers []float64) error {
 	for _, v := range numbers {
 		if !(math.Abs(v) <= mostScore) {
 			return fmt.Errorf("%v is no measurement", v)

@@ -194,6 +194,9 @@ func (o *ProposeOptions) inform(p *search.Problem) error {
 	return o.Smaller.Inform(p, o.Objective)
 }
 
+// mostTokens is a number of tokens that float64 still counts.
+const mostTokens = 1 << 53
+
 // limit puts prior, epoch cap and largest shares into the problem.
 func (o *ProposeOptions) limit(p *search.Problem) error {
 	if len(o.Prior) > 0 {
@@ -229,11 +232,14 @@ func (o *ProposeOptions) limit(p *search.Problem) error {
 	if err != nil {
 		return err
 	}
-	if o.TargetTokens < 1 {
-		return errors.New("supply: give the tokens of the target run too, so that an epoch cap follows")
+	if !(o.TargetTokens >= 1 && o.TargetTokens <= mostTokens) {
+		return errors.New("supply: give the tokens of the target run too, 1 to 2^53, so that an epoch cap follows")
 	}
 	tokens := make([]int64, len(supply))
 	for d, v := range supply {
+		if !(v <= mostTokens) {
+			return fmt.Errorf("supply: %s has %g tokens, more than 2^53", p.Domains[d], v)
+		}
 		tokens[d] = int64(math.Round(v))
 	}
 	caps, err := mix.BoundsFromSupply(tokens, int64(o.TargetTokens), o.Epochs)

@@ -269,8 +269,33 @@ func (s recorded) Propose(ctx context.Context, p search.Problem, history []searc
 
 // readSearch loads the answer of the search stage.
 func (r *Run) readSearch() (*Search, error) {
-	s := &Search{}
-	return s, readJSON(filepath.Join(r.Dir("search"), "search.json"), s)
+	s, path := &Search{}, filepath.Join(r.Dir("search"), "search.json")
+	if err := readJSON(path, s); err != nil {
+		return nil, err
+	}
+	return s, notAsWritten(path, s.check())
+}
+
+// check reports what no answer of a search holds.
+func (s *Search) check() error {
+	if err := s.Problem.Check(); err != nil {
+		return fmt.Errorf("problem: %w", err)
+	}
+	n := len(s.Problem.Domains)
+	if err := s.Predicted.Check(); err != nil || len(s.Predicted) != n {
+		return fmt.Errorf("predicted: %d shares of %d domains, %w", len(s.Predicted), n, cmp.Or(err, errors.New("as many are needed")))
+	}
+	for name, list := range map[string][]search.Trial{"trials": s.Trials, "measured": s.Measured, "pareto": s.Pareto, "cv_trials": s.CVTrials} {
+		for i, t := range list {
+			if err := checkPast(t, n, true); err != nil {
+				return fmt.Errorf("%s[%d]: %w", name, i, err)
+			}
+		}
+	}
+	if len(s.CV.Predicted) != len(s.CVTrials) {
+		return fmt.Errorf("cv.predicted: %d of %d runs", len(s.CV.Predicted), len(s.CVTrials))
+	}
+	return checkMeasured(append(slices.Clone(s.CV.Predicted), s.CV.Spearman, s.CV.RMSE))
 }
 
 // sameMixture tells whether a mixture is among the candidates.

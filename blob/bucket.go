@@ -226,14 +226,23 @@ func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 				return
 			}
 			for _, info := range infos {
+				if info.Bytes < 0 {
+					yield(Info{}, b.wrap("list", info.Path, fmt.Errorf("the server gives it a size of %d bytes", info.Bytes)))
+					return
+				}
 				info.Path = b.path(info.Path)
 				if !yield(info, nil) {
 					return
 				}
 			}
-			if page = next; page == "" {
+			if next == "" {
 				return
 			}
+			if next == page {
+				yield(Info{}, b.wrap("list", prefix, errors.New("the server gives the same page again and again")))
+				return
+			}
+			page = next
 		}
 	}
 }

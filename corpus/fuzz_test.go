@@ -2,14 +2,17 @@ package corpus
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/climb-go/climb/blob"
+	"github.com/climb-go/climb/vec"
 )
 
 func readFile(t testing.TB, name string) []byte {
@@ -148,6 +151,93 @@ func FuzzBucketListing(f *testing.F) {
 			_, key, _ := blob.Split(file.Path)
 			if !slices.Contains(keys, key) || i > 0 && l.Files[i-1].Path >= file.Path {
 				t.Fatalf("%q of %q lists %+v", input, keys, l.Files)
+			}
+		}
+	})
+}
+
+// FuzzSources: any bytes are refused, or are the sources that are written again.
+func FuzzSources(f *testing.F) {
+	var s Sources
+	for _, name := range []string{"a", "a", "", "b"} {
+		s.add(name)
+	}
+	good, err := s.MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add([]byte(sourcesMagic + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s, again Sources
+		if s.UnmarshalBinary(data) != nil {
+			return
+		}
+		out, err := s.MarshalBinary()
+		if err == nil {
+			err = again.UnmarshalBinary(out)
+		}
+		if err != nil || !slices.Equal(s.names, again.names) || !slices.Equal(s.runs, again.runs) {
+			t.Fatalf("%+v became %+v, %v", s, again, err)
+		}
+	})
+}
+
+// FuzzVectors gives any bytes as an array and its ids: each row has an id or the
+// error names the file.
+func FuzzVectors(f *testing.F) {
+	dir := f.TempDir()
+	path := filepath.Join(dir, "a.npy")
+	file, err := os.Create(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	w, err := vec.NewNPYWriter(file, "<f4", 2)
+	if err == nil {
+		err = errors.Join(w.WriteFloats([]float32{1, 2, 3, 4}), w.Close(), file.Close())
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	npy := readFile(f, path)
+	f.Add(npy, []byte("a\nb\n"))
+	f.Add(npy, []byte("\"a\\u00e9\"\r\n\"b"))
+	f.Add(npy[:len(npy)-2], []byte(""))
+	f.Fuzz(func(t *testing.T, npy, ids []byte) {
+		for name, data := range map[string][]byte{"a.npy": npy, "a.ids": ids} {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for v, err := range ReadVectors(t.Context(), path, "", "") {
+			if err != nil && !strings.Contains(err.Error(), dir) {
+				t.Fatalf("the error names no file: %v", err)
+			}
+			if err == nil && (len(v.X) == 0 || !v.HasID) {
+				t.Fatalf("%+v", v)
+			}
+		}
+	})
+}
+
+// FuzzSignatures: any bytes are refused, or have runs that lie in the file.
+func FuzzSignatures(f *testing.F) {
+	f.Add([]byte(signatureMagic+"\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), uint8(2))
+	f.Add([]byte(signatureMagic+"\x01\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"), uint8(1))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte, buckets uint8) {
+		path := filepath.Join(dir, "s")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		runs, err := readSignatures(path, 0, max(0, int(buckets)-1), max(1, int(buckets)))
+		if err != nil && !strings.Contains(err.Error(), path) {
+			t.Fatalf("the error names no file: %v", err)
+		}
+		for _, r := range runs {
+			if r.off < signatureHeader || r.off+r.count*entryBytes > int64(len(data)) {
+				t.Fatalf("%+v of %d bytes", r, len(data))
 			}
 		}
 	})

@@ -1,8 +1,10 @@
 package embed
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -206,6 +208,44 @@ func FuzzServerVector(f *testing.F) {
 		normalize(v)
 		if s := vec.SumSquares(v); !(s > 0.99 && s < 1.01) {
 			t.Fatalf("%q: length %v", data, s)
+		}
+	})
+}
+
+// FuzzAnswers gives any bytes as kept vectors: what is damaged is asked for again.
+func FuzzAnswers(f *testing.F) {
+	dir := f.TempDir()
+	a, err := OpenAnswers(dir, "seed", 2)
+	if err == nil {
+		err = errors.Join(a.put("text", []float32{1, 2}), a.Close())
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "seed-*"))
+	if err != nil || len(files) != 1 {
+		f.Fatal(files, err)
+	}
+	good, err := os.ReadFile(files[0])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(append(slices.Clone(good), good[:7]...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a-1"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := OpenAnswers(dir, "a", 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		x := make([]float32, 2)
+		if ok, err := a.get("text", x); err != nil || ok && (x[0] != 1 || x[1] != 2) && bytes.Equal(data[:min(len(data), len(good))], good) {
+			t.Fatalf("%v, %v", x, err)
 		}
 	})
 }

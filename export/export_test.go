@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -231,4 +232,23 @@ func TestCardEscapes(t *testing.T) {
 	if !strings.Contains(card, want) {
 		t.Errorf("no row %q in\n%s", want, card)
 	}
+}
+
+// FuzzLine: any line of a dataset is refused, or taken apart to what can be written.
+func FuzzLine(f *testing.F) {
+	f.Add([]byte(`{"id":"a","text":"b","x":{"climb":1},"climb":{"cluster":3,"domain":"d","overlap":true,"copy":2}}` + "\n"))
+	f.Add([]byte(`{"text":"\"climb\":","climb":{}}`))
+	f.Add([]byte(`{"text":"a","climb":{"cluster":1e99}}`))
+	f.Add([]byte(`,"climb":`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		doc, p, err := Line(line).Parse()
+		if err != nil {
+			return
+		}
+		again := append(append(head(doc, p), strconv.Itoa(p.Copy)...), "}}\n"...)
+		got, q, err := Line(again).Parse()
+		if err != nil || got.ID != doc.ID || got.Text != doc.Text || p != q {
+			t.Fatalf("%q became %q: %v", line, again, err)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package fasttext
 
 import (
+	"bufio"
 	"bytes"
 	"math"
 	"testing"
@@ -39,6 +40,28 @@ func FuzzModel(f *testing.F) {
 		for _, got := range p.Predict(text, 3, 0) {
 			if got.Label < 0 || got.Label >= m.Labels() || math.IsInf(float64(got.Probability), 1) {
 				t.Errorf("prediction %v", got)
+			}
+		}
+	})
+}
+
+// FuzzVec: any text is refused, or is word vectors of finite numbers.
+func FuzzVec(f *testing.F) {
+	for _, s := range []string{"2 3\nthe 1 2 3\nof .5 -1e3 0x1p-2\n", "1 1\na NaN\n", "1 1\na 1e39\n", "99999999 65536\na 1\n", "1 1", "-1 2\n", "2 1\r\na 1\r\na 2\r\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := readVec(bufio.NewReader(bytes.NewReader(data)))
+		if err != nil {
+			return
+		}
+		x := make([]float32, m.Dim)
+		for _, word := range []string{"the", "a", "", "</s>"} {
+			m.WordVector(x, word)
+			for _, v := range x {
+				if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+					t.Fatalf("%q: %v", word, x)
+				}
 			}
 		}
 	})

@@ -100,3 +100,18 @@ func corr(a, b []int) float64 {
 	}
 	return (n*sab - sa*sb) / math.Sqrt((n*saa-sa*sa)*(n*sbb-sb*sb))
 }
+
+// FuzzGrades: whatever a judge answers, grades are from 1 to 5 or there are none.
+func FuzzGrades(f *testing.F) {
+	for _, s := range []string{`{"quality": 3, "educational": 2, "informational": 5, "advertisement": 1}`, "```json\n{\"quality\": 3}\n```", `{"quality": 1e9}`, `}{`, `{"quality": null}`, ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		g, err := parseGrades(answer)
+		for _, x := range []int{g.Quality, g.Educational, g.Informational, g.Advertisement} {
+			if err == nil && (x < 1 || x > 5) {
+				t.Fatalf("%q gave %+v", answer, g)
+			}
+		}
+	})
+}

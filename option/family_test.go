@@ -154,3 +154,23 @@ func TestFillCopies(t *testing.T) {
 		t.Errorf("side %v, area %v", own.Side, b.Shape.Value().area())
 	}
 }
+
+// FuzzChoice: any JSON of a plan is refused, or is a choice that is written again.
+func FuzzChoice(f *testing.F) {
+	for _, s := range []string{`{"method":"square","square":{"side":2}}`, `{"method":"point"}`, `{"method":null}`, `{"method":"round-disc","round_disc":null}`, `null`, `[]`, `{"method":"square","square":{"side":1e999}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var c, again choice
+		if json.Unmarshal(data, &c) != nil {
+			return
+		}
+		out, err := json.Marshal(c)
+		if err == nil {
+			err = json.Unmarshal(out, &again)
+		}
+		if err != nil || again.Name() != c.Name() || again.Value().area() != c.Value().area() {
+			t.Fatalf("%s became %s: %v", data, out, err)
+		}
+	})
+}

@@ -78,6 +78,10 @@ func Run(ctx context.Context, c *exec.Cmd, dir string) error {
 	return err
 }
 
+// lives tells whether the program still runs. A process that has its number by now
+// was started at another time, and the numbers that stand for groups are no program's.
+func (m mark) lives() bool { return m.PID > 1 && m.Start != "" && startTime(m.PID) == m.Start }
+
 func writeMark(path string, pid int) error {
 	data, err := json.Marshal(mark{pid, startTime(pid)})
 	if err != nil {
@@ -148,7 +152,7 @@ func End(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	if m.PID <= 1 || m.Start == "" || startTime(m.PID) != m.Start {
+	if !m.lives() {
 		return nil
 	}
 	if !end(m.PID, syscall.SIGINT, grace) && startTime(m.PID) == m.Start {

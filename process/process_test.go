@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -190,4 +191,17 @@ func TestEnd(t *testing.T) {
 	if startTime(sleep.Process.Pid) == "" {
 		t.Error("a process that only has the number was ended")
 	}
+}
+
+// FuzzMark: no mark but a program's own names a process that lives.
+func FuzzMark(f *testing.F) {
+	for _, s := range []string{`{"pid":-1,"start":""}`, `{"pid":0,"start":"0"}`, `{"pid":1,"start":"1"}`, `{"pid":1e99}`, `null`, `{"pid":2147483648,"start":"x"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var m mark
+		if json.Unmarshal(data, &m) == nil && m.lives() && (m.PID <= 1 || m.Start != startTime(m.PID)) {
+			t.Fatalf("%s is taken for a program", data)
+		}
+	})
 }

@@ -63,7 +63,7 @@ func numbers(flag string, from map[string]string) (map[string]float64, error) {
 	out := map[string]float64{}
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		v, err := strconv.ParseFloat(from[name], 64)
-		if err != nil || !(v >= 0) {
+		if err != nil || !(v >= 0 && v <= 1e30) {
 			return nil, fmt.Errorf("--%s %s: %q is not a number of at least 0", flag, name, from[name])
 		}
 		out[name] = v
