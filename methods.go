@@ -25,16 +25,34 @@ type Family struct {
 	Methods []option.Row
 }
 
+// Steps that are done in one way are described like families, and nothing can be
+// chosen in their place: what counts as a duplicate is an option, of which one
+// value has a section, and the other two have a section and no method.
+var (
+	duplicateRows = []option.Row{
+		{Name: "none", Summary: "every document stays"},
+		{Name: "id", Summary: "documents with the same id and text"},
+		{Name: "text", Summary: "documents with the same text under any id"},
+		{Name: "words", Summary: "documents with the same words: case, punctuation, accents and white space do not count"},
+		{Name: "fuzzy", Summary: "near-duplicates: MinHash signatures of runs of words, matched in buckets, joined by union-find; the best of a group stays",
+			Paper: "Broder 1997; parameters of FineWeb, Penedo et al. 2024, arXiv 2406.17557", Options: corpus.MinHash{}},
+	}
+	semanticRows = []option.Row{{Name: "semdedup", Summary: "documents of one cluster whose vectors are nearly the same, the one farthest from the centroid staying",
+		Paper: "Abbas et al. 2023, arXiv 2303.09540", Options: cluster.SemDeDup{}}}
+	tokenizerRows = []option.Row{{Name: "bpe", Summary: "byte-level byte-pair encoding, saved as tokenizer.json",
+		Paper: "Sennrich et al., 2016, arXiv:1508.07909; Radford et al., 2019", Options: token.TrainOptions{}}}
+)
+
 // Families lists the families in the order of the pipeline, or the named ones.
 func Families(names ...string) ([]Family, error) {
 	all := []Family{
-		{"duplicates", "corpus.dedup", corpus.Methods},
+		{"duplicates", "corpus.dedup", duplicateRows},
 		{"embedders", "embed.method", embedding.Methods.Rows()},
 		{"clusterers", "cluster.method", cluster.Methods.Rows()},
-		{"semantic duplicates", "semdedup", cluster.Deduplicators},
+		{"semantic duplicates", "semdedup", semanticRows},
 		{"labelers", "label.method", label.Methods.Rows()},
 		{"mergers", "domains.method", cluster.Mergers.Rows()},
-		{"tokenizers", "tokens.bpe", token.Methods},
+		{"tokenizers", "tokens.bpe", tokenizerRows},
 		{"strategies", "search.strategy", search.Methods.Rows()},
 		{"predictors", "search.climb.predictor, search.climb_auto.predictor, search.regmix.predictor", predict.Methods.Rows()},
 		{"optimizers", "proxy.optim.optimizer", optim.Methods.Rows()},

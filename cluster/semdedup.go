@@ -4,15 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/vec"
 )
-
-// Deduplicators lists the methods that find duplicates by their vectors.
-var Deduplicators = []option.Row{{
-	Name: "semdedup", Summary: "documents of one cluster whose vectors are nearly the same, the one farthest from the centroid staying",
-	Paper: "Abbas et al. 2023, arXiv 2303.09540", Options: SemDeDup{},
-}}
 
 // SemDeDup drops documents whose meaning another one of their cluster has
 // (Abbas et al. 2023, arXiv 2303.09540, algorithm 1): of the documents of a

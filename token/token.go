@@ -16,17 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/climb-go/climb/option"
 )
-
-// Methods lists the tokenizers that can be trained.
-var Methods = []option.Row{{
-	Name:    "bpe",
-	Summary: "byte-level byte-pair encoding, saved as tokenizer.json",
-	Paper:   "Sennrich et al., 2016, arXiv:1508.07909; Radford et al., 2019",
-	Options: TrainOptions{},
-}}
 
 // A Tokenizer is a byte-level BPE tokenizer. It does not change after it is
 // made, and all of its methods may be called from several goroutines.
