@@ -72,7 +72,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", ". report", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus demo escape history label report search simulate task", "github.com/spf13/cobra golang.org/x/term"},
+	{"cmd/climb", ". blob corpus demo escape history label report search simulate task", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

@@ -29,7 +29,7 @@ func TestHelp(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot())
+	walk(newRoot(buffers()))
 }
 
 func TestInitRefusesToReplace(t *testing.T) {
@@ -198,7 +198,7 @@ func TestDemoInARelativeFolder(t *testing.T) {
 	writeFile(t, "d/text/corpus/a.jsonl", []byte(fewDocuments(4)))
 	writeFile(t, "d/text/prose.validation.jsonl", []byte(fewDocuments(1)))
 	writeFile(t, "d/text/prose.test.jsonl", []byte(fewDocuments(1)))
-	cfg, err := demoConfig(&runOptions{Out: "d", JSON: true})
+	cfg, err := demoConfig(&stageOptions{configOptions{Out: "d", JSON: true}}, buffers())
 	if err != nil {
 		t.Fatal(err)
 	}

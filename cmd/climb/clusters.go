@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
@@ -16,15 +18,22 @@ import (
 
 // clustersOptions are the flags of climb clusters.
 type clustersOptions struct {
-	runOptions
-	Quality   bool
-	Sample    int
-	Seeds     int
-	Documents int
+	configOptions
+	Quality bool
+	Sample  int
+	Seeds   int
 }
 
-func newClusters() *cobra.Command {
-	o := &clustersOptions{}
+// AddFlags adds the flags to a command's.
+func (o *clustersOptions) AddFlags(f *pflag.FlagSet) {
+	o.configOptions.AddFlags(f)
+	f.BoolVar(&o.Quality, "quality", false, "measure the clusters on a sample")
+	f.IntVar(&o.Sample, "sample", 50_000, "with --quality: vectors in the sample")
+	f.IntVar(&o.Seeds, "seeds", 3, "with --quality: fits that are compared")
+}
+
+func newClusters(std streams) *cobra.Command {
+	var o clustersOptions
 	c := &cobra.Command{
 		Use: "clusters [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "List the clusters of a run, or show one",
@@ -36,75 +45,87 @@ different seeds.`,
   climb clusters --quality --seeds 3
   climb clusters show 17
   climb clusters --json | jq '.clusters[] | select(.domain < 0) | .name'`,
-		RunE: func(c *cobra.Command, args []string) error {
-			r, err := o.open(c.Context(), args)
-			if err != nil {
-				return err
-			}
-			var out struct {
-				Clusters []climb.ClusterView   `json:"clusters"`
-				Quality  *climb.ClusterQuality `json:"quality,omitempty"`
-			}
-			if out.Clusters, err = r.Clusters(); err != nil {
-				return err
-			}
-			if o.Quality {
-				if o.Sample < 2 || o.Seeds < 2 {
-					return task.Usage(fmt.Errorf("--sample %d and --seeds %d: both must be at least 2", o.Sample, o.Seeds))
-				}
-				if out.Quality, err = r.ClusterQuality(c.Context(), o.Sample, o.Seeds); err != nil {
-					return err
-				}
-			}
-			if o.JSON {
-				return printJSON(out)
-			}
-			listClusters(stdout, out.Clusters)
-			if q := out.Quality; q != nil {
-				fmt.Fprintf(stdout, "\nsilhouette %.3f; adjusted Rand index between %d seeds %.3f, least %.3f (sample of %d vectors)\n",
-					q.Silhouette, q.Seeds, q.Stability, q.StabilityLeast, q.Sample)
-			}
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runClusters(c.Context(), o, args, std) },
 	}
-	o.register(c, "print JSON")
-	c.Flags().BoolVar(&o.Quality, "quality", false, "measure the clusters on a sample")
-	c.Flags().IntVar(&o.Sample, "sample", 50_000, "with --quality: vectors in the sample")
-	c.Flags().IntVar(&o.Seeds, "seeds", 3, "with --quality: fits that are compared")
-	c.AddCommand(newClustersShow())
+	o.AddFlags(c.Flags())
+	c.AddCommand(newClustersShow(std))
 	return c
 }
 
-func newClustersShow() *cobra.Command {
-	o := &clustersOptions{}
+func runClusters(ctx context.Context, o clustersOptions, args []string, std streams) error {
+	r, err := o.open(ctx, args)
+	if err != nil {
+		return err
+	}
+	var out struct {
+		Clusters []climb.ClusterView   `json:"clusters"`
+		Quality  *climb.ClusterQuality `json:"quality,omitempty"`
+	}
+	if out.Clusters, err = r.Clusters(); err != nil {
+		return err
+	}
+	if o.Quality {
+		if o.Sample < 2 || o.Seeds < 2 {
+			return task.Usage(fmt.Errorf("--sample %d and --seeds %d: both must be at least 2", o.Sample, o.Seeds))
+		}
+		if out.Quality, err = r.ClusterQuality(ctx, o.Sample, o.Seeds); err != nil {
+			return err
+		}
+	}
+	if o.JSON {
+		return std.out.JSON(out)
+	}
+	listClusters(std.out, out.Clusters)
+	if q := out.Quality; q != nil {
+		fmt.Fprintf(std.out, "\nsilhouette %.3f; adjusted Rand index between %d seeds %.3f, least %.3f (sample of %d vectors)\n",
+			q.Silhouette, q.Seeds, q.Stability, q.StabilityLeast, q.Sample)
+	}
+	return nil
+}
+
+// clustersShowOptions are the flags of climb clusters show.
+type clustersShowOptions struct {
+	configOptions
+	Documents int
+}
+
+// AddFlags adds the flags to a command's.
+func (o *clustersShowOptions) AddFlags(f *pflag.FlagSet) {
+	o.configOptions.AddFlags(f)
+	f.IntVar(&o.Documents, "documents", 3, "central documents, and marginal ones, to show")
+}
+
+func newClustersShow(std streams) *cobra.Command {
+	var o clustersShowOptions
 	c := &cobra.Command{
 		Use: "show NUMBER [climb.yaml]", Args: args(cobra.RangeArgs(1, 2)),
 		Short: "Show one cluster: terms, scores, neighbours, central and marginal documents",
 		Example: `  climb clusters show 17
   climb clusters show 17 climb.yaml --documents 10 --json`,
-		RunE: func(c *cobra.Command, args []string) error {
-			id, err := strconv.Atoi(args[0])
-			if err != nil {
-				return task.Usage(fmt.Errorf("cluster %q is not a number", args[0]))
-			}
-			r, err := o.open(c.Context(), args[1:])
-			if err != nil {
-				return err
-			}
-			v, err := r.Cluster(c.Context(), id, max(0, o.Documents))
-			if err != nil {
-				return err
-			}
-			if o.JSON {
-				return printJSON(v)
-			}
-			showCluster(stdout, v)
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runClustersShow(c.Context(), o, args, std) },
 	}
-	o.register(c, "print JSON")
-	c.Flags().IntVar(&o.Documents, "documents", 3, "central documents, and marginal ones, to show")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runClustersShow(ctx context.Context, o clustersShowOptions, args []string, std streams) error {
+	id, err := strconv.Atoi(args[0])
+	if err != nil {
+		return task.Usage(fmt.Errorf("cluster %q is not a number", args[0]))
+	}
+	r, err := o.open(ctx, args[1:])
+	if err != nil {
+		return err
+	}
+	v, err := r.Cluster(ctx, id, max(0, o.Documents))
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return std.out.JSON(v)
+	}
+	showCluster(std.out, v)
+	return nil
 }
 
 func listClusters(w io.Writer, clusters []climb.ClusterView) {

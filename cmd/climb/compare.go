@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -11,11 +12,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/report"
 )
 
+// compareOptions are the flags of climb compare.
 type compareOptions struct {
 	Out     string
 	Workers int
@@ -23,12 +26,15 @@ type compareOptions struct {
 	Plan    bool
 }
 
-func newCompare() *cobra.Command {
-	o := &compareOptions{}
-	c := &cobra.Command{
-		Use: "compare study.yaml", GroupID: "main", Args: args(cobra.ExactArgs(1)),
-		Short: "Compare strategies by models trained on their answers, or resume",
-		Long: `Run or resume a study: every strategy searches with proxies, then models of the
+// AddFlags adds the flags to a command's.
+func (o *compareOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.Out, "out", "", "run directory, instead of the one in the configuration")
+	f.IntVar(&o.Workers, "workers", 0, "cores to use, instead of the number in the configuration; 0 = all")
+	f.BoolVar(&o.JSON, "json", false, "print the outcome as JSON, and progress on standard error")
+	f.BoolVar(&o.Plan, "plan", false, "say what will run and for how long, and stop")
+}
+
+const compareLong = `Run or resume a study: every strategy searches with proxies, then models of the
 target's size are trained on the answers, with the same seeds for all, and scored
 on test files that no search has seen. Prints means with intervals, differences
 paired by seed, and what each strategy cost; writes them as a page and as JSON.
@@ -58,68 +64,86 @@ A study is a YAML file:
     - {name: small-batch, set: {proxy: {batch: 4}}}
 
 Without objectives the target of climb.yaml is the only one. Runs that strategies
-have in common are made once. docs/format.md has the whole form.`,
+have in common are made once. docs/format.md has the whole form.`
+
+func newCompare(std streams) *cobra.Command {
+	var o compareOptions
+	c := &cobra.Command{
+		Use: "compare study.yaml", GroupID: "main", Args: args(cobra.ExactArgs(1)),
+		Short: "Compare strategies by models trained on their answers, or resume",
+		Long:  compareLong,
 		Example: `  climb compare study.yaml --plan   # what will run, and for how long
   climb compare study.yaml
   climb compare study.yaml --json | jq '.objectives[].rows[] | {strategy, test_bpb}'`,
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return runCompare(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	f.StringVar(&o.Out, "out", "", "run directory, instead of the one in the configuration")
-	f.IntVar(&o.Workers, "workers", 0, "cores to use, instead of the number in the configuration; 0 = all")
-	f.BoolVar(&o.JSON, "json", false, "print the outcome as JSON, and progress on standard error")
-	f.BoolVar(&o.Plan, "plan", false, "say what will run and for how long, and stop")
+	o.AddFlags(c.Flags())
 	return c
 }
 
-func (o *compareOptions) run(cmd *cobra.Command, path string) error {
-	s, err := climb.LoadStudy(path)
+func runCompare(ctx context.Context, o compareOptions, args []string, std streams) error {
+	s, err := o.load(args[0])
 	if err != nil {
 		return err
 	}
-	if o.Out != "" {
-		if s.Config.Out, err = filepath.Abs(o.Out); err != nil {
-			return err
-		}
-		if err := s.Resolve(); err != nil {
-			return err
-		}
-	}
-	if err := checkWorkers(o.Workers); err != nil {
-		return err
-	}
-	if n := cmp.Or(o.Workers, s.Config.Workers); n > 0 {
-		runtime.GOMAXPROCS(n)
-	}
 	if o.Plan {
-		return o.plan(cmd, s)
+		return o.plan(ctx, s, std)
 	}
-	where := stdout
+	where := std.out
 	if o.JSON {
-		where = stderr
+		where = std.err
 	}
-	show := newDisplay(where, false)
-	out, err := s.Compare(cmd.Context(), show.event)
+	show := newDisplay(where, std, false)
+	out, err := s.Compare(ctx, show.event)
 	show.close()
 	if err != nil {
 		return err
 	}
 	if o.JSON {
-		return printJSON(out)
+		return std.out.JSON(out)
 	}
-	writeComparison(stdout, out)
+	writeComparison(std.out, out)
 	return nil
 }
 
-func (o *compareOptions) plan(cmd *cobra.Command, s *climb.Study) error {
-	p, err := s.Estimate(cmd.Context())
+// load reads the study, and lets the flags overrule its configuration.
+func (o *compareOptions) load(path string) (*climb.Study, error) {
+	s, err := climb.LoadStudy(path)
+	if err != nil {
+		return nil, err
+	}
+	if o.Out != "" {
+		if s.Config.Out, err = filepath.Abs(o.Out); err != nil {
+			return nil, err
+		}
+		if err := s.Resolve(); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkWorkers(o.Workers); err != nil {
+		return nil, err
+	}
+	if n := cmp.Or(o.Workers, s.Config.Workers); n > 0 {
+		runtime.GOMAXPROCS(n)
+	}
+	return s, nil
+}
+
+// plan says what is left of a study.
+func (o *compareOptions) plan(ctx context.Context, s *climb.Study, std streams) error {
+	p, err := s.Estimate(ctx)
 	if err != nil {
 		return err
 	}
 	if o.JSON {
-		return printJSON(p)
+		return std.out.JSON(p)
 	}
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	writeStudyPlan(std.out, p)
+	return nil
+}
+
+func writeStudyPlan(w io.Writer, p *climb.StudyEstimate) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\truns\ttokens\tcore time\t")
 	for _, x := range p.Parts {
 		state := ""
@@ -129,10 +153,9 @@ func (o *compareOptions) plan(cmd *cobra.Command, s *climb.Study) error {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", x.Name, x.Runs, countText(float64(x.Tokens)), durationText(time.Duration(x.CoreSeconds*float64(time.Second))), state)
 	}
 	t.Flush()
-	fmt.Fprintf(stdout, "\nproxies: %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), countText(p.ProxyRate))
-	fmt.Fprintf(stdout, "target:  %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), countText(p.TargetRate))
-	fmt.Fprintf(stdout, "left: at most about %s on %d cores; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores)
-	return nil
+	fmt.Fprintf(w, "\nproxies: %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), countText(p.ProxyRate))
+	fmt.Fprintf(w, "target:  %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), countText(p.TargetRate))
+	fmt.Fprintf(w, "left: at most about %s on %d cores; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores)
 }
 
 // writeComparison prints the tables of a study.
@@ -200,11 +223,16 @@ func writeRows(w io.Writer, c *report.Comparison, o report.Objective) {
 		fmt.Fprintf(t, "\t%d\t%s\n", r.Cost.ProxyRuns, durationText(time.Duration((r.Cost.ProxyCoreSeconds+r.Cost.TargetCoreSeconds)*float64(time.Second))))
 	}
 	t.Flush()
+	writeExcess(w, o, base)
+}
+
+// writeExcess prints how far the rows are from the reference, if the objective has one.
+func writeExcess(w io.Writer, o report.Objective, base []string) {
 	if o.Reference == nil {
 		return
 	}
 	fmt.Fprintf(w, "Reference, trained on the text of the validation files: %.4f bits per byte. Excess above it, and how much less than the baselines':\n", o.Reference.Mean)
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range o.Rows {
 		fmt.Fprintf(t, "%s\t%.4f", r.Strategy, r.Excess)
 		for _, b := range base {

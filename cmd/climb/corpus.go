@@ -1,38 +1,55 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
 )
 
-func newCorpus() *cobra.Command {
+func newCorpus(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "corpus", GroupID: "tool", Short: "Look at a corpus without a run",
 		Example: "  climb corpus stats ~/text",
 	}
-	c.AddCommand(newCorpusStats())
+	c.AddCommand(newCorpusStats(std))
 	return c
 }
 
-func newCorpusStats() *cobra.Command {
-	var config string
-	var asJSON bool
-	var workers int
-	var flags corpus.Options
-	o := climb.StatsOptions{}
-	option.Fill(&flags)
+// corpusStatsOptions are the flags of climb corpus stats.
+type corpusStatsOptions struct {
+	climb.StatsOptions
+	Config string
+	JSON   bool
+}
+
+// AddFlags adds the flags to a command's.
+func (o *corpusStatsOptions) AddFlags(f *pflag.FlagSet) {
+	option.Fill(&o.Corpus)
+	f.StringVar(&o.Config, "config", "", "configuration whose section corpus is read")
+	f.StringVar(&o.Corpus.Format, "format", o.Corpus.Format, "auto, jsonl, text, parquet, warc or megatron")
+	f.StringVar(&o.Corpus.TextField, "text-field", o.Corpus.TextField, "field of the text; a dotted path reaches into objects")
+	f.StringVar(&o.Corpus.SourceField, "source-field", o.Corpus.SourceField, "field that says where a document came from")
+	f.StringVar(&o.Corpus.Truncated, "truncated", o.Corpus.Truncated, "a truncated or corrupt file: error or skip")
+	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json whose tokens are counted")
+	f.StringVar(&o.Language, "language", "", "fastText model that tells languages, in the place of ours")
+	f.IntVar(&o.Workers, "workers", 0, "cores to use; 0 = all")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+}
+
+func newCorpusStats(std streams) *cobra.Command {
+	var o corpusStatsOptions
 	c := &cobra.Command{
 		Use: "stats INPUT... | stats --config climb.yaml", Args: args(cobra.ArbitraryArgs),
 		Short: "Count documents, bytes, tokens, lengths, sources and languages",
@@ -49,56 +66,39 @@ azblob:// URLs. --config takes the whole section corpus from a configuration.`,
 		Example: `  climb corpus stats ~/text
   climb corpus stats 's3://bucket/crawl/**/*.jsonl.zst' --text-field body --json
   climb corpus stats --config climb.yaml --tokenizer tokenizer.json --language lid.176.ftz`,
-		RunE: func(c *cobra.Command, inputs []string) error {
-			o.Corpus, o.Workers = flags, workers
-			o.Corpus.Inputs = inputs
-			if config != "" {
-				cfg, err := climb.LoadConfig(config)
-				if err != nil {
-					return err
-				}
-				o.Corpus = cfg.Corpus
-			}
-			if (config == "") == (len(inputs) == 0) {
-				return task.Usage(fmt.Errorf("name the inputs, or a configuration with --config; see %s --help", c.CommandPath()))
-			}
-			return corpusStats(c, o, asJSON)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runCorpusStats(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	f.StringVar(&config, "config", "", "configuration whose section corpus is read")
-	f.StringVar(&flags.Format, "format", flags.Format, "auto, jsonl, text, parquet, warc or megatron")
-	f.StringVar(&flags.TextField, "text-field", flags.TextField, "field of the text; a dotted path reaches into objects")
-	f.StringVar(&flags.SourceField, "source-field", flags.SourceField, "field that says where a document came from")
-	f.StringVar(&flags.Truncated, "truncated", flags.Truncated, "a truncated or corrupt file: error or skip")
-	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json whose tokens are counted")
-	f.StringVar(&o.Language, "language", "", "fastText model that tells languages, in the place of ours")
-	f.IntVar(&workers, "workers", 0, "cores to use; 0 = all")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
 }
 
-// corpusStats counts, with progress on the terminal.
-func corpusStats(c *cobra.Command, o climb.StatsOptions, asJSON bool) error {
+// runCorpusStats counts, with progress on the terminal.
+func runCorpusStats(ctx context.Context, o corpusStatsOptions, inputs []string, std streams) error {
+	if (o.Config == "") == (len(inputs) == 0) {
+		return task.Usage(errors.New("name the inputs, or a configuration with --config; see climb corpus stats --help"))
+	}
+	o.Corpus.Inputs = inputs
+	if o.Config != "" {
+		cfg, err := climb.LoadConfig(o.Config)
+		if err != nil {
+			return err
+		}
+		o.Corpus = cfg.Corpus
+	}
 	if o.Workers > 0 {
 		runtime.GOMAXPROCS(o.Workers)
 	}
-	show, begun := newDisplay(stderr, false), time.Now()
-	if show.tty {
-		o.Watch = func(done, total int64) {
-			show.event(climb.Event{Number: 1, Of: 1, Title: "read the corpus", Fraction: float64(done) / float64(max(1, total)),
-				Amount: float64(total), Unit: "B", Elapsed: time.Since(begun)})
-		}
-	}
-	s, err := climb.DescribeCorpus(c.Context(), o)
+	show := newDisplay(std.err, std, false)
+	o.Watch = show.bytes("read the corpus")
+	s, err := climb.DescribeCorpus(ctx, o.StatsOptions)
 	show.close()
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return printJSON(s)
+	if o.JSON {
+		return std.out.JSON(s)
 	}
-	writeCorpusStats(stdout, s)
+	writeCorpusStats(std.out, s)
 	return nil
 }
 

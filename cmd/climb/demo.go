@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +16,8 @@ import (
 	"github.com/climb-go/climb/task"
 )
 
-func newDemo() *cobra.Command {
-	o := &runOptions{}
+func newDemo(std streams) *cobra.Command {
+	var o stageOptions
 	c := &cobra.Command{
 		Use: "demo", GroupID: "main", Args: args(cobra.NoArgs),
 		Short: "Find a mixture for the text of this Go installation, in minutes",
@@ -26,32 +28,32 @@ which mixture of all that text makes a model that writes good English prose?
 Needs nothing but Go. Run it again to resume.`,
 		Example: `  climb demo
   climb demo --out ~/climb-demo`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			start := time.Now()
-			if o.Out == "" {
-				o.Out = "climb-demo"
-			}
-			cfg, err := demoConfig(o)
-			if err != nil {
-				return err
-			}
-			if err := o.until(cmd, cfg, ""); err != nil {
-				return err
-			}
-			if !o.JSON {
-				fmt.Fprintf(stdout, "Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
-					durationText(time.Since(start)), near(filepath.Join(o.Out, "climb.yaml")))
-			}
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runDemo(c.Context(), o, args, std) },
 	}
-	o.register(c, eventsJSON)
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runDemo(ctx context.Context, o stageOptions, _ []string, std streams) error {
+	start := time.Now()
+	o.Out = cmp.Or(o.Out, "climb-demo")
+	cfg, err := demoConfig(&o, std)
+	if err != nil {
+		return err
+	}
+	if err := o.until(ctx, cfg, "", std); err != nil {
+		return err
+	}
+	if !o.JSON {
+		fmt.Fprintf(std.out, "Done in %s. The configuration is %s; edit a copy for text of your own, or use climb init.\n",
+			durationText(time.Since(start)), near(filepath.Join(o.Out, "climb.yaml")))
+	}
+	return nil
 }
 
 // demoConfig makes the demo's corpus, unless it is there, and its
 // configuration.
-func demoConfig(o *runOptions) (*climb.Config, error) {
+func demoConfig(o *stageOptions, std streams) (*climb.Config, error) {
 	var err error
 	if o.Out, err = filepath.Abs(o.Out); err != nil { // paths in demo.yaml are seen from its folder
 		return nil, err
@@ -72,7 +74,7 @@ func demoConfig(o *runOptions) (*climb.Config, error) {
 			return nil, err
 		}
 		if !o.JSON {
-			fmt.Fprintf(stdout, "making a corpus from %s ...\n", root)
+			fmt.Fprintf(std.out, "making a corpus from %s ...\n", root)
 		}
 		if err := demo.Write(root, corpus); err != nil {
 			return nil, err

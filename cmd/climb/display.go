@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/report"
@@ -24,6 +22,7 @@ type display struct {
 	mu    sync.Mutex
 	w     io.Writer
 	clear io.Writer // for the control of the terminal
+	errs  io.Writer
 	json  bool
 	tty   bool
 	width int
@@ -31,12 +30,13 @@ type display struct {
 	last  time.Time // of the last progress shown
 }
 
-func newDisplay(f *output, asJSON bool) *display {
-	d := &display{w: f, clear: f.raw(), json: asJSON, width: 100}
-	if fd := int(f.f.Fd()); term.IsTerminal(fd) && !asJSON {
+// newDisplay shows the events on one of the standard streams.
+func newDisplay(to *output, std streams, asJSON bool) *display {
+	d := &display{w: to, clear: to.raw(), errs: std.err, json: asJSON, width: 100}
+	if width, ok := to.terminal(); ok && !asJSON {
 		d.tty = true
-		if w, _, err := term.GetSize(fd); err == nil && w > 20 {
-			d.width = w
+		if width > 20 {
+			d.width = width
 		}
 	}
 	return d
@@ -76,6 +76,18 @@ func (d *display) event(e climb.Event) {
 	}
 }
 
+// bytes is what shows how much has been read, on a terminal; nil elsewhere.
+func (d *display) bytes(title string) func(done, total int64) {
+	if !d.tty {
+		return nil
+	}
+	begun := time.Now()
+	return func(done, total int64) {
+		d.event(climb.Event{Number: 1, Of: 1, Title: title, Fraction: float64(done) / float64(max(1, total)),
+			Amount: float64(total), Unit: "B", Elapsed: time.Since(begun)})
+	}
+}
+
 // printJSON writes one event as a JSON line.
 func (d *display) printJSON(e climb.Event) {
 	kind := "progress"
@@ -93,7 +105,7 @@ func (d *display) printJSON(e climb.Event) {
 
 func (d *display) encode(v any) {
 	if err := json.NewEncoder(d.w).Encode(v); err != nil {
-		fmt.Fprintln(stderr, "climb: write to standard output:", err)
+		fmt.Fprintln(d.errs, "climb: write to standard output:", err)
 	}
 }
 

@@ -1,24 +1,61 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/task"
 )
 
-func newEval() *cobra.Command {
-	var o climb.EvalOptions
-	var asJSON bool
-	var output string
-	var shots int
+// evalOptions are the flags of climb eval.
+type evalOptions struct {
+	climb.EvalOptions
+	Output string
+	JSON   bool
+}
+
+// AddFlags adds the flags to a command's.
+func (o *evalOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json, if it is not in MODEL")
+	f.IntVar(&o.Limit, "limit", 0, "items of each file; 0 = all")
+	f.Var(optionalInt{&o.Fewshot}, "num-fewshot", "examples before each question of YAML tasks (default as the files say)")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+	f.StringVar(&o.Output, "output", "", "file to write the JSON to as well")
+}
+
+// An optionalInt is a number that is nil unless the flag is given.
+type optionalInt struct{ p **int }
+
+// Set implements pflag.Value.
+func (o optionalInt) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	*o.p = &n
+	return err
+}
+
+// String implements pflag.Value.
+func (o optionalInt) String() string {
+	if o.p == nil || *o.p == nil {
+		return ""
+	}
+	return strconv.Itoa(**o.p)
+}
+
+// Type implements pflag.Value.
+func (optionalInt) Type() string { return "int" }
+
+func newEval(std streams) *cobra.Command {
+	var o evalOptions
 	c := &cobra.Command{
 		Use: "eval MODEL FILE...", GroupID: "tool", Args: args(cobra.MinimumNArgs(2)),
 		Short: "Score a checkpoint on task files, with intervals",
@@ -35,41 +72,35 @@ the first ones).`,
 		Example: `  climb eval runs/demo/base-1a2b/model arc.validation.jsonl --tokenizer runs/demo/vocab-3c4d/tokenizer.json
   climb eval model/ tasks/*.yaml --num-fewshot 5 --output results.json
   climb eval model/ lambada.yaml --json | jq '.results'`,
-		RunE: func(c *cobra.Command, args []string) error {
-			if o.Limit < 0 || shots < 0 {
-				return task.Usage(fmt.Errorf("--limit %d, --num-fewshot %d: want 0 or more", o.Limit, shots))
-			}
-			if c.Flags().Changed("num-fewshot") {
-				o.Fewshot = &shots
-			}
-			o.Model, o.Files = args[0], args[1:]
-			e, err := climb.Evaluate(c.Context(), o, func(name string, items int) {
-				fmt.Fprintf(stderr, "%s: %d items\n", name, items)
-			})
-			if err != nil {
-				return err
-			}
-			for _, w := range e.Warnings {
-				fmt.Fprintln(stderr, "warning: "+w)
-			}
-			if output != "" {
-				if err := writeJSON(output, e); err != nil {
-					return err
-				}
-			}
-			if asJSON {
-				return printJSON(e)
-			}
-			return writeEvaluation(stdout, e)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runEval(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json, if it is not in MODEL")
-	f.IntVar(&o.Limit, "limit", 0, "items of each file; 0 = all")
-	f.IntVar(&shots, "num-fewshot", 0, "examples before each question of YAML tasks (default as the files say)")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.StringVar(&output, "output", "", "file to write the JSON to as well")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runEval(ctx context.Context, o evalOptions, args []string, std streams) error {
+	if shots := o.Fewshot; o.Limit < 0 || shots != nil && *shots < 0 {
+		return task.Usage(fmt.Errorf("--limit %d, --num-fewshot %s: want 0 or more", o.Limit, optionalInt{&shots}))
+	}
+	o.Model, o.Files = args[0], args[1:]
+	e, err := climb.Evaluate(ctx, o.EvalOptions, func(name string, items int) {
+		fmt.Fprintf(std.err, "%s: %d items\n", name, items)
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range e.Warnings {
+		fmt.Fprintln(std.err, "warning: "+w)
+	}
+	if o.Output != "" {
+		if err := writeJSON(o.Output, e); err != nil {
+			return err
+		}
+	}
+	if o.JSON {
+		return std.out.JSON(e)
+	}
+	return writeEvaluation(std.out, e)
 }
 
 func writeJSON(path string, v any) (err error) {

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/task"
@@ -17,18 +18,25 @@ import (
 type fitOptions struct {
 	history.FitOptions
 	tableOut
-	Smaller []string
+	Smaller []string // files
 	Write   string
 	JSON    bool
 	weights map[string]string
 }
 
-func newFit() *cobra.Command {
-	o := &fitOptions{}
-	c := &cobra.Command{
-		Use: "fit RUNS.csv | fit MIXTURES SCORES.csv", GroupID: "main", Args: args(cobra.RangeArgs(1, 2)),
-		Short: "Say what runs measured elsewhere tell: quality of the fit, best mixture, next runs",
-		Long: `Fit predictors to a table of runs and print how well they predict runs that
+// AddFlags adds the flags to a command's.
+func (o *fitOptions) AddFlags(f *pflag.FlagSet) {
+	objectiveFlags(f, &o.Objective, &o.weights, &o.KeepOutliers)
+	f.StringVar(&o.Predictor, "predictor", "auto", "one of climb methods predictors")
+	f.IntVar(&o.Candidates, "candidates", 20000, "mixtures that predictions choose among")
+	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is random")
+	f.StringSliceVar(&o.Smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
+	o.tableOut.add(f, &o.Write, "write")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+}
+
+const fitLong = `Fit predictors to a table of runs and print how well they predict runs that
 they have not seen, the noise and the ceiling that it sets, the recommended
 mixture with intervals, what more of each domain would change, what to run next,
 and what rank correlation to expect from more runs. The ceiling is known where
@@ -50,68 +58,74 @@ recommended one is predicted, and lies inside its own intervals or says why not.
 
 With --smaller, runs of a smaller model on the same domains and metrics inform the
 fit, so that it needs fewer of the larger model's; those at hand need not be of the
-same mixtures.`,
+same mixtures.`
+
+func newFit(std streams) *cobra.Command {
+	var o fitOptions
+	c := &cobra.Command{
+		Use: "fit RUNS.csv | fit MIXTURES SCORES.csv", GroupID: "main", Args: args(cobra.RangeArgs(1, 2)),
+		Short: "Say what runs measured elsewhere tell: quality of the fit, best mixture, next runs",
+		Long:  fitLong,
 		Example: `  climb fit runs.csv
   climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss
   climb fit ratios.csv metrics.csv --next 16 --write next/ --form olmix
   climb fit lm_harness_results.csv --metric valid_avg --json | jq .recommended`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			if o.Candidates < 1 || o.Next < 0 {
-				return task.Usage(fmt.Errorf("--candidates %d, --next %d: want at least 1 and 0", o.Candidates, o.Next))
-			}
-			if err := o.check(o.Write); err != nil {
-				return err
-			}
-			var err error
-			if o.Objective.Weights, err = numbers("weight", o.weights); err != nil {
-				return task.Usage(err)
-			}
-			table, err := history.Read(args...)
-			if err != nil {
-				return err
-			}
-			if len(o.Smaller) > 0 {
-				if o.FitOptions.Smaller, err = history.Read(o.Smaller...); err != nil {
-					return err
-				}
-			}
-			r, err := table.Fit(o.FitOptions)
-			if err != nil {
-				return err
-			}
-			if o.Write != "" {
-				if err := writeNext(o, r, table.Paths); err != nil {
-					return err
-				}
-			}
-			if o.JSON {
-				e := json.NewEncoder(stdout)
-				e.SetIndent("", "  ")
-				return e.Encode(r)
-			}
-			printFit(stdout, r)
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runFit(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	objectiveFlags(c, &o.Objective, &o.weights, &o.KeepOutliers)
-	f.StringVar(&o.Predictor, "predictor", "auto", "one of climb methods predictors")
-	f.IntVar(&o.Candidates, "candidates", 20000, "mixtures that predictions choose among")
-	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
-	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is random")
-	f.StringSliceVar(&o.Smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
-	o.tableOut.add(c, &o.Write, "write")
-	f.BoolVar(&o.JSON, "json", false, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
 }
 
+func runFit(_ context.Context, o fitOptions, args []string, std streams) error {
+	if err := o.parse(); err != nil {
+		return err
+	}
+	table, err := history.Read(args...)
+	if err != nil {
+		return err
+	}
+	if len(o.Smaller) > 0 {
+		if o.FitOptions.Smaller, err = history.Read(o.Smaller...); err != nil {
+			return err
+		}
+	}
+	r, err := table.Fit(o.FitOptions)
+	if err != nil {
+		return err
+	}
+	if o.Write != "" {
+		if err := writeNext(o, r, table.Paths, std.err); err != nil {
+			return err
+		}
+	}
+	if o.JSON {
+		return std.out.JSON(r)
+	}
+	printFit(std.out, r)
+	return nil
+}
+
+// parse checks the flags, and reads those that are text.
+func (o *fitOptions) parse() (err error) {
+	if o.Candidates < 1 || o.Next < 0 {
+		return task.Usage(fmt.Errorf("--candidates %d, --next %d: want at least 1 and 0", o.Candidates, o.Next))
+	}
+	if err := o.check(o.Write); err != nil {
+		return err
+	}
+	if o.Objective.Weights, err = numbers("weight", o.weights); err != nil {
+		return task.Usage(err)
+	}
+	return nil
+}
+
 // writeNext writes the proposals as a table without scores.
-func writeNext(o *fitOptions, r *history.Report, paths map[string]string) error {
+func writeNext(o fitOptions, r *history.Report, paths map[string]string, say io.Writer) error {
 	t := &history.Table{Domains: r.Domains, Paths: paths}
 	for i, m := range r.Next {
 		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m})
 	}
-	_, err := o.write(t, o.Write, stderr)
+	_, err := o.write(t, o.Write, say)
 	return err
 }
 
@@ -145,6 +159,11 @@ func printFit(w io.Writer, r *history.Report) {
 	}
 	fmt.Fprintln(w)
 	printShares(w, r)
+	printForecast(w, r)
+}
+
+// printForecast prints what more runs would bring, and which to make.
+func printForecast(w io.Writer, r *history.Report) {
 	fmt.Fprintln(w, "\nRank correlation by number of mixtures (on subsets, then extrapolated):")
 	for _, p := range r.Plan {
 		mark := ""

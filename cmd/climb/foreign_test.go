@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -147,7 +148,7 @@ func TestCrash(t *testing.T) {
 	args := os.Args
 	os.Args = []string{"climb", "run", "https://me:pa55word@host/climb.yaml"}
 	t.Cleanup(func() { os.Args = args })
-	if code := crashed("index out of range of https://me:pa55word@host/x", []byte("goroutine 1 [running]")); code != 70 {
+	if code := crashed(io.Discard, "index out of range of https://me:pa55word@host/x", []byte("goroutine 1 [running]")); code != 70 {
 		t.Errorf("exit %d, want 70", code)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "climb-crash-*.txt"))

@@ -1,61 +1,29 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
 )
 
-func newLabelJudge() *cobra.Command {
-	var o climb.JudgeOptions
-	var asJSON, yes bool
+// labelJudgeOptions are the flags of climb label judge.
+type labelJudgeOptions struct {
+	climb.JudgeOptions
+	Yes, JSON bool
+}
+
+// AddFlags adds the flags to a command's.
+func (o *labelJudgeOptions) AddFlags(f *pflag.FlagSet) {
 	option.Fill(&o.Judge)
 	option.Fill(&o.Corpus)
-	c := &cobra.Command{
-		Use: "judge INPUT...", Args: args(cobra.MinimumNArgs(1)),
-		Short: "Ask a language model for grades of a sample of documents",
-		Long: `Draws a sample of the documents and asks a chat model behind any server with
-OpenAI's interface for four grades of each, from 1 to 5: quality, educational,
-informational and advertisement (5 sells nothing). Without --yes it only says
-how many tokens, and at the prices given how much money, that would take at
-most. Each line of the output is a text with its grades, which climb label
-train --graded reads. What the output holds is not asked for again: run the
-same command to go on.`,
-		Example: `  climb label judge corpus/ --url http://localhost:8000/v1 --model m --out judged.jsonl
-  climb label judge corpus/ --url https://api.openai.com/v1 --model gpt-4o-mini \
-    --price-in 0.15 --price-out 0.60 --repeat 2 --temperature 1 --out judged.jsonl --yes
-  climb label train --graded judged.jsonl --grade-field educational --out edu.bin`,
-		RunE: func(c *cobra.Command, inputs []string) error {
-			o.Corpus.Inputs = inputs
-			j, err := climb.NewJudging(c.Context(), o)
-			if err != nil {
-				return err
-			}
-			r := j.Estimate()
-			if !asJSON || !yes {
-				if err := printJudging(r, "at most", asJSON); err != nil {
-					return err
-				}
-			}
-			if !yes {
-				if !asJSON {
-					fmt.Fprintln(stdout, "Nothing was sent; add --yes to go ahead.")
-				}
-				return nil
-			}
-			if r, err = j.Run(c.Context(), func(done, of int) { fmt.Fprintf(stderr, "judged %d of %d\n", done, of) }); err != nil {
-				return err
-			}
-			return printJudging(r, "used", asJSON)
-		},
-	}
-	f := c.Flags()
 	f.StringVar(&o.URL, "url", "", "address of the server up to and with /v1")
 	f.StringVar(&o.Model, "model", "", "name of the model at the server")
 	f.StringVar(&o.KeyEnv, "key-env", o.KeyEnv, "environment variable that holds the key")
@@ -72,22 +40,67 @@ same command to go on.`,
 	f.StringVar(&o.Compare, "compare", "", "judgements by another model of the same sample, to compare with")
 	f.Float64Var(&o.PriceIn, "price-in", 0, "price of a million tokens sent")
 	f.Float64Var(&o.PriceOut, "price-out", 0, "price of a million tokens of answers")
-	f.BoolVar(&yes, "yes", false, "ask, and spend what that costs")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.BoolVar(&o.Yes, "yes", false, "ask, and spend what that costs")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+}
+
+func newLabelJudge(std streams) *cobra.Command {
+	var o labelJudgeOptions
+	c := &cobra.Command{
+		Use: "judge INPUT...", Args: args(cobra.MinimumNArgs(1)),
+		Short: "Ask a language model for grades of a sample of documents",
+		Long: `Draws a sample of the documents and asks a chat model behind any server with
+OpenAI's interface for four grades of each, from 1 to 5: quality, educational,
+informational and advertisement (5 sells nothing). Without --yes it only says
+how many tokens, and at the prices given how much money, that would take at
+most. Each line of the output is a text with its grades, which climb label
+train --graded reads. What the output holds is not asked for again: run the
+same command to go on.`,
+		Example: `  climb label judge corpus/ --url http://localhost:8000/v1 --model m --out judged.jsonl
+  climb label judge corpus/ --url https://api.openai.com/v1 --model gpt-4o-mini \
+    --price-in 0.15 --price-out 0.60 --repeat 2 --temperature 1 --out judged.jsonl --yes
+  climb label train --graded judged.jsonl --grade-field educational --out edu.bin`,
+		RunE: func(c *cobra.Command, args []string) error { return runLabelJudge(c.Context(), o, args, std) },
+	}
+	o.AddFlags(c.Flags())
 	return c
 }
 
-func printJudging(r climb.JudgeReport, used string, asJSON bool) error {
-	if asJSON {
-		return printJSON(r)
+func runLabelJudge(ctx context.Context, o labelJudgeOptions, inputs []string, std streams) error {
+	o.Corpus.Inputs = inputs
+	j, err := climb.NewJudging(ctx, o.JudgeOptions)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(stdout, "%d documents, %d judgements there, %d left; %s %d tokens sent and %d received, %.2f at these prices.\n",
+	r := j.Estimate()
+	if !o.JSON || !o.Yes {
+		if err := printJudging(std.out, r, "at most", o.JSON); err != nil {
+			return err
+		}
+	}
+	if !o.Yes {
+		if !o.JSON {
+			fmt.Fprintln(std.out, "Nothing was sent; add --yes to go ahead.")
+		}
+		return nil
+	}
+	if r, err = j.Run(ctx, func(done, of int) { fmt.Fprintf(std.err, "judged %d of %d\n", done, of) }); err != nil {
+		return err
+	}
+	return printJudging(std.out, r, "used", o.JSON)
+}
+
+func printJudging(w *output, r climb.JudgeReport, used string, asJSON bool) error {
+	if asJSON {
+		return w.JSON(r)
+	}
+	fmt.Fprintf(w, "%d documents, %d judgements there, %d left; %s %d tokens sent and %d received, %.2f at these prices.\n",
 		r.Documents, r.Done, r.Left, used, r.Usage.Prompt, r.Usage.Completion, r.Cost)
 	for _, e := range r.Errors {
-		fmt.Fprintf(stdout, "no grades: %s\n", e)
+		fmt.Fprintf(w, "no grades: %s\n", e)
 	}
-	printAgreement(stdout, "with itself", r.Repeated)
-	printAgreement(stdout, "with the other judge", r.Compared)
+	printAgreement(w, "with itself", r.Repeated)
+	printAgreement(w, "with the other judge", r.Compared)
 	return nil
 }
 

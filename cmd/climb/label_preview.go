@@ -1,20 +1,36 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
 )
 
-func newLabelPreview() *cobra.Command {
-	o := &runOptions{}
-	var p climb.PreviewOptions
+// labelPreviewOptions are the flags of climb label preview.
+type labelPreviewOptions struct {
+	configOptions
+	climb.PreviewOptions
+}
+
+// AddFlags adds the flags to a command's.
+func (o *labelPreviewOptions) AddFlags(f *pflag.FlagSet) {
+	o.configOptions.AddFlags(f)
+	f.StringSliceVar(&o.Scores, "score", nil, "scores to look at")
+	f.Float64SliceVar(&o.Thresholds, "threshold", nil, "thresholds, instead of the floors and deciles")
+	f.IntVar(&o.Examples, "examples", 2, "documents shown from each side of a border")
+	f.Uint64Var(&o.Seed, "seed", 1, "of the examples")
+}
+
+func newLabelPreview(std streams) *cobra.Command {
+	var o labelPreviewOptions
 	c := &cobra.Command{
 		Use: "preview [climb.yaml]", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Show what each threshold of the scores would remove",
@@ -25,35 +41,33 @@ names others. Runs the stages up to domains first if they are not done.`,
 		Example: `  climb label preview climb.yaml
   climb label preview climb.yaml --score tables --threshold 0.2,0.5 --examples 5
   climb label preview climb.yaml --json | jq '.scores[0].thresholds'`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := o.open(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			show := newDisplay(stderr, false)
-			r.Watch = show.event
-			err = r.Until(cmd.Context(), "domains")
-			show.close()
-			if err != nil {
-				return err
-			}
-			v, err := r.Preview(cmd.Context(), p)
-			if err != nil {
-				return err
-			}
-			if o.JSON {
-				return printJSON(v)
-			}
-			writePreview(stdout, v)
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runLabelPreview(c.Context(), o, args, std) },
 	}
-	o.register(c, "print JSON")
-	c.Flags().StringSliceVar(&p.Scores, "score", nil, "scores to look at")
-	c.Flags().Float64SliceVar(&p.Thresholds, "threshold", nil, "thresholds, instead of the floors and deciles")
-	c.Flags().IntVar(&p.Examples, "examples", 2, "documents shown from each side of a border")
-	c.Flags().Uint64Var(&p.Seed, "seed", 1, "of the examples")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runLabelPreview(ctx context.Context, o labelPreviewOptions, args []string, std streams) error {
+	r, err := o.open(ctx, args)
+	if err != nil {
+		return err
+	}
+	show := newDisplay(std.err, std, false)
+	r.Watch = show.event
+	err = r.Until(ctx, "domains")
+	show.close()
+	if err != nil {
+		return err
+	}
+	v, err := r.Preview(ctx, o.PreviewOptions)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return std.out.JSON(v)
+	}
+	writePreview(std.out, v)
+	return nil
 }
 
 func writePreview(w io.Writer, v *climb.Preview) {

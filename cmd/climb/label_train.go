@@ -1,21 +1,50 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
 )
 
-func newLabelTrain() *cobra.Command {
-	var o climb.LabelTraining
-	var asJSON, balance bool
-	var words int
+// labelTrainOptions are the flags of climb label train.
+type labelTrainOptions struct {
+	climb.LabelTraining
+	WordNGrams    int // of either method
+	Balance, JSON bool
+}
+
+// AddFlags adds the flags to a command's.
+func (o *labelTrainOptions) AddFlags(f *pflag.FlagSet) {
 	option.Fill(&o.Training)
+	f.StringSliceVar(&o.Positive, "pos", nil, "files or folders of good texts")
+	f.StringSliceVar(&o.Negative, "neg", nil, "files or folders of bad texts")
+	f.StringSliceVar(&o.Graded, "graded", nil, "JSONL files of texts with a grade of 0 to 5")
+	f.StringVar(&o.GradeField, "grade-field", "score", "field of the grade")
+	f.StringVar(&o.Out, "out", "model.bin", "file to write")
+	f.StringVar(&o.Method, "method", o.Method, "fasttext or linear")
+	f.StringVar(&o.Calibration, "calibration", o.Calibration, "none, temperature or isotonic")
+	f.Float64Var(&o.HoldOut, "hold-out", o.HoldOut, "share of the texts that calibrate and report")
+	f.Uint64Var(&o.Seed, "seed", o.Seed, "same seed, same model")
+	f.IntVar(&o.FastText.Dim, "dim", o.FastText.Dim, "fasttext: elements of a vector")
+	f.IntVar(&o.FastText.Epochs, "epochs", o.FastText.Epochs, "fasttext: times that the texts are read")
+	f.Float64Var(&o.FastText.LR, "lr", o.FastText.LR, "fasttext: learning rate at the start")
+	f.IntVar(&o.FastText.Buckets, "buckets", o.FastText.Buckets, "fasttext: rows that n-grams are hashed into")
+	f.Float64Var(&o.Linear.L2, "l2", o.Linear.L2, "linear: weight of the penalty")
+	f.IntVar(&o.WordNGrams, "word-ngrams", o.FastText.WordNGrams, "longest n-gram of words")
+	f.BoolVar(&o.Balance, "balance", false, "every label counts alike, however many texts it has")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+}
+
+func newLabelTrain(std streams) *cobra.Command {
+	var o labelTrainOptions
 	c := &cobra.Command{
 		Use: "train (--pos INPUT --neg INPUT | --graded INPUT) --out MODEL", Args: args(cobra.NoArgs),
 		Short: "Train a classifier of texts from examples",
@@ -35,47 +64,32 @@ With graded texts the labels are the grades; give the scheme expected.`,
 		Example: `  climb label train --pos good/ --neg bad.jsonl.zst --out good.bin
   climb label train --graded judged.jsonl --grade-field score --method linear --out quality.linear
   climb label train --pos a.jsonl --neg b.jsonl --out m.bin --balance --json`,
-		RunE: func(c *cobra.Command, _ []string) error {
-			o.FastText.WordNGrams, o.Linear.WordNGrams = words, words
-			o.FastText.Balance, o.Linear.Balance = balance, balance
-			r, err := climb.TrainLabel(c.Context(), o)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(r)
-			}
-			writeTrainReport(r, o.Out)
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runLabelTrain(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	f.StringSliceVar(&o.Positive, "pos", nil, "files or folders of good texts")
-	f.StringSliceVar(&o.Negative, "neg", nil, "files or folders of bad texts")
-	f.StringSliceVar(&o.Graded, "graded", nil, "JSONL files of texts with a grade of 0 to 5")
-	f.StringVar(&o.GradeField, "grade-field", "score", "field of the grade")
-	f.StringVar(&o.Out, "out", "model.bin", "file to write")
-	f.StringVar(&o.Method, "method", o.Method, "fasttext or linear")
-	f.StringVar(&o.Calibration, "calibration", o.Calibration, "none, temperature or isotonic")
-	f.Float64Var(&o.HoldOut, "hold-out", o.HoldOut, "share of the texts that calibrate and report")
-	f.Uint64Var(&o.Seed, "seed", o.Seed, "same seed, same model")
-	f.IntVar(&o.FastText.Dim, "dim", o.FastText.Dim, "fasttext: elements of a vector")
-	f.IntVar(&o.FastText.Epochs, "epochs", o.FastText.Epochs, "fasttext: times that the texts are read")
-	f.Float64Var(&o.FastText.LR, "lr", o.FastText.LR, "fasttext: learning rate at the start")
-	f.IntVar(&o.FastText.Buckets, "buckets", o.FastText.Buckets, "fasttext: rows that n-grams are hashed into")
-	f.Float64Var(&o.Linear.L2, "l2", o.Linear.L2, "linear: weight of the penalty")
-	f.IntVar(&words, "word-ngrams", o.FastText.WordNGrams, "longest n-gram of words")
-	f.BoolVar(&balance, "balance", false, "every label counts alike, however many texts it has")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
 }
 
-func writeTrainReport(r *label.TrainReport, path string) {
-	for i, name := range r.Labels {
-		fmt.Fprintf(stdout, "label %-4s %d texts\n", name, r.Texts[i])
+func runLabelTrain(ctx context.Context, o labelTrainOptions, _ []string, std streams) error {
+	o.FastText.WordNGrams, o.Linear.WordNGrams = o.WordNGrams, o.WordNGrams
+	o.FastText.Balance, o.Linear.Balance = o.Balance, o.Balance
+	r, err := climb.TrainLabel(ctx, o.LabelTraining)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(stdout, "trained on %d texts, calibrated on %d, measured on %d others:\n\n", r.Trained, r.Calibrated, r.Reported)
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	if o.JSON {
+		return std.out.JSON(r)
+	}
+	writeTrainReport(std.out, r, o.Out)
+	return nil
+}
+
+func writeTrainReport(w io.Writer, r *label.TrainReport, path string) {
+	for i, name := range r.Labels {
+		fmt.Fprintf(w, "label %-4s %d texts\n", name, r.Texts[i])
+	}
+	fmt.Fprintf(w, "trained on %d texts, calibrated on %d, measured on %d others:\n\n", r.Trained, r.Calibrated, r.Reported)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\taccuracy\tlog loss\tBrier\tcalibration error")
 	for _, row := range []struct {
 		name string
@@ -88,5 +102,5 @@ func writeTrainReport(r *label.TrainReport, path string) {
 		fmt.Fprintf(t, "%.1f to %.1f\t%d\t%.3f\t%.3f\n", float64(i)/10, float64(i+1)/10, b.Pairs, b.Probability, b.Right)
 	}
 	t.Flush()
-	fmt.Fprintln(stdout, "\nwrote "+path)
+	fmt.Fprintln(w, "\nwrote "+path)
 }

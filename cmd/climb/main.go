@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -22,12 +23,13 @@ import (
 
 func main() { os.Exit(Main()) }
 
-// Main runs the command line and returns the exit code: 0 done, 1 error,
+// Main runs the command line of this process and returns the exit code: 0 done, 1 error,
 // 2 usage, 70 a bug of climb, 75 try again (also after Ctrl-C, SIGTERM and SIGHUP), 78 permanent.
 func Main() (code int) {
+	std := streams{out: &output{w: os.Stdout}, err: &output{w: os.Stderr}}
 	defer func() {
 		if v := recover(); v != nil {
-			code = crashed(v, debug.Stack())
+			code = crashed(std.err, v, debug.Stack())
 		}
 	}()
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -40,25 +42,26 @@ func Main() (code int) {
 		<-ctx.Done()
 		stop()
 	}()
-	root := newRoot()
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err == nil && stdout.Err() != nil {
-		err = fmt.Errorf("write to standard output: %w", stdout.Err())
+	return exitCode(newRoot(std).ExecuteContext(ctx), std)
+}
+
+// exitCode says what a command has ended with, and returns its exit code.
+func exitCode(err error, std streams) int {
+	if err == nil && std.out.Err() != nil {
+		err = fmt.Errorf("write to standard output: %w", std.out.Err())
 	}
 	if err == nil {
 		return task.ExitOK
 	}
 	var panicked *task.PanicError
 	if errors.As(err, &panicked) {
-		return crashed(err, panicked.Stack)
+		return crashed(std.err, err, panicked.Stack)
 	}
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "climb: interrupted; run the same command again to go on")
+		fmt.Fprintln(std.err, "climb: interrupted; run the same command again to go on")
 		return task.ExitRetry
 	}
-	fmt.Fprintln(stderr, "climb: "+escape.Secrets(strings.TrimSpace(err.Error())))
+	fmt.Fprintln(std.err, "climb: "+escape.Secrets(strings.TrimSpace(err.Error())))
 	var ce *climb.ConfigError
 	if errors.As(err, &ce) {
 		return task.ExitUsage
@@ -67,9 +70,9 @@ func Main() (code int) {
 }
 
 // crashed says that climb has a bug, and where the stack is that tells of it.
-func crashed(what any, stack []byte) int {
+func crashed(w io.Writer, what any, stack []byte) int {
 	what = escape.Secrets(fmt.Sprint(what))
-	fmt.Fprintf(stderr, "climb: a bug of climb, not of your data: %v\n", what)
+	fmt.Fprintf(w, "climb: a bug of climb, not of your data: %v\n", what)
 	report := fmt.Sprintf("climb %s, %s, %s/%s\n%q\n\n%v\n\n%s", climb.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, escape.Secrets(strings.Join(os.Args, " ")), what, escape.Secrets(string(stack)))
 	f, err := os.CreateTemp("", "climb-crash-*.txt")
 	if err == nil {
@@ -77,15 +80,26 @@ func crashed(what any, stack []byte) int {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil { // no place for a file
-		fmt.Fprintf(stderr, "%s\nclimb: please report the lines above", report)
+		fmt.Fprintf(w, "%s\nclimb: please report the lines above", report)
 	} else {
-		fmt.Fprintf(stderr, "climb: the stack is in %s; please report it", f.Name())
+		fmt.Fprintf(w, "climb: the stack is in %s; please report it", f.Name())
 	}
-	fmt.Fprintln(stderr, " at https://github.com/climb-go/climb/issues. What was done is kept: the same command goes on from there.")
+	fmt.Fprintln(w, " at https://github.com/climb-go/climb/issues. What was done is kept: the same command goes on from there.")
 	return task.ExitPanic
 }
 
-func newRoot() *cobra.Command {
+// exitCodes ends the help of every command.
+const exitCodes = `
+Exit codes:
+  0    done
+  1    an error, which is printed
+  2    a mistake in the command line, in the configuration or in a study
+  70   a bug of climb
+  75   run the same command again to go on; also after Ctrl-C, SIGTERM and SIGHUP
+  78   an error that the same command would meet again
+`
+
+func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "climb",
 		Short: "Find the best data mixture for pre-training a language model, and write it",
@@ -105,11 +119,18 @@ explain it in a report.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return task.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
 	})
+	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
 		&cobra.Group{ID: "tool", Title: "Tools:"})
-	root.AddCommand(newClusters(), newCorpus())
-	root.AddCommand(newDemo(), newInit(), newPlan(), newRun(), newStatus(), newReport(), newVerify(), newCompare(), newFit(), newMethods(), newTask(), newLM(), newEval(), newSimulate(), newPropose())
-	root.AddCommand(newStages()...)
+	for _, command := range []func(streams) *cobra.Command{
+		newClusters, newCompare, newDemo, newFit, newInit, newMethods, newPlan, newReport, newRun, newStatus, newVerify,
+		newCorpus, newEval, newLM, newPropose, newSimulate, newTask,
+	} {
+		root.AddCommand(command(std))
+	}
+	root.AddCommand(newStages(std)...)
 	return root
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
@@ -12,16 +15,37 @@ import (
 	"github.com/climb-go/climb/task"
 )
 
+// proposeOptions are the flags of climb propose.
 type proposeOptions struct {
 	climb.ProposeOptions
 	tableOut
 	files, smaller                      []string
 	prior, supply, least, most, weights map[string]string
 	out                                 string
-	asJSON                              bool
+	JSON                                bool
 }
 
-func newPropose() *cobra.Command {
+// AddFlags adds the flags to a command's.
+func (o *proposeOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.files, "history", nil, "table of runs; twice for mixtures and scores in files of their own")
+	f.IntVarP(&o.N, "count", "n", 32, "mixtures to propose")
+	f.StringVar(&o.Strategy, "strategy", "climb-auto", "what proposes them; see climb methods strategies")
+	objectiveFlags(f, &o.Objective, &o.weights, &o.KeepOutliers)
+	f.StringVar(&o.Combine, "combine", "mean", "mean or worst of the metrics")
+	f.Float64Var(&o.KL, "kl", 0, "taken off the score for every nat of divergence from the prior")
+	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus, for every domain; the mean of the runs if none is given")
+	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are, for every domain")
+	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
+	f.Float64Var(&o.Epochs, "epochs", 4, "times that run may read a domain")
+	f.StringToStringVar(&o.least, "least", nil, "DOMAIN=SHARE that it must have at least")
+	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE that it may have at most")
+	f.StringSliceVar(&o.smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
+	f.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
+	o.tableOut.add(f, &o.out, "out")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+}
+
+func newPropose(std streams) *cobra.Command {
 	var o proposeOptions
 	c := &cobra.Command{
 		Use: "propose --history FILE [--history FILE]", GroupID: "tool", Args: args(cobra.NoArgs),
@@ -41,58 +65,45 @@ is expected of a mixture (strategies climb-auto and bayes), as in climb fit.`,
   climb propose --history mixture.csv --history loss.csv --metric pile_cc -n 16 --out next --form regmix
   climb propose --history runs.csv --smaller runs-60m.csv -n 8
   climb propose --history runs.csv --supply web=4e9,code=1e9 --target-tokens 1e10 --json`,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.parse(); err != nil {
-				return task.Usage(err)
-			}
-			if err := o.check(o.out); err != nil {
-				return err
-			}
-			t, err := history.Read(o.files...)
-			if err != nil {
-				return err
-			}
-			if len(o.smaller) > 0 {
-				if o.Smaller, err = history.Read(o.smaller...); err != nil {
-					return err
-				}
-			}
-			p, err := climb.Propose(c.Context(), t, o.ProposeOptions)
-			if err != nil {
-				return err
-			}
-			var written []string
-			if o.out != "" {
-				if written, err = o.write(p.Table(), o.out, stderr); err != nil {
-					return err
-				}
-			}
-			if o.asJSON {
-				return printJSON(p)
-			}
-			return printProposals(p, written)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runPropose(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	f.StringArrayVar(&o.files, "history", nil, "table of runs; twice for mixtures and scores in files of their own")
-	f.IntVarP(&o.N, "count", "n", 32, "mixtures to propose")
-	f.StringVar(&o.Strategy, "strategy", "climb-auto", "what proposes them; see climb methods strategies")
-	objectiveFlags(c, &o.Objective, &o.weights, &o.KeepOutliers)
-	f.StringVar(&o.Combine, "combine", "mean", "mean or worst of the metrics")
-	f.Float64Var(&o.KL, "kl", 0, "taken off the score for every nat of divergence from the prior")
-	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus, for every domain; the mean of the runs if none is given")
-	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are, for every domain")
-	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
-	f.Float64Var(&o.Epochs, "epochs", 4, "times that run may read a domain")
-	f.StringToStringVar(&o.least, "least", nil, "DOMAIN=SHARE that it must have at least")
-	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE that it may have at most")
-	f.StringSliceVar(&o.smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
-	f.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
-	o.tableOut.add(c, &o.out, "out")
-	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
 }
 
+func runPropose(ctx context.Context, o proposeOptions, _ []string, std streams) error {
+	if err := o.parse(); err != nil {
+		return task.Usage(err)
+	}
+	if err := o.check(o.out); err != nil {
+		return err
+	}
+	t, err := history.Read(o.files...)
+	if err != nil {
+		return err
+	}
+	if len(o.smaller) > 0 {
+		if o.Smaller, err = history.Read(o.smaller...); err != nil {
+			return err
+		}
+	}
+	p, err := climb.Propose(ctx, t, o.ProposeOptions)
+	if err != nil {
+		return err
+	}
+	var written []string
+	if o.out != "" {
+		if written, err = o.write(p.Table(), o.out, std.err); err != nil {
+			return err
+		}
+	}
+	if o.JSON {
+		return std.out.JSON(p)
+	}
+	return printProposals(std.out, p, written)
+}
+
+// parse checks the flags, and reads those that are text.
 func (o *proposeOptions) parse() (err error) {
 	if len(o.files) == 0 || len(o.files) > 2 {
 		return fmt.Errorf("--history: give one table, or one of mixtures and one of scores; got %d", len(o.files))
@@ -112,9 +123,30 @@ func (o *proposeOptions) parse() (err error) {
 	return nil
 }
 
-func printProposals(p *climb.Proposals, written []string) error {
-	printTable(stdout, p.Metrics, p.Lower, p.Ignored, p.Warnings)
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+func printProposals(w io.Writer, p *climb.Proposals, written []string) error {
+	printTable(w, p.Metrics, p.Lower, p.Ignored, p.Warnings)
+	if err := printMixtures(w, p); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n%d runs, %d left out, noise of a run %.2g, best measured score %.4g.\n", p.Runs, p.Failed, p.Noise, p.Best)
+	if p.Smaller != "" {
+		fmt.Fprintln(w, "Smaller model:", p.Smaller+".")
+	}
+	if !p.Measured {
+		fmt.Fprintln(w, "The mixture called predicted was not measured: run it before you rely on it.")
+	}
+	if len(p.Next) == 0 {
+		fmt.Fprintln(w, "Nothing to propose: no mixture is expected to gain more than the noise hides.")
+	}
+	for _, file := range written {
+		fmt.Fprintln(w, "wrote", file)
+	}
+	return nil
+}
+
+// printMixtures prints the proposals, and the mixture that is best now.
+func printMixtures(w io.Writer, p *climb.Proposals) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RUN\tEXPECTED\t±")
 	for _, d := range p.Domains {
 		fmt.Fprintf(t, "\t%s", escape.Line(d))
@@ -122,8 +154,8 @@ func printProposals(p *climb.Proposals, written []string) error {
 	fmt.Fprintln(t)
 	row := func(name string, m climb.Proposed) {
 		fmt.Fprintf(t, "%s\t%.4g\t%.2g", name, m.Expected, m.Std)
-		for _, w := range m.Mixture {
-			fmt.Fprintf(t, "\t%.4f", w)
+		for _, share := range m.Mixture {
+			fmt.Fprintf(t, "\t%.4f", share)
 		}
 		fmt.Fprintln(t)
 	}
@@ -135,21 +167,5 @@ func printProposals(p *climb.Proposals, written []string) error {
 		best = "best now"
 	}
 	row(best, p.Recommended)
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "\n%d runs, %d left out, noise of a run %.2g, best measured score %.4g.\n", p.Runs, p.Failed, p.Noise, p.Best)
-	if p.Smaller != "" {
-		fmt.Fprintln(stdout, "Smaller model:", p.Smaller+".")
-	}
-	if !p.Measured {
-		fmt.Fprintln(stdout, "The mixture called predicted was not measured: run it before you rely on it.")
-	}
-	if len(p.Next) == 0 {
-		fmt.Fprintln(stdout, "Nothing to propose: no mixture is expected to gain more than the noise hides.")
-	}
-	for _, file := range written {
-		fmt.Fprintln(stdout, "wrote", file)
-	}
-	return nil
+	return t.Flush()
 }

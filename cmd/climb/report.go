@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -15,8 +15,8 @@ import (
 	"github.com/climb-go/climb/report"
 )
 
-func newReport() *cobra.Command {
-	o := &runOptions{}
+func newReport(std streams) *cobra.Command {
+	var o configOptions
 	c := &cobra.Command{
 		Use: "report [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Write the report of a run and print its outcome",
@@ -24,29 +24,31 @@ func newReport() *cobra.Command {
 far, and print the outcome. The run need not be finished.`,
 		Example: `  climb report climb.yaml
   climb report climb.yaml --json | jq .confirmed.verdict`,
-		RunE: func(c *cobra.Command, args []string) error {
-			r, err := o.open(c.Context(), args)
-			if err != nil {
-				return err
-			}
-			d, err := r.Report()
-			if err != nil {
-				return err
-			}
-			if o.JSON {
-				data, err := os.ReadFile(filepath.Join(r.Config.Out, "report", "summary.json"))
-				if err != nil {
-					return err
-				}
-				_, err = stdout.Write(data)
-				return err
-			}
-			writeSummary(stdout, d, r.Config.Out)
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runReport(c.Context(), o, args, std) },
 	}
-	o.register(c, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runReport(ctx context.Context, o configOptions, args []string, std streams) error {
+	r, err := o.open(ctx, args)
+	if err != nil {
+		return err
+	}
+	d, err := r.Report()
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		data, err := os.ReadFile(filepath.Join(r.Config.Out, "report", "summary.json"))
+		if err != nil {
+			return err
+		}
+		_, err = std.out.Write(data)
+		return err
+	}
+	writeSummary(std.out, d, r.Config.Out)
+	return nil
 }
 
 // writeSummary prints the mixture, the confirmation and where things are.
@@ -71,26 +73,7 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 	t.Flush()
 	if len(d.Confirmed.Candidates) > 0 {
 		fmt.Fprintln(w)
-		t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\truns\tgain over natural\n", 100*d.Confirmed.Level)
-		for _, c := range d.Confirmed.Candidates {
-			gain := ""
-			for _, diff := range c.Differences {
-				if diff.To == "natural" {
-					gain = fmt.Sprintf("%+.4f %s", diff.Mean, betweenText(diff.Interval, "%+.4f"))
-				}
-			}
-			name := c.Name
-			if name == d.Confirmed.Chosen {
-				name += " *"
-			}
-			fmt.Fprintf(t, "%s\t%.4f\t%s\t%d\t%s\n", name, c.Mean, betweenText(c.Interval, "%.4f"), len(c.Scores), gain)
-		}
-		t.Flush()
-		fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
-		for _, text := range d.Confirmed.Warnings {
-			fmt.Fprintf(w, "Warning: %s\n", text)
-		}
+		writeConfirmed(w, d)
 	}
 	if d.Dataset.Path != "" {
 		shards := "shards"
@@ -103,17 +86,34 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 	fmt.Fprintf(w, "Report:  %s\n", near(filepath.Join(out, "report", "index.html")))
 }
 
+// writeConfirmed prints the fresh runs, and what they decide.
+func writeConfirmed(w io.Writer, d *report.Data) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\truns\tgain over natural\n", 100*d.Confirmed.Level)
+	for _, c := range d.Confirmed.Candidates {
+		gain := ""
+		for _, diff := range c.Differences {
+			if diff.To == "natural" {
+				gain = fmt.Sprintf("%+.4f %s", diff.Mean, betweenText(diff.Interval, "%+.4f"))
+			}
+		}
+		name := c.Name
+		if name == d.Confirmed.Chosen {
+			name += " *"
+		}
+		fmt.Fprintf(t, "%s\t%.4f\t%s\t%d\t%s\n", name, c.Mean, betweenText(c.Interval, "%.4f"), len(c.Scores), gain)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
+	for _, text := range d.Confirmed.Warnings {
+		fmt.Fprintf(w, "Warning: %s\n", text)
+	}
+}
+
 // betweenText writes an interval; of an error that is not known it has no ends.
 func betweenText(x [2]float64, format string) string {
 	if math.IsNaN(x[0]) {
 		return "[unknown]"
 	}
 	return intervalText(&x, format)
-}
-
-// printJSON writes v to standard output, indented.
-func printJSON(v any) error {
-	enc := json.NewEncoder(stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

@@ -1,27 +1,41 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/simulate"
 	"github.com/climb-go/climb/task"
 )
 
+// simulateOptions are the flags of climb simulate.
 type simulateOptions struct {
 	strategies, kinds []string
 	budgets, domains  []int
 	seeds             int
 	seed              uint64
-	asJSON            bool
+	JSON              bool
 }
 
-func newSimulate() *cobra.Command {
+// AddFlags adds the flags to a command's.
+func (o *simulateOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringSliceVar(&o.strategies, "strategies", search.Methods.Names(), "strategies to compare")
+	f.StringSliceVar(&o.kinds, "worlds", kindNames(), "kinds of worlds")
+	f.IntSliceVar(&o.budgets, "runs", []int{28, 56}, "proxy runs of a search")
+	f.IntSliceVar(&o.domains, "domains", []int{16}, "domains of the worlds")
+	f.IntVar(&o.seeds, "seeds", 2, "worlds of each kind and number of domains")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of the first")
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+}
+
+func newSimulate(std streams) *cobra.Command {
 	var o simulateOptions
 	c := &cobra.Command{
 		Use: "simulate", GroupID: "tool", Args: args(cobra.NoArgs),
@@ -35,35 +49,30 @@ repetition pays less and less. The kinds of worlds are
 		Example: `  climb simulate
   climb simulate --strategies climb,climb-auto --runs 28,56,112 --domains 40
   climb simulate --worlds repeat --seeds 20 --json`,
-		RunE: func(c *cobra.Command, _ []string) error {
-			plan, err := o.plan()
-			if err != nil {
-				return task.Usage(err)
-			}
-			out, err := simulate.Compare(c.Context(), plan, nil)
-			if err != nil {
-				return err
-			}
-			if o.asJSON {
-				return printJSON(out)
-			}
-			t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "STRATEGY\tRUNS\tREGRET\t95 % INTERVAL\tWORLDS")
-			for _, r := range out {
-				fmt.Fprintf(t, "%s\t%.0f\t%.3f\t[%.3f, %.3f]\t%d\n", r.Strategy, r.Runs, r.Regret, r.Interval[0], r.Interval[1], r.Worlds)
-			}
-			return t.Flush()
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runSimulate(c.Context(), o, args, std) },
 	}
-	f := c.Flags()
-	f.StringSliceVar(&o.strategies, "strategies", search.Methods.Names(), "strategies to compare")
-	f.StringSliceVar(&o.kinds, "worlds", kindNames(), "kinds of worlds")
-	f.IntSliceVar(&o.budgets, "runs", []int{28, 56}, "proxy runs of a search")
-	f.IntSliceVar(&o.domains, "domains", []int{16}, "domains of the worlds")
-	f.IntVar(&o.seeds, "seeds", 2, "worlds of each kind and number of domains")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of the first")
-	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runSimulate(ctx context.Context, o simulateOptions, _ []string, std streams) error {
+	plan, err := o.plan()
+	if err != nil {
+		return task.Usage(err)
+	}
+	out, err := simulate.Compare(ctx, plan, nil)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return std.out.JSON(out)
+	}
+	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STRATEGY\tRUNS\tREGRET\t95 % INTERVAL\tWORLDS")
+	for _, r := range out {
+		fmt.Fprintf(t, "%s\t%.0f\t%.3f\t[%.3f, %.3f]\t%d\n", r.Strategy, r.Runs, r.Regret, r.Interval[0], r.Interval[1], r.Worlds)
+	}
+	return t.Flush()
 }
 
 func (o *simulateOptions) plan() (p simulate.Plan, err error) {

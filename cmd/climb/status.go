@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"text/tabwriter"
 
@@ -9,8 +10,8 @@ import (
 	"github.com/climb-go/climb"
 )
 
-func newStatus() *cobra.Command {
-	o := &runOptions{}
+func newStatus(std streams) *cobra.Command {
+	var o configOptions
 	c := &cobra.Command{
 		Use: "status [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Show what of a run is done",
@@ -18,32 +19,34 @@ func newStatus() *cobra.Command {
 now. Only the files of the run are read, so it may be asked at any time.`,
 		Example: `  climb status climb.yaml
   climb status climb.yaml --json`,
-		RunE: func(c *cobra.Command, args []string) error {
-			r, err := o.open(c.Context(), args)
-			if err != nil {
-				return err
-			}
-			s, err := r.Status()
-			if err != nil {
-				return err
-			}
-			if o.JSON {
-				return printJSON(s)
-			}
-			t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "stage\ttasks\tdirectory")
-			for _, x := range s.Stages {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), near(x.Dir))
-			}
-			t.Flush()
-			if s.Holder != "" {
-				fmt.Fprintln(stdout, s.Holder)
-			}
-			return nil
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runStatus(c.Context(), o, args, std) },
 	}
-	o.register(c, "print JSON")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runStatus(ctx context.Context, o configOptions, args []string, std streams) error {
+	r, err := o.open(ctx, args)
+	if err != nil {
+		return err
+	}
+	s, err := r.Status()
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return std.out.JSON(s)
+	}
+	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "stage\ttasks\tdirectory")
+	for _, x := range s.Stages {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), near(x.Dir))
+	}
+	t.Flush()
+	if s.Holder != "" {
+		fmt.Fprintln(std.out, s.Holder)
+	}
+	return nil
 }
 
 // tasksText says how far a stage is.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/task"
@@ -21,9 +21,8 @@ type tableOut struct {
 	flag         string // that names the folder
 }
 
-func (o *tableOut) add(c *cobra.Command, folder *string, flag string) {
+func (o *tableOut) add(f *pflag.FlagSet, folder *string, flag string) {
 	o.flag = flag
-	f := c.Flags()
 	f.StringVar(folder, flag, "", "folder to write the proposed mixtures to")
 	f.StringVar(&o.Form, "form", "climb", "form of what is written: "+strings.Join(history.Forms, ", "))
 	f.StringVar(&o.Prefix, "prefix", "", "of form curator: prefix of a domain's Megatron files, such as /data/{domain}_text_document")
@@ -72,8 +71,7 @@ func numbers(flag string, from map[string]string) (map[string]float64, error) {
 }
 
 // objectiveFlags are what a run's metrics are worth.
-func objectiveFlags(c *cobra.Command, o *history.Objective, weights *map[string]string, keep *bool) {
-	f := c.Flags()
+func objectiveFlags(f *pflag.FlagSet, o *history.Objective, weights *map[string]string, keep *bool) {
 	f.StringSliceVar(&o.Metrics, "metric", nil, "metrics that count; all if none is named")
 	f.StringToStringVar(weights, "weight", nil, "METRIC=WEIGHT in the mean; 1 unless named")
 	f.StringSliceVar(&o.Lower, "lower", nil, "metrics of which less is better, whatever their name")

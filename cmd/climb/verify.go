@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -8,13 +9,25 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 )
 
-func newVerify() *cobra.Command {
-	var asJSON bool
-	var workers int
+// verifyOptions are the flags of climb verify.
+type verifyOptions struct {
+	JSON    bool
+	Workers int
+}
+
+// AddFlags adds the flags to a command's.
+func (o *verifyOptions) AddFlags(f *pflag.FlagSet) {
+	f.BoolVar(&o.JSON, "json", false, "print JSON")
+	f.IntVar(&o.Workers, "workers", 0, "cores to use; 0 = all")
+}
+
+func newVerify(std streams) *cobra.Command {
+	var o verifyOptions
 	c := &cobra.Command{
 		Use: "verify [RUN]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Check every file of a run or a dataset against its SHA-256",
@@ -28,39 +41,35 @@ The report is not checked: climb report makes it anew at any time.`,
 		Example: `  climb verify climb.yaml
   climb verify climb-run/dataset
   climb verify climb-run --json | jq -r '.damaged[].command'`,
-		RunE: func(c *cobra.Command, args []string) error {
-			if workers > 0 {
-				runtime.GOMAXPROCS(workers)
-			}
-			dir, err := verifyDir(args)
-			if err != nil {
-				return err
-			}
-			show, begun := newDisplay(stderr, false), time.Now()
-			v, err := climb.Verify(c.Context(), dir, func(done, total int64) {
-				if show.tty {
-					show.event(climb.Event{Number: 1, Of: 1, Title: "read what was written", Fraction: float64(done) / float64(max(1, total)),
-						Amount: float64(total), Unit: "B", Elapsed: time.Since(begun)})
-				}
-			})
-			show.close()
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = printJSON(v)
-			} else {
-				writeVerification(stdout, v, time.Since(begun))
-			}
-			if n := len(v.Damaged); n > 0 && err == nil {
-				err = fmt.Errorf("%s: %s", near(dir), plural(n, "file is damaged", "files are damaged"))
-			}
-			return err
-		},
+		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), o, args, std) },
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().IntVar(&workers, "workers", 0, "cores to use; 0 = all")
+	o.AddFlags(c.Flags())
 	return c
+}
+
+func runVerify(ctx context.Context, o verifyOptions, args []string, std streams) error {
+	if o.Workers > 0 {
+		runtime.GOMAXPROCS(o.Workers)
+	}
+	dir, err := verifyDir(args)
+	if err != nil {
+		return err
+	}
+	show, begun := newDisplay(std.err, std, false), time.Now()
+	v, err := climb.Verify(ctx, dir, show.bytes("read what was written"))
+	show.close()
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		err = std.out.JSON(v)
+	} else {
+		writeVerification(std.out, v, time.Since(begun))
+	}
+	if n := len(v.Damaged); n > 0 && err == nil {
+		err = fmt.Errorf("%s: %s", near(dir), plural(n, "file is damaged", "files are damaged"))
+	}
+	return err
 }
 
 // verifyDir is the directory that the arguments name.

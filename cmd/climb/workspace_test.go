@@ -100,6 +100,11 @@ func makeShared(t *testing.T) (dir string, took time.Duration, err error) {
 	return dir, time.Since(begun), err
 }
 
+// buffers are streams that keep what is printed.
+func buffers() streams {
+	return streams{out: &output{w: new(bytes.Buffer)}, err: &output{w: new(bytes.Buffer)}}
+}
+
 func command(dir string, args ...string) *exec.Cmd {
 	c := exec.Command(os.Args[0], args...)
 	c.Dir = dir
