@@ -55,6 +55,7 @@ var policy = []struct {
 	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "eval mix predict search", ""},
 	{"simulate", "history mix search", ""},
+	{"repro", "history predict", ""},
 	{"export", "corpus escape mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"report", "search task", ""},
 
@@ -72,7 +73,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", ". report", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus demo escape history label report search simulate task", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"cmd/climb", ". blob corpus demo escape history label report repro search simulate task", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

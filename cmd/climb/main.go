@@ -126,7 +126,7 @@ explain it in a report.`,
 		&cobra.Group{ID: "tool", Title: "Tools:"})
 	for _, command := range []func(streams) *cobra.Command{
 		newClusters, newCompare, newDemo, newFit, newInit, newMethods, newPlan, newReport, newRun, newStatus, newVerify,
-		newCorpus, newEval, newLM, newPropose, newSimulate, newTask,
+		newCorpus, newEval, newLM, newPropose, newRepro, newSimulate, newTask,
 	} {
 		root.AddCommand(command(std))
 	}
