@@ -32,21 +32,6 @@ func TestHelp(t *testing.T) {
 	walk(newRoot(buffers()))
 }
 
-func TestInitRefusesToReplace(t *testing.T) {
-	t.Parallel()
-	dir := workspace(t, small)
-	code, _, errs := climbRun(t, dir, "init", "text")
-	if code != 2 || !strings.Contains(errs, "--force") {
-		t.Errorf("exit %d, %q; want 2 and --force", code, errs)
-	}
-	if out := mustRun(t, dir, "init", "text", "--file", "new.yaml", "--preset", "recipe"); !strings.Contains(out, "4 files") {
-		t.Error(out)
-	}
-	if out := mustRun(t, dir, "run", "new.yaml", "--print-config"); !strings.Contains(out, "preset: recipe") || !strings.Contains(out, "kmeans||") {
-		t.Errorf("the new configuration, resolved:\n%s", out)
-	}
-}
-
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, small)
@@ -106,21 +91,6 @@ func TestPlan(t *testing.T) {
 	}
 	if out := mustRun(t, dir, "report"); !strings.Contains(out, "Verdict: ") || !strings.Contains(out, "index.html") {
 		t.Errorf("report printed\n%s", out)
-	}
-}
-
-func TestMethods(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var families []climb.FamilyDescription
-	if err := json.Unmarshal([]byte(mustRun(t, dir, "methods", "--json")), &families); err != nil || len(families) < 8 {
-		t.Fatalf("%d families, %v", len(families), err)
-	}
-	if out := mustRun(t, dir, "methods", "strategies"); !strings.Contains(out, "2504.13161") || strings.Contains(out, "kmeans") {
-		t.Error(out)
-	}
-	if code, _, errs := climbRun(t, dir, "methods", "magic"); code != 2 || !strings.Contains(errs, "magic") {
-		t.Errorf("exit %d, %q", code, errs)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -120,13 +119,7 @@ func (o *compareOptions) load(path string) (*climb.Study, error) {
 			return nil, err
 		}
 	}
-	if err := checkWorkers(o.Workers); err != nil {
-		return nil, err
-	}
-	if n := cmp.Or(o.Workers, s.Config.Workers); n > 0 {
-		runtime.GOMAXPROCS(n)
-	}
-	return s, nil
+	return s, useWorkers(cmp.Or(o.Workers, s.Config.Workers))
 }
 
 // plan says what is left of a study.

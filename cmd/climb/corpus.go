@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 
@@ -85,8 +84,8 @@ func runCorpusStats(ctx context.Context, o corpusStatsOptions, inputs []string, 
 		}
 		o.Corpus = cfg.Corpus
 	}
-	if o.Workers > 0 {
-		runtime.GOMAXPROCS(o.Workers)
+	if err := useWorkers(o.Workers); err != nil {
+		return err
 	}
 	show := newDisplay(std.err, std, false)
 	o.Watch = show.bytes("read the corpus")

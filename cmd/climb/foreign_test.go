@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/climb-go/climb/task"
 )
 
 // withTrainer is a workspace whose proxies are a shell script: $1 is the job, $2
@@ -113,17 +111,6 @@ func TestBadResultsPoisonNothing(t *testing.T) {
 	}
 }
 
-// TestConfigurationThatIsNoNumber: it ends a command with exit 2, not a panic.
-func TestConfigurationThatIsNoNumber(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte("corpus: {inputs: [text]}\nsearch: {epochs: .inf}\n"))
-	code, out, errs := climbRun(t, dir, "status")
-	if code != 2 || !strings.Contains(errs, "search.epochs: .inf where a number belongs; it has to be finite") {
-		t.Errorf("exit %d\n%s%s", code, out, errs)
-	}
-}
-
 // TestFullOutput: what could not be printed is an error, of the help too.
 func TestFullOutput(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -158,14 +145,5 @@ func TestCrash(t *testing.T) {
 	data, err := os.ReadFile(found[0])
 	if err != nil || !strings.Contains(string(data), "goroutine 1 [running]") || !strings.Contains(string(data), "index out of range") || strings.Contains(string(data), "pa55") {
 		t.Errorf("%s, %v", data, err)
-	}
-}
-
-// TestWorkers: numbers of cores that no machine has are refused in words.
-func TestWorkers(t *testing.T) {
-	for _, n := range []int{-3, 50000} {
-		if err := checkWorkers(n); task.ExitCode(err) != 2 || !strings.Contains(err.Error(), "is not between 0 (all cores) and 4096") {
-			t.Errorf("%d: %v", n, err)
-		}
 	}
 }

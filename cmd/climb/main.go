@@ -42,7 +42,31 @@ func Main() (code int) {
 		<-ctx.Done()
 		stop()
 	}()
-	return exitCode(newRoot(std).ExecuteContext(ctx), std)
+	return exitCode(execute(ctx, newRoot(std), os.Args[1:], std), std)
+}
+
+// execute runs a command line. What stops it before a command has begun, such as
+// an unknown command or a flag that lacks, is a mistake in the command line.
+func execute(ctx context.Context, root *cobra.Command, args []string, std streams) error {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	c, rest, err := root.Find(args)
+	if err == nil && !c.Runnable() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		return task.Usage(fmt.Errorf("unknown command %q for %q; see %s --help", rest[0], c.CommandPath(), c.CommandPath()))
+	}
+	begun := false
+	if err == nil && c.RunE != nil {
+		run := c.RunE
+		c.RunE = func(c *cobra.Command, args []string) error {
+			begun = true
+			return run(c, args)
+		}
+	}
+	root.SetArgs(args)
+	if err = root.ExecuteContext(ctx); err != nil && !begun && std.out.Err() == nil {
+		err = task.Usage(err)
+	}
+	return err
 }
 
 // exitCode says what a command has ended with, and returns its exit code.

@@ -61,19 +61,17 @@ func (o *configOptions) apply(c *climb.Config) error {
 	if o.Workers != 0 {
 		c.Workers = o.Workers
 	}
-	if err := checkWorkers(o.Workers); err != nil {
-		return err
-	}
-	if c.Workers > 0 {
-		runtime.GOMAXPROCS(c.Workers)
-	}
-	return nil
+	return useWorkers(c.Workers)
 }
 
-// checkWorkers refuses a number of cores that no machine has.
-func checkWorkers(n int) error {
+// useWorkers sets the number of cores of this process, 0 being all. A number that
+// no machine has is refused: to start so many threads takes minutes.
+func useWorkers(n int) error {
 	if n < 0 || n > 4096 {
 		return task.Usage(fmt.Errorf("--workers: %d is not between 0 (all cores) and 4096", n))
+	}
+	if n > 0 {
+		runtime.GOMAXPROCS(n)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -25,16 +24,6 @@ import (
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, strings.Replace(small, ", refine: 1", "", 1))
-	if out := mustRun(t, dir, "report"); !strings.Contains(out, "no domains yet") {
-		t.Errorf("report before the run:\n%s", out)
-	}
-	mustRun(t, dir, "domains")
-	if out := mustRun(t, dir, "report"); strings.Count(out, " %        -       -  ") != 4 {
-		t.Errorf("report with domains and no mixture:\n%s", out)
-	}
-	if err := os.RemoveAll(filepath.Join(dir, "run")); err != nil {
-		t.Fatal(err)
-	}
 	if out := mustRun(t, dir, "run"); strings.Contains(out, "done before") {
 		t.Errorf("a first run says that something was done before:\n%s", out)
 	}
@@ -298,39 +287,6 @@ func TestTasksArePure(t *testing.T) {
 		if d := cmp.Diff(before.Counters, after.Counters); d != "" {
 			t.Errorf("%s: task %d counted otherwise:\n%s", plan, n, d)
 		}
-	}
-}
-
-// A task that another program publishes takes the place of ours.
-func TestPublish(t *testing.T) {
-	t.Parallel()
-	dir := workspace(t, strings.Replace(small, "shard_bytes: 20000", "shard_bytes: 100000000", 1))
-	mustRun(t, dir, "embed")
-	plans, err := filepath.Glob(filepath.Join(dir, "run", "embed-*", "plan.json"))
-	if err != nil || len(plans) != 1 {
-		t.Fatal(plans, err)
-	}
-	stage := filepath.Dir(plans[0])
-	own := filepath.Join(dir, "own")
-	for _, name := range []string{"part-00000.npy", "part-00000.ids"} {
-		data, err := os.ReadFile(filepath.Join(stage, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join(own, name), data)
-	}
-	if err := errors.Join(os.RemoveAll(filepath.Join(stage, "done")), os.Remove(filepath.Join(stage, "part-00000.npy"))); err != nil {
-		t.Fatal(err)
-	}
-	mustRun(t, dir, "task", "publish", "--plan", plans[0], "--task", "0", filepath.Join(own, "part-00000.npy"), filepath.Join(own, "part-00000.ids"))
-	if out := mustRun(t, dir, "cluster", "--json"); !strings.Contains(out, `"stage":"cluster"`) {
-		t.Error(out)
-	}
-	if out := mustRun(t, dir, "task", "run", "--plan", plans[0], "--task", "0"); !strings.Contains(out, "task 0: 2 outputs") {
-		t.Error(out)
-	}
-	if code, _, stderr := climbRun(t, dir, "task", "run", "--plan", plans[0], "--task", "9"); code == 0 || !strings.Contains(stderr, "9") {
-		t.Errorf("a task that is not in the plan: exit %d, %q", code, stderr)
 	}
 }
 

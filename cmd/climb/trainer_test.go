@@ -127,8 +127,8 @@ func TestNohup(t *testing.T) {
 		t.Skip("no nohup")
 	}
 	dir := trainerScript(t, "echo $$ >> pids\nuntil test -e go; do echo >> ticks; sleep 0.1; done\n"+goodTrainer)
-	c := exec.Command("nohup", os.Args[0], "search")
-	c.Dir, c.Env = dir, append(os.Environ(), "CLIMB_TEST_COMMAND=1")
+	c := exec.Command("nohup", "climb", "search")
+	c.Dir = dir
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,8 +47,8 @@ The report is not checked: climb report makes it anew at any time.`,
 }
 
 func runVerify(ctx context.Context, o verifyOptions, args []string, std streams) error {
-	if o.Workers > 0 {
-		runtime.GOMAXPROCS(o.Workers)
+	if err := useWorkers(o.Workers); err != nil {
+		return err
 	}
 	dir, err := verifyDir(args)
 	if err != nil {

@@ -16,22 +16,26 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary play the climb command, so that tests can
-// start, kill and interrupt real processes.
+// TestMain puts the command climb, which this binary plays, into the path: tests
+// and scripts start, kill and interrupt real processes.
 func TestMain(m *testing.M) {
-	if os.Getenv("CLIMB_TEST_COMMAND") != "" {
-		os.Exit(Main())
+	testscript.Main(cleanly{m}, map[string]func(){"climb": func() { os.Exit(Main()) }})
+}
+
+// cleanly runs the tests, and removes what they have shared.
+type cleanly struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (c cleanly) Run() int {
+	code := c.m.Run()
+	if err := os.RemoveAll(shared.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	code := m.Run()
-	if shared.dir != "" {
-		if err := os.RemoveAll(shared.dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	return code
 }
 
 // shared is a workspace of small and its run, which has ended. It is made when
@@ -43,27 +47,54 @@ var shared struct {
 	err  error
 }
 
+// share makes the shared workspace, unless it is there.
+func share(t *testing.T) {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "climb-test-"); shared.err != nil {
+			return
+		}
+		writeText(t, shared.dir, 60)
+		writeFile(t, filepath.Join(shared.dir, "climb.yaml"), []byte(small))
+		begun := time.Now()
+		out, err := command(shared.dir, "run", "--workers", "2").CombinedOutput()
+		if err != nil {
+			shared.err = fmt.Errorf("the run that tests share: %w\n%s", err, out)
+		}
+		shared.took = time.Since(begun)
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+}
+
 // finished is a workspace whose run of small has ended, on two cores. Its
 // configuration is small or, if it is another one that reads the same text, of
 // the run what the two have in common.
 func finished(t *testing.T, config string) string {
 	t.Helper()
-	shared.once.Do(func() { shared.dir, shared.took, shared.err = makeShared(t) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
+	share(t)
 	dir := t.TempDir()
-	if err := os.CopyFS(filepath.Join(dir, "run"), os.DirFS(filepath.Join(shared.dir, "run"))); err != nil {
+	if err := copyFinished(dir, config); err != nil {
 		t.Fatal(err)
 	}
-	kept := filepath.Join(dir, "run", "climb.yaml")
+	return dir
+}
+
+// copyFinished copies the shared run to run below a folder, and gives it a
+// configuration.
+func copyFinished(dir, config string) error {
+	run := filepath.Join(dir, "run")
+	if err := os.CopyFS(run, os.DirFS(filepath.Join(shared.dir, "run"))); err != nil {
+		return err
+	}
+	kept := filepath.Join(run, "climb.yaml")
 	data, err := os.ReadFile(kept)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	writeFile(t, kept, bytes.ReplaceAll(data, []byte(filepath.Join(shared.dir, "run")), []byte(filepath.Join(dir, "run"))))
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(config)))
-	return dir
+	data = bytes.ReplaceAll(data, []byte(filepath.Join(shared.dir, "run")), []byte(run))
+	return errors.Join(os.WriteFile(kept, data, 0o666), os.WriteFile(filepath.Join(dir, "climb.yaml"), []byte(ofShared(config)), 0o666))
 }
 
 // prepared is finished without the search and what comes after it.
@@ -86,29 +117,15 @@ func ofShared(config string) string {
 	return strings.NewReplacer("[text]", "["+in("text")+"]", "file: validation.jsonl", "file: "+in("validation.jsonl"), "file: test.jsonl", "file: "+in("test.jsonl")).Replace(config)
 }
 
-func makeShared(t *testing.T) (dir string, took time.Duration, err error) {
-	if dir, err = os.MkdirTemp("", "climb-test-"); err != nil {
-		return "", 0, err
-	}
-	writeText(t, dir, 60)
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(small))
-	begun := time.Now()
-	out, err := command(dir, "run", "--workers", "2").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("the run that tests share: %w\n%s", err, out)
-	}
-	return dir, time.Since(begun), err
-}
-
 // buffers are streams that keep what is printed.
 func buffers() streams {
 	return streams{out: &output{w: new(bytes.Buffer)}, err: &output{w: new(bytes.Buffer)}}
 }
 
 func command(dir string, args ...string) *exec.Cmd {
-	c := exec.Command(os.Args[0], args...)
+	c := exec.Command("climb", args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "CLIMB_TEST_COMMAND=1")
+	c.Env = os.Environ()
 	return c
 }
 
