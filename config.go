@@ -11,154 +11,46 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/climb-go/climb/curate"
+	"github.com/climb-go/climb/trial"
+
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
-	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/label"
-	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
-	"github.com/climb-go/climb/token"
-	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/wire"
 )
 
 // Config is the whole of a run, one section per component. Its YAML form is
 // climb.yaml; every field a user can set is described by its tags.
 type Config struct {
-	Preset        string              `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
-	Out           string              `json:"out" path:"file" default:"climb-run" doc:"run directory"`
-	Seed          uint64              `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
-	Workers       int                 `json:"workers" min:"0" max:"4096" doc:"cores to use; 0 = all"`
-	Corpus        corpus.Options      `json:"corpus" doc:"where the documents are and how to read them"`
-	Embed         EmbedConfig         `json:"embed" doc:"texts to vectors"`
-	Cluster       ClusterConfig       `json:"cluster" doc:"vectors to clusters"`
-	SemDeDup      cluster.SemDeDup    `json:"semdedup" doc:"documents of nearly the same meaning, found in each cluster by their vectors"`
-	Label         LabelConfig         `json:"label" doc:"quality scores of documents"`
-	Prune         PruneConfig         `json:"prune" doc:"clusters and documents to leave out"`
-	Domains       DomainsConfig       `json:"domains" doc:"clusters to domains, the axes of the search"`
-	Tokens        TokensConfig        `json:"tokens" doc:"tokenizer of the proxies"`
-	Proxy         ProxyConfig         `json:"proxy" doc:"the small models that score a mixture"`
-	Target        TargetConfig        `json:"target" doc:"what the mixture is to be good at"`
-	Decontaminate DecontaminateConfig `json:"decontaminate" doc:"documents that hold parts of the target files"`
-	Search        SearchConfig        `json:"search" doc:"which mixtures to try"`
-	Confirm       ConfirmConfig       `json:"confirm" doc:"fresh runs of the winner beside the baselines"`
-	Dataset       export.Options      `json:"dataset" doc:"the mixed dataset"`
-}
-
-// EmbedConfig chooses the embedder.
-type EmbedConfig struct {
-	Method embedding.Choice `json:"method" doc:"embedder"`
-}
-
-// ClusterConfig chooses the clusterer.
-type ClusterConfig struct {
-	Method cluster.Choice `json:"method" doc:"clusterer"`
-	Sample int            `json:"sample" default:"200000" min:"1" doc:"vectors that the clusters are fitted on; every document is assigned"`
-	Refine int            `json:"refine" min:"0" doc:"k-means iterations over all vectors after the fit on the sample"`
-}
-
-// LabelConfig chooses the labeler.
-type LabelConfig struct {
-	Method    label.Choice `json:"method" doc:"labeler"`
-	Languages []string     `json:"languages,omitempty" doc:"codes such as en: adds the score language, how sure it is that a document is in one of them; any: in whichever is most probable"`
-}
-
-// PruneConfig says which clusters and documents are left out. Higher scores
-// are better; the score "mean" is the average of all.
-type PruneConfig struct {
-	Clusters    map[string]float64 `json:"clusters,omitempty" doc:"score: least mean over the documents of a cluster that stays"`
-	ClustersIf  string             `json:"clusters_if" default:"any" choices:"any,all" doc:"a cluster goes if it is below any of its floors, or only if it is below all of them"`
-	Documents   map[string]float64 `json:"documents,omitempty" doc:"score: least value of a document that stays"`
-	DocumentsIf string             `json:"documents_if" default:"any" choices:"any,all" doc:"the same for documents"`
-}
-
-// DomainsConfig chooses how clusters are merged.
-type DomainsConfig struct {
-	By       string               `json:"by" default:"clusters" choices:"clusters,label,both" doc:"what a domain is: clusters merged into one, a label that the documents have, or both crossed"`
-	Tag      TagConfig            `json:"tag"`
-	Method   cluster.MergerChoice `json:"method" doc:"how clusters are merged: linkage with a threshold or a target count, or a capacity-bounded partition"`
-	Sample   int                  `json:"sample" default:"20000" min:"1" doc:"documents read to name the domains"`
-	Examples int                  `json:"examples" default:"3" min:"0" doc:"example documents kept for each domain"`
-}
-
-// TokensConfig describes the proxies' tokenizer.
-type TokensConfig struct {
-	Tokenizer   string             `json:"tokenizer" path:"file" doc:"path of a Hugging Face tokenizer.json to use; empty trains one on a sample"`
-	SampleBytes int64              `json:"sample_bytes" default:"16777216" min:"1" doc:"text bytes the tokenizer is trained on"`
-	BPE         token.TrainOptions `json:"bpe" doc:"the tokenizer that is trained"`
-}
-
-// ProxyConfig describes the proxy model and its training.
-type ProxyConfig struct {
-	Model   lm.Config       `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
-	Tokens  int64           `json:"tokens" default:"2000000" min:"1" doc:"training tokens of one proxy"`
-	Command train.Arguments `json:"command,omitempty" doc:"a trainer of your own instead: program and arguments, with {job} and {result} for the files to read and write"`
-	Batch   int             `json:"batch" default:"16" min:"1" doc:"sequences in a batch"`
-	Optim   train.Options   `json:"optim" doc:"optimizer and schedule of a proxy"`
-	Base    BaseConfig      `json:"base" doc:"the shared model that proxies continue from"`
-}
-
-// BaseConfig describes the base model, trained once on the natural mixture
-// to the end of the stable phase; the mixtures act in the proxies' decay.
-type BaseConfig struct {
-	Tokens int64   `json:"tokens" min:"0" doc:"training tokens of the shared base; 0 trains every proxy from scratch"`
-	LR     float64 `json:"lr" min:"0" doc:"learning rate of the base after its warm-up; 0 = as proxy.optim.lr"`
-}
-
-// TargetConfig lists the files that say what the mixture is to be good at.
-type TargetConfig struct {
-	Validation []eval.Term `json:"validation,omitempty" doc:"files that the search looks at"`
-	Test       []eval.Term `json:"test,omitempty" doc:"files for the final report only"`
-	Weights    string      `json:"weights" default:"equal" choices:"equal,bytes" doc:"what a file's weight counts: the file, or every byte of its right answers, so that tasks of yes and no do not outweigh the others (bpb only)"`
-	Holdout    float64     `json:"holdout" default:"0.01" min:"0" max:"0.5" doc:"without validation files: share of the documents held out of the corpus, every domain counting alike"`
-}
-
-// SearchConfig says how the simplex is searched.
-type SearchConfig struct {
-	Rounds       []int         `json:"rounds" default:"64,32,16" min:"1" doc:"proxy runs in each iteration"`
-	Epochs       float64       `json:"epochs" default:"4" min:"0.01" doc:"times the target run may repeat a domain"`
-	TargetTokens int64         `json:"target_tokens" min:"0" doc:"tokens of the target run, for the epoch cap; 0 = all tokens that are left after pruning"`
-	Strategy     search.Choice `json:"strategy" doc:"what proposes the mixtures"`
-	Objective    Objective     `json:"objective" doc:"how the target files make one score"`
-	Domains      SearchDomains `json:"domains" doc:"limits on the shares of domains, by their names"`
-	Seed         uint64        `json:"seed,omitempty" doc:"of the proposals and the proxies; 0 = seed of the run"`
-	Reuse        ReuseConfig   `json:"reuse" doc:"what earlier searches have measured"`
-}
-
-// Objective says how the terms of the target make one score.
-type Objective struct {
-	Combine string             `json:"combine" default:"mean" choices:"mean,worst" doc:"the weighted mean of the terms, or the worst of them: each less its mean, in units of its standard deviation over the runs"`
-	Floors  map[string]float64 `json:"floors,omitempty" doc:"TASK:METRIC: value that the answer must reach; with bpb, stay below"`
-	KL      float64            `json:"kl" min:"0" doc:"taken off the predicted score of a mixture for every nat of its divergence from the natural one"`
-}
-
-// SearchDomains limits the shares of domains beside the epoch cap.
-type SearchDomains struct {
-	Least map[string]float64 `json:"least,omitempty" min:"0" max:"1" doc:"domain: least share"`
-	Most  map[string]float64 `json:"most,omitempty" min:"0" max:"1" doc:"domain: largest share; the same as least fixes it"`
-	Keep  [][]string         `json:"keep,omitempty" doc:"lists of domains that keep their natural proportions among each other"`
-}
-
-// ReuseConfig names earlier searches with the same target and proxies.
-type ReuseConfig struct {
-	Files     []string            `json:"files,omitempty" path:"file" doc:"search.json files; their runs count as knowledge, not as budget"`
-	Split     map[string][]string `json:"split,omitempty" doc:"old domain: the domains that it has become"`
-	Tolerance float64             `json:"tolerance" default:"0.02" min:"0" max:"1" doc:"share of tokens of domains that are gone above which a run is left out"`
-}
-
-// ConfirmConfig says how the answer is checked.
-type ConfirmConfig struct {
-	Seeds    int     `json:"seeds" default:"5" min:"2" doc:"fresh runs of every candidate and baseline"`
-	Measured int     `json:"measured" default:"2" min:"0" doc:"best measured mixtures confirmed beside the predicted best"`
-	Level    float64 `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level of the intervals"`
+	Preset        string                     `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
+	Out           string                     `json:"out" path:"file" default:"climb-run" doc:"run directory"`
+	Seed          uint64                     `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
+	Workers       int                        `json:"workers" min:"0" max:"4096" doc:"cores to use; 0 = all"`
+	Corpus        corpus.Options             `json:"corpus" doc:"where the documents are and how to read them"`
+	Embed         curate.EmbedConfig         `json:"embed" doc:"texts to vectors"`
+	Cluster       curate.ClusterConfig       `json:"cluster" doc:"vectors to clusters"`
+	SemDeDup      cluster.SemDeDup           `json:"semdedup" doc:"documents of nearly the same meaning, found in each cluster by their vectors"`
+	Label         curate.LabelConfig         `json:"label" doc:"quality scores of documents"`
+	Prune         curate.PruneConfig         `json:"prune" doc:"clusters and documents to leave out"`
+	Domains       curate.DomainsConfig       `json:"domains" doc:"clusters to domains, the axes of the search"`
+	Tokens        curate.TokensConfig        `json:"tokens" doc:"tokenizer of the proxies"`
+	Proxy         trial.ProxyConfig          `json:"proxy" doc:"the small models that score a mixture"`
+	Target        trial.TargetConfig         `json:"target" doc:"what the mixture is to be good at"`
+	Decontaminate curate.DecontaminateConfig `json:"decontaminate" doc:"documents that hold parts of the target files"`
+	Search        trial.SearchConfig         `json:"search" doc:"which mixtures to try"`
+	Confirm       trial.ConfirmConfig        `json:"confirm" doc:"fresh runs of the winner beside the baselines"`
+	Dataset       export.Options             `json:"dataset" doc:"the mixed dataset"`
 }
 
 //go:embed presets/*.yaml
@@ -168,23 +60,13 @@ var presets embed.FS
 func Presets() []string { return []string{"laptop", "recipe", "paper"} }
 
 // A ConfigError says what in a configuration cannot be used.
-type ConfigError struct {
-	Path string // file, "" for a configuration made in memory
-	Text string // with line and column where they are known
-}
-
-func (e *ConfigError) Error() string {
-	if e.Path == "" {
-		return e.Text
-	}
-	return e.Path + ": " + e.Text
-}
+type ConfigError = option.ConfigError
 
 // LoadConfig reads a climb.yaml. Paths in it are relative to its folder.
 func LoadConfig(path string) (*Config, error) {
 	data, err := wire.ReadFile(path, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &ConfigError{path, "no such file; `climb init DIR` writes one for a folder of text"}
+		return nil, &ConfigError{Path: path, Text: "no such file; `climb init DIR` writes one for a folder of text"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -197,7 +79,7 @@ func LoadConfig(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.relativeTo(filepath.Dir(path))
+	c.RelativeTo(filepath.Dir(path))
 	return c, nil
 }
 
@@ -209,11 +91,11 @@ func ParseConfig(data []byte) (*Config, error) {
 	if err != nil {
 		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
-	return parseConfig(doc)
+	return DecodeConfig(doc)
 }
 
-// parseConfig is ParseConfig of a part of a document; nil sets nothing.
-func parseConfig(doc ast.Node) (*Config, error) {
+// DecodeConfig is ParseConfig of a part of a document; nil sets nothing.
+func DecodeConfig(doc ast.Node) (*Config, error) {
 	var head struct {
 		Preset string `json:"preset"`
 		Target struct {
@@ -245,13 +127,13 @@ func parseConfig(doc ast.Node) (*Config, error) {
 	if err != nil {
 		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
-	if err := c.decode(base); err != nil {
+	if err := c.Decode(base); err != nil {
 		return nil, err
 	}
 	if err := c.presetFloors(doc); err != nil {
 		return nil, err
 	}
-	if err := c.decode(doc); err != nil {
+	if err := c.Decode(doc); err != nil {
 		return nil, err
 	}
 	return c, c.Resolve()
@@ -263,8 +145,8 @@ var gone = map[string]string{
 	`"decay"`:   "decay belongs to a schedule: write optim: {wsd: {decay: ...}}",
 }
 
-// decode puts a part of a document over the values of c; nil sets nothing.
-func (c *Config) decode(doc ast.Node) error {
+// Decode puts a part of a document over the values of c; nil sets nothing.
+func (c *Config) Decode(doc ast.Node) error {
 	form := option.NewForm(c)
 	if err := wire.Decode(doc, form.Pointer(), yaml.Strict()); err != nil {
 		var unknown *yaml.UnknownFieldError
@@ -291,7 +173,7 @@ func (c *Config) presetFloors(doc ast.Node) error {
 	if err := option.Copy(probe, c); err != nil {
 		return err
 	}
-	if err := probe.decode(doc); err != nil {
+	if err := probe.Decode(doc); err != nil {
 		return err
 	}
 	if m := probe.Label.Method; m.Name() != before {
@@ -348,6 +230,19 @@ func (c *Config) Resolve() error {
 	return nil
 }
 
+// weighed writes target.weights out into the weights of the files.
+func (c *Config) weighed(targets *stage.Cache) (*Config, error) {
+	if c.Target.Weights != "bytes" {
+		return c, nil
+	}
+	out := *c
+	out.Target.Weights = "equal"
+	var err, err2 error
+	out.Target.Validation, err = trial.Weighed(targets, c.Target.Validation, "bytes")
+	out.Target.Test, err2 = trial.Weighed(targets, c.Target.Test, "bytes")
+	return &out, errors.Join(err, err2)
+}
+
 // places are the paths and URLs that the configuration names.
 func (c *Config) places() []string {
 	out := slices.Concat([]string{c.Out, c.Dataset.URL, c.Tokens.Tokenizer}, c.Corpus.Inputs, c.Search.Reuse.Files)
@@ -357,8 +252,8 @@ func (c *Config) places() []string {
 	return out
 }
 
-// relativeTo makes every path of the configuration absolute, seen from dir.
-func (c *Config) relativeTo(dir string) {
+// RelativeTo makes every path of the configuration absolute, seen from dir.
+func (c *Config) RelativeTo(dir string) {
 	abs := func(p *string) {
 		list := ""
 		if strings.HasPrefix(*p, "@") {
@@ -420,4 +315,14 @@ func writeComment(b *bytes.Buffer, indent, doc string) {
 	if doc != "" {
 		fmt.Fprintf(b, "%s# %s\n", indent, doc)
 	}
+}
+
+// Clone copies a configuration, so that setting a part of the copy leaves the
+// original alone.
+func (c *Config) Clone() (*Config, error) {
+	out := &Config{}
+	if err := option.Copy(out, c); err != nil {
+		return nil, fmt.Errorf("copy the configuration: %w", err)
+	}
+	return out, nil
 }

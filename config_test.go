@@ -10,12 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/climb-go/climb/view"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/predict"
 	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 )
 
@@ -43,7 +46,7 @@ func TestPrintedConfigIsTheConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", preset, err, b.String())
 		}
-		if d := cmp.Diff(string(marshal(c)), string(marshal(again))); d != "" {
+		if d := cmp.Diff(string(stage.Marshal(c)), string(stage.Marshal(again))); d != "" {
 			t.Errorf("%s: the printed configuration is another one:\n%s", preset, d)
 		}
 	}
@@ -93,7 +96,7 @@ func TestPresetsHoldTheirSources(t *testing.T) {
 		"paper: merging":               {paper.Domains.Method.Name(), "average"},
 		"paper: distance":              {paper.Domains.Method.Value().(*cluster.Average).Threshold, 1.5},
 		"paper: learning rate":         {[2]float64{paper.Proxy.Optim.LR, paper.Proxy.Optim.MinLR}, [2]float64{5e-5, 1e-5}},
-		"paper: continues a base":      {paper.Proxy.hasBase(), true},
+		"paper: continues a base":      {paper.Proxy.Base.Tokens > 0, true},
 		"paper: millions of weights":   {(paper.Proxy.Model.NumParams() + 5e5) / 1e6, 350},
 		"recipe: millions of weights":  {(recipe.Proxy.Model.NumParams() + 5e5) / 1e6, 61},
 	} {
@@ -240,26 +243,11 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// FuzzStudy: a study is refused, or its parts can be hashed.
-func FuzzStudy(f *testing.F) {
-	for _, s := range []string{"run: {corpus: {inputs: [text]}}\nstrategies: [natural, {name: a, strategy: climb, set: {search: {epochs: .inf}}}]\ntarget: {size: 1m, tokens: 5}\nobjectives: [{name: a, validation: [{file: a}], test: [{file: b}]}]",
-		"run: {corpus: {inputs: [text]}}\nseeds: 1.9", "run: null", "proxies: [{set: null}]", "strategies: [null]"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := parseStudy(data, "/")
-		if err != nil {
-			return
-		}
-		task.Hash("study", 1, s.StudyOptions)
-	})
-}
-
 // TestInTheWay: a file of the user's where the run will write is found before the
 // work, not after it.
 func TestInTheWay(t *testing.T) {
 	for name, want := range map[string]string{"dataset": "a link to the dataset", "report": "the folder of the report", "other": ""} {
-		r := &Run{Config: &Config{Out: t.TempDir()}}
+		r := NewRun(&Config{Out: t.TempDir()})
 		if err := os.WriteFile(filepath.Join(r.Config.Out, name), []byte("mine"), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -273,14 +261,11 @@ func TestInTheWay(t *testing.T) {
 // Options of methods that are not chosen name no stage anew, whatever family
 // they are of; those of the chosen one do.
 func TestOnlyWhatIsChosenCounts(t *testing.T) {
-	names := func(yaml string) map[string]string {
+	names := func(yaml string) []string {
 		t.Helper()
 		c := parse(t, "corpus: {inputs: [go.mod]}\n"+yaml)
-		r, err := NewRun(t.Context(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.names
+		r := opened(t, c)
+		return r.Bases()
 	}
 	usual := names("")
 	for _, other := range []string{
@@ -302,5 +287,65 @@ func TestOnlyWhatIsChosenCounts(t *testing.T) {
 		if d := cmp.Diff(usual, names(own)); d == "" {
 			t.Errorf("%s names no stage anew", own)
 		}
+	}
+}
+
+// opened is a run of the configuration, opened.
+func opened(t *testing.T, c *Config) *Run {
+	t.Helper()
+	r := NewRun(c)
+	if err := r.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// look opens a run to be looked at.
+func look(t *testing.T, r *Run) *view.View {
+	t.Helper()
+	v, err := r.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestKeepBestNeedsAField(t *testing.T) {
+	_, err := ParseConfig([]byte("corpus: {inputs: [x], dedup: fuzzy, minhash: {keep: best}}\n"))
+	if err == nil || !strings.Contains(err.Error(), "score_field") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Curator's scheme of models brings its thresholds, unless others are given.
+func TestFloorsOfASchemeOfModels(t *testing.T) {
+	section := "label:\n  method: fasttext\n  fasttext:\n    scheme: %s\n    models: [{name: advertisement, file: %q, label: \"5\"}, {name: quality, file: %q, label: \"5\"}]\n"
+	c := parse(t, minimal+fmt.Sprintf(section, "climb-recipe", "grades.bin", "grades.bin"))
+	if d := cmp.Diff(map[string]float64{"advertisement": 0.5, "quality": 1.0 / 3}, c.Prune.Clusters); d != "" || c.Prune.Documents != nil {
+		t.Errorf("floors of the recipe, documents %v:\n%s", c.Prune.Documents, d)
+	}
+	c = parse(t, minimal+fmt.Sprintf(section, "climb-recipe", "grades.bin", "grades.bin")+"prune: {clusters: {quality: 0.9}}\n")
+	if d := cmp.Diff(map[string]float64{"quality": 0.9}, c.Prune.Clusters); d != "" {
+		t.Errorf("what the user wrote:\n%s", d)
+	}
+	if c := parse(t, minimal+fmt.Sprintf(section, "probability", "grades.bin", "grades.bin")); len(c.Prune.Clusters)+len(c.Prune.Documents) > 0 {
+		t.Errorf("floors of other scores: %+v", c.Prune)
+	}
+	if _, err := ParseConfig([]byte(minimal + "label: {method: fasttext}\n")); err == nil || !strings.Contains(err.Error(), "label.fasttext.models") {
+		t.Errorf("no model: %v", err)
+	}
+	if _, err := ParseConfig([]byte(minimal + "label: {method: ngram}\n")); err == nil || !strings.Contains(err.Error(), "label.ngram.reference") {
+		t.Errorf("no reference: %v", err)
+	}
+}
+
+// A target that is measured elsewhere is for a trainer of one's own.
+func TestTargetMeasuredElsewhere(t *testing.T) {
+	const piqa = minimal + "target: {validation: [{task: piqa, metric: acc}]}\n"
+	if c := parse(t, piqa+"proxy: {command: [train]}\n"); c.Target.Validation[0].Name() != "piqa" {
+		t.Errorf("%+v", c.Target)
+	}
+	if _, err := ParseConfig([]byte(piqa)); err == nil || !strings.Contains(err.Error(), "task piqa is for the results of proxy.command alone") {
+		t.Error(err)
 	}
 }

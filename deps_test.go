@@ -59,8 +59,14 @@ var policy = []struct {
 	{"export", "corpus escape mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"report", "search task", ""},
 
-	{".", "blob cluster corpus embed escape eval export fasttext history label lang launch lm lm/optim mix option predict report search task token train vec wire",
-		"github.com/goccy/go-yaml golang.org/x/sys"},
+	{"stage", "launch task vec wire", ""},
+	{"curate", "cluster corpus embed eval label lang launch stage task token vec wire", ""},
+	{"trial", "curate eval export history launch lm lm/optim mix predict search stage task token train wire", ""},
+	{"dataset", "blob corpus curate export stage task trial", ""},
+	{"judge", "corpus curate label stage task wire", ""},
+	{"view", "cluster corpus curate embed eval export fasttext lang lm report search stage task token trial vec", "golang.org/x/sys"},
+	{".", "blob cluster corpus curate dataset embed escape eval export label lm/optim predict report search stage task token trial view wire", "github.com/goccy/go-yaml"},
+	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
 	{"bench/measure", "vec", ""},
@@ -72,8 +78,8 @@ var policy = []struct {
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress"},
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
-	{"bench/evidence", ". report", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus demo escape history label report repro search simulate task", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"bench/evidence", "report stage study", "github.com/klauspost/compress"},
+	{"cmd/climb", ". corpus curate demo escape history judge label report repro search simulate stage study task trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

@@ -159,11 +159,8 @@ func TestToyMethods(t *testing.T) {
 	registerToys(t)
 	out := filepath.Join(t.TempDir(), "run")
 	c := parse(t, fmt.Sprintf("out: %s\ncorpus: {inputs: [%s]}\nembed: {method: toy, toy: {dim: 3}}\ncluster: {method: toy, toy: {k: 3}}\ndomains: {method: toy}\nlabel: {method: toy}\n%s", out, toyCorpus(t), toyScale))
-	r, err := NewRun(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := r.Estimate(t.Context())
+	r := opened(t, c)
+	e, err := look(t, r).Estimate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +179,7 @@ func TestToyMethods(t *testing.T) {
 	if card, err := os.ReadFile(filepath.Join(out, "dataset", "README.md")); err != nil || !strings.Contains(string(card), "Toys with the `cluster`") {
 		t.Errorf("the dataset card, %v:\n%s", err, card)
 	}
-	d, err := r.domains()
+	d, err := r.Curation.Domains()
 	if err != nil || len(d.Domains) != 2 || !cmp.Equal(d.ScoreNames, []string{"toy"}) {
 		t.Errorf("%d domains, scores %v, %v", len(d.Domains), d.ScoreNames, err)
 	}
@@ -196,12 +193,9 @@ func TestToyMethods(t *testing.T) {
 
 // A method that comes with a new version names no stage of a run anew.
 func TestNewMethodsKeepStages(t *testing.T) {
-	names := func() map[string]string {
-		r, err := NewRun(t.Context(), parse(t, "corpus: {inputs: [go.mod]}\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.names
+	names := func() []string {
+		r := opened(t, parse(t, "corpus: {inputs: [go.mod]}\n"))
+		return r.Bases()
 	}
 	before := names()
 	registerToys(t)

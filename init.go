@@ -5,13 +5,15 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/climb-go/climb/option"
 )
 
 // WriteStarter writes a short commented climb.yaml for the text in dir: what
 // a user has to look at. Everything else is in the preset.
 func WriteStarter(w io.Writer, preset, dir string) error {
 	if !slices.Contains(Presets(), preset) {
-		return &ConfigError{Text: fmt.Sprintf("preset: %q is not one of %s", preset, strings.Join(Presets(), ", "))}
+		return &option.ConfigError{Text: fmt.Sprintf("preset: %q is not one of %s", preset, strings.Join(Presets(), ", "))}
 	}
 	_, err := fmt.Fprintf(w, starter, preset, dir)
 	return err

@@ -66,7 +66,7 @@ func Families(names ...string) ([]Family, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(f Family) bool { return f.Name == name })
 		if i < 0 {
-			return nil, &ConfigError{Text: fmt.Sprintf("no family of methods is called %q", name)}
+			return nil, &option.ConfigError{Text: fmt.Sprintf("no family of methods is called %q", name)}
 		}
 		out = append(out, all[i])
 	}

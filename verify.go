@@ -2,9 +2,7 @@ package climb
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,39 +11,6 @@ import (
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/task"
 )
-
-// verified is run, after what it reads has been compared with what it was when it was written: nothing is made from damaged inputs.
-func verified(v *task.Verifier, kindOf func(string) *stage, run task.Func) task.Func {
-	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-		s := kindOf(p.Kind)
-		for _, role := range slices.Sorted(maps.Keys(p.Inputs)) {
-			var err error
-			switch in := kindOf(role); {
-			case slices.Contains(s.skims, role):
-			case s.byShard && in != nil && in.byShard:
-				err = v.Task(ctx, p.Input(role), n)
-			default:
-				err = v.Stage(ctx, p.Input(role))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return run(ctx, p, n, a)
-	}
-}
-
-// readOutput decodes an output of a stage that is a single task, which must be what it was when it was written.
-func (r *Run) readOutput(stage, name string, v any) error {
-	data, err := task.ReadOutput(r.Dir(stage), name)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Join(r.Dir(stage), name), err)
-	}
-	return nil
-}
 
 // A Verification says what has become of what climb wrote into a directory.
 type Verification struct {
@@ -157,7 +122,7 @@ func takeStage(inv *task.Inventory, dir string) error {
 func takeManifest(inv *task.Inventory, dir, stage string) (kind string, err error) {
 	path := filepath.Join(dir, "manifest.json")
 	var m export.Manifest
-	if err := readJSON(path, &m); err != nil {
+	if err := task.ReadJSON(path, &m); err != nil {
 		if stage == "" {
 			inv.Damaged = append(inv.Damaged, &task.DamageError{Path: path, Why: err.Error()})
 		}
@@ -196,17 +161,18 @@ func (v *Verification) again(ctx context.Context) func(d *task.DamageError) stri
 	config := filepath.Join(out, "climb.yaml")
 	var used []string
 	if c, err := LoadConfig(config); err == nil {
-		if r, err := NewRun(ctx, c); err == nil {
-			used = slices.Collect(maps.Values(r.names))
+		if r := NewRun(c); r.Open(ctx) == nil {
+			used = r.Bases()
 		}
 	}
+	known := Stages()
 	return func(d *task.DamageError) string {
 		stage, _, _ := strings.Cut(strings.TrimPrefix(filepath.ToSlash(d.Path), filepath.ToSlash(filepath.Clean(out))+"/"), "/")
 		base, _, _ := strings.Cut(stage, "-")
 		switch {
 		case used == nil || slices.Contains(used, stage):
 			return d.Command(config)
-		case kindOf(base) != nil && kindOf(base) != compareStage:
+		case known.Find(base) != nil:
 			return (&task.DamageError{Remove: filepath.Join(out, stage)}).Command("")
 		}
 		return d.Command("")

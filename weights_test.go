@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/climb-go/climb/trial"
+
 	"github.com/climb-go/climb/eval"
 )
 
@@ -25,8 +27,8 @@ func TestWeightsByBytes(t *testing.T) {
 `)
 	long := write("long.jsonl", `{"context":"Once upon","target":" a time there was"}
 `)
-	c := &Config{Target: TargetConfig{Validation: []eval.Term{yes, long}, Weights: "bytes"}}
-	out, err := c.weighed()
+	c := &Config{Target: trial.TargetConfig{Validation: []eval.Term{yes, long}, Weights: "bytes"}}
+	out, err := c.weighed(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func TestWeightsByBytes(t *testing.T) {
 		t.Errorf("score %v, %v; want %v", score, err, want)
 	}
 	c.Target.Test = []eval.Term{{File: yes.File, Metric: "acc", Weight: 1}}
-	if _, err := c.weighed(); err == nil || !strings.Contains(err.Error(), "measured by bpb") {
+	if _, err := c.weighed(nil); err == nil || !strings.Contains(err.Error(), "measured by bpb") {
 		t.Errorf("accuracy by bytes: %v", err)
 	}
 }

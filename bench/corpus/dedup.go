@@ -263,7 +263,8 @@ func loadRun(ctx context.Context, config string) (*climb.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return climb.NewRun(ctx, c)
+	r := climb.NewRun(c)
+	return r, r.Open(ctx)
 }
 
 // place is where a document is: shard and row.

@@ -26,8 +26,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/study"
+
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/stage"
 )
 
 // A Report is what -json prints.
@@ -46,7 +48,7 @@ type Report struct {
 	Verdicts map[string]string   `json:"verdicts"` // by objective
 	Checks   Checks              `json:"checks"`
 
-	Comparison *climb.Comparison `json:"comparison"` // everything
+	Comparison *study.Comparison `json:"comparison"` // everything
 }
 
 // A Figure is a strategy on the general objective.
@@ -109,7 +111,7 @@ func run(ctx context.Context, p Params, data, out string, plan, asJSON bool) err
 	if err != nil {
 		return err
 	}
-	study, err := climb.LoadStudy(path)
+	study, err := study.Load(path)
 	if err != nil {
 		return err
 	}
@@ -144,9 +146,9 @@ func printJSON(v any) error {
 
 // progress prints events on standard error, and how far a stage is at most
 // every half minute.
-func progress() func(climb.Event) {
+func progress() func(stage.Event) {
 	var last time.Time
-	return func(e climb.Event) {
+	return func(e stage.Event) {
 		switch {
 		case e.Note != "":
 			fmt.Fprintf(os.Stderr, "%s: %s\n", e.Stage, e.Note)
@@ -159,7 +161,7 @@ func progress() func(climb.Event) {
 	}
 }
 
-func newReport(c *climb.Comparison, p Params) *Report {
+func newReport(c *study.Comparison, p Params) *Report {
 	r := &Report{Machine: c.Machine, Date: time.Now().UTC().Format("2006-01-02"), Command: "go run ./bench/evidence " + strings.Join(os.Args[1:], " "),
 		CoreSeconds: c.CoreSeconds, Params: p, General: map[string]Figure{}, Specific: map[string]Specific{}, Verdicts: map[string]string{}, Comparison: c,
 		Checks: Checks{ParametersRatio: float64(c.Target.Parameters) / float64(c.Proxy.Parameters), TokensRatio: float64(c.Target.Tokens) / float64(c.Proxy.Tokens),

@@ -217,10 +217,7 @@ func benchPrune(ctx context.Context, inputs []string, out string) (*Prune, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := climb.NewRun(ctx, c)
-	if err != nil {
-		return nil, err
-	}
+	r := climb.NewRun(c)
 	if err := r.Until(ctx, "domains"); err != nil {
 		return nil, err
 	}
@@ -231,7 +228,7 @@ func benchPrune(ctx context.Context, inputs []string, out string) (*Prune, error
 	type sums struct{ all, clusters, lost float64 }
 	sources := map[string]*sums{}
 	var ids []uint32
-	for j, err := range r.Judged(ctx) {
+	for j, err := range r.Curation.Judged(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -285,7 +282,7 @@ func tokenizer(ctx context.Context, r *climb.Run) (*token.Tokenizer, error) {
 	var failed error
 	t, err := token.Train(func(yield func(string) bool) {
 		n := 0
-		for j, err := range r.Judged(ctx) {
+		for j, err := range r.Curation.Judged(ctx) {
 			if failed = err; err != nil {
 				return
 			}

@@ -9,9 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/climb-go/climb/trial"
+	"github.com/climb-go/climb/view"
+
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/stage"
 )
 
 // Every command has a summary and an example, and every one that prints figures
@@ -35,7 +39,7 @@ func TestHelp(t *testing.T) {
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	dir := workspace(t, small)
-	var p climb.Estimate
+	var p view.Estimate
 	if err := json.Unmarshal([]byte(mustRun(t, dir, "plan", "--json")), &p); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +71,7 @@ func TestPlan(t *testing.T) {
 		t.Error("plan wrote something")
 	}
 	dir = finished(t, small)
-	for _, s := range func() []climb.StageEstimate {
+	for _, s := range func() []view.StageEstimate {
 		if err := json.Unmarshal([]byte(mustRun(t, dir, "plan", "--json")), &p); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +81,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s is not done after a run", s.Stage)
 		}
 	}
-	var status climb.Status
+	var status stage.Status
 	if err := json.Unmarshal([]byte(mustRun(t, dir, "status", "--json")), &status); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +124,7 @@ func TestMemoryFollowsOptions(t *testing.T) {
 }
 
 func TestProgressLine(t *testing.T) {
-	e := climb.Event{Number: 4, Of: 19, Title: "embed every document", Done: 3, Total: 10, Fraction: 0.25, Amount: 4e6, Unit: "B", Elapsed: 10 * time.Second}
+	e := stage.Event{Number: 4, Of: 19, Title: "embed every document", Done: 3, Total: 10, Fraction: 0.25, Amount: 4e6, Unit: "B", Elapsed: 10 * time.Second}
 	want := "[ 4/19] embed every document             [======                  ]  25 %  3/10  100 KB/s  30 s left"
 	if got := progressLine(e); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -141,7 +145,7 @@ func TestDurationText(t *testing.T) {
 // size.
 func TestLMSizes(t *testing.T) {
 	t.Parallel()
-	var sizes []climb.SizeSpeed
+	var sizes []trial.SizeSpeed
 	if err := json.Unmarshal([]byte(mustRun(t, t.TempDir(), "lm", "sizes", "--json", "--seconds", "0.01", "--largest", "3e5", "--tokens", "1e6")), &sizes); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +176,7 @@ func TestDemoInARelativeFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := climb.NewRun(t.Context(), cfg); err != nil {
+	if err := climb.NewRun(cfg).Open(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb/curate"
+	"github.com/climb-go/climb/view"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/task"
 )
@@ -53,13 +55,13 @@ different seeds.`,
 }
 
 func runClusters(ctx context.Context, o clustersOptions, args []string, std streams) error {
-	r, err := o.open(ctx, args)
+	r, err := o.look(ctx, args)
 	if err != nil {
 		return err
 	}
 	var out struct {
-		Clusters []climb.ClusterView   `json:"clusters"`
-		Quality  *climb.ClusterQuality `json:"quality,omitempty"`
+		Clusters []view.ClusterView   `json:"clusters"`
+		Quality  *view.ClusterQuality `json:"quality,omitempty"`
 	}
 	if out.Clusters, err = r.Clusters(); err != nil {
 		return err
@@ -113,7 +115,7 @@ func runClustersShow(ctx context.Context, o clustersShowOptions, args []string, 
 	if err != nil {
 		return task.Usage(fmt.Errorf("cluster %q is not a number", args[0]))
 	}
-	r, err := o.open(ctx, args[1:])
+	r, err := o.look(ctx, args[1:])
 	if err != nil {
 		return err
 	}
@@ -128,7 +130,7 @@ func runClustersShow(ctx context.Context, o clustersShowOptions, args []string, 
 	return nil
 }
 
-func listClusters(w io.Writer, clusters []climb.ClusterView) {
+func listClusters(w io.Writer, clusters []view.ClusterView) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "cluster\tdocuments\ttext\tdistance\tname\tdomain")
 	for _, v := range clusters {
@@ -137,14 +139,14 @@ func listClusters(w io.Writer, clusters []climb.ClusterView) {
 	t.Flush()
 }
 
-func domainText(v *climb.ClusterView) string {
+func domainText(v *view.ClusterView) string {
 	if v.Domain < 0 {
 		return "pruned: " + strings.Join(v.Reasons, "; ")
 	}
 	return v.DomainName
 }
 
-func showCluster(w io.Writer, v *climb.ClusterView) {
+func showCluster(w io.Writer, v *view.ClusterView) {
 	fmt.Fprintf(w, "cluster %d: %s\n%s\n\n", v.ID, escape.Line(v.Name), escape.Line(strings.Join(v.Terms, ", ")))
 	fmt.Fprintf(w, "documents  %d, %.2f %% of the text\ndomain     %s\ndistance   %.3f from the centroid, on average\n", v.Docs, 100*v.Share, escape.Line(domainText(v)), v.Distance)
 	if len(v.Neighbors) > 0 {
@@ -157,7 +159,7 @@ func showCluster(w io.Writer, v *climb.ClusterView) {
 	}
 	for _, part := range []struct {
 		title    string
-		examples []climb.Example
+		examples []curate.Example
 	}{{"most central", v.Central}, {"most marginal", v.Marginal}} {
 		if len(part.examples) > 0 {
 			fmt.Fprintf(w, "\n%s\n", part.title)

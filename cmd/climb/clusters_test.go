@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/view"
 )
 
 func TestClusters(t *testing.T) {
@@ -18,8 +18,8 @@ func TestClusters(t *testing.T) {
 	}
 	dir = finished(t, small)
 	var list struct {
-		Clusters []climb.ClusterView
-		Quality  *climb.ClusterQuality
+		Clusters []view.ClusterView
+		Quality  *view.ClusterQuality
 	}
 	if err := json.Unmarshal([]byte(mustRun(t, dir, "clusters", "--quality", "--sample", "200", "--seeds", "2", "--json")), &list); err != nil {
 		t.Fatal(err)
@@ -38,14 +38,14 @@ func TestClusters(t *testing.T) {
 		t.Errorf("quality %+v of clear topics", q)
 	}
 	for id, c := range list.Clusters[:3] {
-		var v climb.ClusterView
+		var v view.ClusterView
 		if err := json.Unmarshal([]byte(mustRun(t, dir, "clusters", "show", fmt.Sprint(id), "--documents", "2", "--json")), &v); err != nil {
 			t.Fatal(err)
 		}
 		if v.Name != c.Name || v.Docs != c.Docs || len(v.Central) != int(min(2, v.Docs)) || len(v.Marginal) != int(min(2, v.Docs-int64(len(v.Central)))) {
 			t.Errorf("cluster %d in the list %+v, by itself %+v", id, c, v)
 		}
-		if !slices.IsSortedFunc(v.Neighbors, func(a, b climb.ClusterNear) int { return int(1e6 * (a.Distance - b.Distance)) }) || len(v.Neighbors) == 0 {
+		if !slices.IsSortedFunc(v.Neighbors, func(a, b view.ClusterNear) int { return int(1e6 * (a.Distance - b.Distance)) }) || len(v.Neighbors) == 0 {
 			t.Errorf("neighbours of %d: %+v", id, v.Neighbors)
 		}
 		for _, n := range v.Neighbors {

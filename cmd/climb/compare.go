@@ -10,10 +10,11 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/climb-go/climb/study"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/report"
 )
 
@@ -106,8 +107,8 @@ func runCompare(ctx context.Context, o compareOptions, args []string, std stream
 }
 
 // load reads the study, and lets the flags overrule its configuration.
-func (o *compareOptions) load(path string) (*climb.Study, error) {
-	s, err := climb.LoadStudy(path)
+func (o *compareOptions) load(path string) (*study.Study, error) {
+	s, err := study.Load(path)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (o *compareOptions) load(path string) (*climb.Study, error) {
 }
 
 // plan says what is left of a study.
-func (o *compareOptions) plan(ctx context.Context, s *climb.Study, std streams) error {
+func (o *compareOptions) plan(ctx context.Context, s *study.Study, std streams) error {
 	p, err := s.Estimate(ctx)
 	if err != nil {
 		return err
@@ -135,7 +136,7 @@ func (o *compareOptions) plan(ctx context.Context, s *climb.Study, std streams) 
 	return nil
 }
 
-func writeStudyPlan(w io.Writer, p *climb.StudyEstimate) {
+func writeStudyPlan(w io.Writer, p *study.Estimate) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "what\truns\ttokens\tcore time\t")
 	for _, x := range p.Parts {

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/climb-go/climb/study"
 
-	"github.com/climb-go/climb"
+	"github.com/google/go-cmp/cmp"
 )
 
-// study is a comparison whose whole run takes seconds. Its objectives are texts
+// studyYAML is a comparison whose whole run takes seconds. Its objectives are texts
 // like the first topic and like the second.
-const study = `config: climb.yaml
+const studyYAML = `config: climb.yaml
 objectives:
   - {name: first, validation: [{file: validation.jsonl}], test: [{file: test.jsonl}], reference: 1}
   - {name: second, validation: [{file: second.jsonl}], test: [{file: second-test.jsonl}]}
@@ -56,13 +56,13 @@ func studyspace(t *testing.T) string {
 	}
 	config := strings.Replace(small, "prune:", "decontaminate: {action: none}\nprune:", 1)
 	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(config))
-	writeFile(t, filepath.Join(dir, "study.yaml"), []byte(study))
+	writeFile(t, filepath.Join(dir, "study.yaml"), []byte(studyYAML))
 	return dir
 }
 
-func compareJSON(t *testing.T, dir string, args ...string) *climb.Comparison {
+func compareJSON(t *testing.T, dir string, args ...string) *study.Comparison {
 	t.Helper()
-	out := &climb.Comparison{}
+	out := &study.Comparison{}
 	if err := json.Unmarshal([]byte(mustRun(t, dir, append([]string{"compare", "study.yaml", "--json"}, args...)...)), out); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func compareJSON(t *testing.T, dir string, args ...string) *climb.Comparison {
 }
 
 // same is what does not depend on the machine: all but times.
-func same(c *climb.Comparison) string {
+func same(c *study.Comparison) string {
 	c.Machine, c.CoreSeconds = "", 0
 	for i := range c.Objectives {
 		for k := range c.Objectives[i].Rows {
@@ -225,17 +225,17 @@ func TestCompareRefuses(t *testing.T) {
 		"objectives: [first]|metric: speed":                             `strategies[5].metric: "speed"`,
 	} {
 		from, to, _ := strings.Cut(change, "|")
-		text := strings.Replace(study, from, to, 1)
-		if text == study {
+		text := strings.Replace(studyYAML, from, to, 1)
+		if text == studyYAML {
 			t.Fatalf("%q is not in the study", from)
 		}
 		writeFile(t, filepath.Join(dir, "bad.yaml"), []byte(text))
-		_, err := climb.LoadStudy(filepath.Join(dir, "bad.yaml"))
+		_, err := study.Load(filepath.Join(dir, "bad.yaml"))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), ".yaml") {
 			t.Errorf("%s: %v; want %q", change, err, want)
 		}
 	}
-	writeFile(t, filepath.Join(dir, "proxies.yaml"), []byte(strings.Replace(study, "metric: bpb", "metric: acc", 1)))
+	writeFile(t, filepath.Join(dir, "proxies.yaml"), []byte(strings.Replace(studyYAML, "metric: bpb", "metric: acc", 1)))
 	if code, _, errs := climbRun(t, dir, "compare", "proxies.yaml", "--plan"); code != 2 || !strings.Contains(errs, "have no acc") {
 		t.Errorf("exit %d, %s", code, errs)
 	}

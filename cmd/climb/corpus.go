@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb/view"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -28,7 +30,7 @@ func newCorpus(std streams) *cobra.Command {
 
 // corpusStatsOptions are the flags of climb corpus stats.
 type corpusStatsOptions struct {
-	climb.StatsOptions
+	view.StatsOptions
 	Config string
 	JSON   bool
 }
@@ -89,7 +91,7 @@ func runCorpusStats(ctx context.Context, o corpusStatsOptions, inputs []string, 
 	}
 	show := newDisplay(std.err, std, false)
 	o.Watch = show.bytes("read the corpus")
-	s, err := climb.DescribeCorpus(ctx, o.StatsOptions)
+	s, err := view.DescribeCorpus(ctx, o.StatsOptions)
 	show.close()
 	if err != nil {
 		return err
@@ -101,7 +103,7 @@ func runCorpusStats(ctx context.Context, o corpusStatsOptions, inputs []string, 
 	return nil
 }
 
-func writeCorpusStats(w io.Writer, s *climb.CorpusStats) {
+func writeCorpusStats(w io.Writer, s *view.CorpusStats) {
 	fmt.Fprintf(w, "%d files, %s; %d documents, %s of text", s.Files, bytesText(float64(s.Stored)), s.Documents, bytesText(float64(s.Bytes)))
 	if s.InTokens != nil {
 		fmt.Fprintf(w, ", %s tokens (%.2f bytes each)", countText(float64(s.Tokens)), float64(s.Bytes)/float64(max(1, s.Tokens)))
@@ -118,7 +120,7 @@ func writeCorpusStats(w io.Writer, s *climb.CorpusStats) {
 	writeGroups(w, "language", s.Languages, s.Count)
 }
 
-func writeLengths(w io.Writer, unit string, l *climb.Lengths) {
+func writeLengths(w io.Writer, unit string, l *view.Lengths) {
 	fmt.Fprintf(w, "\nlength in %s: mean %.0f, min %d, p5 %d, p25 %d, median %d, p75 %d, p95 %d, p99 %d, max %d\n",
 		unit, l.Mean, l.Least, l.P5, l.P25, l.Median, l.P75, l.P95, l.P99, l.Most)
 	var most int64 = 1
@@ -135,7 +137,7 @@ func writeLengths(w io.Writer, unit string, l *climb.Lengths) {
 // groupsShown bounds the rows of a table; --json has all.
 const groupsShown = 30
 
-func writeGroups(w io.Writer, title string, groups []climb.Group, all climb.Count) {
+func writeGroups(w io.Writer, title string, groups []view.Group, all view.Count) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	tokens := func(string) string { return "" }

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/stage"
 )
 
 // A display shows the events of a run: one line that is drawn again and again
@@ -50,7 +50,7 @@ func (d *display) quiet() time.Duration {
 	return 5 * time.Second
 }
 
-func (d *display) event(e climb.Event) {
+func (d *display) event(e stage.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	progress := !e.Start && !e.End && e.Note == ""
@@ -83,13 +83,13 @@ func (d *display) bytes(title string) func(done, total int64) {
 	}
 	begun := time.Now()
 	return func(done, total int64) {
-		d.event(climb.Event{Number: 1, Of: 1, Title: title, Fraction: float64(done) / float64(max(1, total)),
+		d.event(stage.Event{Number: 1, Of: 1, Title: title, Fraction: float64(done) / float64(max(1, total)),
 			Amount: float64(total), Unit: "B", Elapsed: time.Since(begun)})
 	}
 }
 
 // printJSON writes one event as a JSON line.
-func (d *display) printJSON(e climb.Event) {
+func (d *display) printJSON(e stage.Event) {
 	kind := "progress"
 	switch {
 	case e.Note != "":
@@ -138,7 +138,7 @@ func (d *display) close() {
 	}
 }
 
-func ending(e climb.Event) string {
+func ending(e stage.Event) string {
 	s := fmt.Sprintf("[%2d/%d] %-32s", e.Number, e.Of, e.Title)
 	if e.Cached {
 		return s + " done before"
@@ -150,7 +150,7 @@ func ending(e climb.Event) string {
 	return s
 }
 
-func progressLine(e climb.Event) string {
+func progressLine(e stage.Event) string {
 	const cells = 24
 	filled := int(e.Fraction * cells)
 	s := fmt.Sprintf("[%2d/%d] %-32s [%s%s] %3.0f %%", e.Number, e.Of, e.Title,

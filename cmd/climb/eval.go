@@ -10,16 +10,18 @@ import (
 	"strconv"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/trial"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/task"
 )
 
 // evalOptions are the flags of climb eval.
 type evalOptions struct {
-	climb.EvalOptions
+	trial.EvalOptions
 	Output string
 	JSON   bool
 }
@@ -83,7 +85,8 @@ func runEval(ctx context.Context, o evalOptions, args []string, std streams) err
 		return task.Usage(fmt.Errorf("--limit %d, --num-fewshot %s: want 0 or more", o.Limit, optionalInt{&shots}))
 	}
 	o.Model, o.Files = args[0], args[1:]
-	e, err := climb.Evaluate(ctx, o.EvalOptions, func(name string, items int) {
+	o.Version = climb.Version
+	e, err := trial.Evaluate(ctx, o.EvalOptions, func(name string, items int) {
 		fmt.Fprintf(std.err, "%s: %d items\n", name, items)
 	})
 	if err != nil {
@@ -114,7 +117,7 @@ func writeJSON(path string, v any) (err error) {
 	return enc.Encode(v)
 }
 
-func writeEvaluation(w io.Writer, e *climb.Evaluation) error {
+func writeEvaluation(w io.Writer, e *trial.Evaluation) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "TASK\tVERSION\tSHOTS\tITEMS\tMETRIC\tBETTER\tVALUE\tSTDERR\t95 % INTERVAL")
 	last := ""

@@ -6,17 +6,18 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb/judge"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
 )
 
 // labelJudgeOptions are the flags of climb label judge.
 type labelJudgeOptions struct {
-	climb.JudgeOptions
+	judge.Options
 	Yes, JSON bool
 }
 
@@ -68,7 +69,7 @@ same command to go on.`,
 
 func runLabelJudge(ctx context.Context, o labelJudgeOptions, inputs []string, std streams) error {
 	o.Corpus.Inputs = inputs
-	j, err := climb.NewJudging(ctx, o.JudgeOptions)
+	j, err := judge.New(ctx, o.Options)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func runLabelJudge(ctx context.Context, o labelJudgeOptions, inputs []string, st
 	return printJudging(std.out, r, "used", o.JSON)
 }
 
-func printJudging(w *output, r climb.JudgeReport, used string, asJSON bool) error {
+func printJudging(w *output, r judge.Report, used string, asJSON bool) error {
 	if asJSON {
 		return w.JSON(r)
 	}

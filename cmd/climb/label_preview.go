@@ -7,17 +7,18 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb/view"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
 )
 
 // labelPreviewOptions are the flags of climb label preview.
 type labelPreviewOptions struct {
 	configOptions
-	climb.PreviewOptions
+	view.PreviewOptions
 }
 
 // AddFlags adds the flags to a command's.
@@ -59,7 +60,11 @@ func runLabelPreview(ctx context.Context, o labelPreviewOptions, args []string, 
 	if err != nil {
 		return err
 	}
-	v, err := r.Preview(ctx, o.PreviewOptions)
+	look, err := r.View(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := look.Preview(ctx, o.PreviewOptions)
 	if err != nil {
 		return err
 	}
@@ -70,7 +75,7 @@ func runLabelPreview(ctx context.Context, o labelPreviewOptions, args []string, 
 	return nil
 }
 
-func writePreview(w io.Writer, v *climb.Preview) {
+func writePreview(w io.Writer, v *view.Preview) {
 	fmt.Fprintf(w, "With the floors of climb.yaml %d of %d documents stay, about %s of %s tokens.\n",
 		v.Kept.Documents, v.All.Documents, countText(float64(v.Kept.Tokens)), countText(float64(v.All.Tokens)))
 	for _, s := range v.Scores {
@@ -84,7 +89,7 @@ func writePreview(w io.Writer, v *climb.Preview) {
 		}
 		t.Flush()
 		for _, x := range s.Thresholds {
-			for side, list := range [][]climb.PreviewExample{x.Below, x.Above} {
+			for side, list := range [][]view.PreviewExample{x.Below, x.Above} {
 				for _, e := range list {
 					fmt.Fprintf(w, "  %s %.3f: %.3f  %s\n    %s\n", []string{"below", "above"}[side], x.Value, e.Score, escape.Line(e.ID), strings.Join(strings.Fields(e.Text), " "))
 				}

@@ -6,17 +6,18 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb/judge"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
 )
 
 // labelTrainOptions are the flags of climb label train.
 type labelTrainOptions struct {
-	climb.LabelTraining
+	judge.Training
 	WordNGrams    int // of either method
 	Balance, JSON bool
 }
@@ -73,7 +74,7 @@ With graded texts the labels are the grades; give the scheme expected.`,
 func runLabelTrain(ctx context.Context, o labelTrainOptions, _ []string, std streams) error {
 	o.FastText.WordNGrams, o.Linear.WordNGrams = o.WordNGrams, o.WordNGrams
 	o.FastText.Balance, o.Linear.Balance = o.Balance, o.Balance
-	r, err := climb.TrainLabel(ctx, o.LabelTraining)
+	r, err := judge.Train(ctx, o.Training)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/climb-go/climb/trial"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/climb-go/climb"
 )
 
 func newLM(std streams) *cobra.Command {
@@ -56,7 +56,7 @@ follows from that of the largest that was, marked ~.`,
 func runLMSizes(ctx context.Context, o lmSizesOptions, _ []string, std streams) error {
 	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SIZE\tPARAMETERS\tLAYERS\tWIDTH\tHEADS\tVOCAB\tCONTEXT\tBATCH\tLEARNING RATE\tTOKENS/S, ONE CORE\tALL CORES\tPROXY TOKENS\tSEARCH")
-	sizes, err := climb.MeasureSizes(ctx, climb.SizesOptions{Tokens: o.Tokens, Seconds: o.Seconds, Largest: int(o.Largest)}, func(s climb.SizeSpeed) {
+	sizes, err := trial.MeasureSizes(ctx, trial.SizesOptions{Tokens: o.Tokens, Seconds: o.Seconds, Largest: int(o.Largest)}, func(s trial.SizeSpeed) {
 		about := ""
 		if !s.Measured {
 			about = "~"

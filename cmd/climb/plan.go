@@ -7,9 +7,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/climb-go/climb/view"
 
-	"github.com/climb-go/climb"
+	"github.com/spf13/cobra"
 )
 
 func newPlan(std streams) *cobra.Command {
@@ -29,7 +29,7 @@ corpus and a few steps of the proxy; nothing is written.`,
 }
 
 func runPlan(ctx context.Context, o configOptions, args []string, std streams) error {
-	r, err := o.open(ctx, args)
+	r, err := o.look(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func runPlan(ctx context.Context, o configOptions, args []string, std streams) e
 	return nil
 }
 
-func writeEstimate(w io.Writer, p *climb.Estimate) {
+func writeEstimate(w io.Writer, p *view.Estimate) {
 	fmt.Fprintf(w, "corpus: %d files, %s, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), countText(float64(p.Tokens)), p.Shards)
 	fmt.Fprintf(w, "proxy:  %s parameters, %s tokens/s on one core, %d runs of %s tokens\n",
 		countText(float64(p.ProxyParams)), countText(p.ProxyRate), p.ProxyRuns, countText(float64(p.ProxyTokens)))

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/task"
@@ -17,7 +16,7 @@ import (
 
 // proposeOptions are the flags of climb propose.
 type proposeOptions struct {
-	climb.ProposeOptions
+	history.ProposeOptions
 	tableOut
 	files, smaller                      []string
 	prior, supply, least, most, weights map[string]string
@@ -87,7 +86,7 @@ func runPropose(ctx context.Context, o proposeOptions, _ []string, std streams) 
 			return err
 		}
 	}
-	p, err := climb.Propose(ctx, t, o.ProposeOptions)
+	p, err := history.Propose(ctx, t, o.ProposeOptions)
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func (o *proposeOptions) parse() (err error) {
 	return nil
 }
 
-func printProposals(w io.Writer, p *climb.Proposals, written []string) error {
+func printProposals(w io.Writer, p *history.Proposals, written []string) error {
 	printTable(w, p.Metrics, p.Lower, p.Ignored, p.Warnings)
 	if err := printMixtures(w, p); err != nil {
 		return err
@@ -145,14 +144,14 @@ func printProposals(w io.Writer, p *climb.Proposals, written []string) error {
 }
 
 // printMixtures prints the proposals, and the mixture that is best now.
-func printMixtures(w io.Writer, p *climb.Proposals) error {
+func printMixtures(w io.Writer, p *history.Proposals) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "RUN\tEXPECTED\t±")
 	for _, d := range p.Domains {
 		fmt.Fprintf(t, "\t%s", escape.Line(d))
 	}
 	fmt.Fprintln(t)
-	row := func(name string, m climb.Proposed) {
+	row := func(name string, m history.Proposed) {
 		fmt.Fprintf(t, "%s\t%.4g\t%.2g", name, m.Expected, m.Std)
 		for _, share := range m.Mixture {
 			fmt.Fprintf(t, "\t%.4f", share)

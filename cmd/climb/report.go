@@ -35,7 +35,7 @@ func runReport(ctx context.Context, o configOptions, args []string, std streams)
 	if err != nil {
 		return err
 	}
-	d, err := r.Report()
+	d, err := r.Report(ctx)
 	if err != nil {
 		return err
 	}

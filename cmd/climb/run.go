@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/climb-go/climb/view"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -47,7 +49,17 @@ func (o *configOptions) open(ctx context.Context, args []string) (*climb.Run, er
 	if err != nil {
 		return nil, err
 	}
-	return climb.NewRun(ctx, cfg)
+	r := climb.NewRun(cfg)
+	return r, r.Open(ctx)
+}
+
+// look opens it to be looked at.
+func (o *configOptions) look(ctx context.Context, args []string) (*view.View, error) {
+	r, err := o.open(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return r.View(ctx)
 }
 
 // apply lets the flags overrule the configuration.
@@ -88,13 +100,13 @@ func (o *stageOptions) AddFlags(f *pflag.FlagSet) {
 // until runs the pipeline up to a target, showing progress, and prints what
 // came of it.
 func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target string, std streams) error {
-	r, err := climb.NewRun(ctx, cfg)
-	if err != nil {
+	r := climb.NewRun(cfg)
+	if err := r.Open(ctx); err != nil {
 		return err
 	}
 	show := newDisplay(std.out, std, o.JSON)
 	r.Watch = show.event
-	err = r.Until(ctx, target)
+	err := r.Until(ctx, target)
 	show.close()
 	if err != nil {
 		return err
@@ -103,7 +115,7 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 		stage := climb.Targets[target]
 		return show.result(map[string]string{"stage": stage, "dir": r.Dir(stage)}, "%s is in %s", target, near(r.Dir(stage)))
 	}
-	d, err := r.Report()
+	d, err := r.Report(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/climb-go/climb/stage"
 	"github.com/spf13/cobra"
-
-	"github.com/climb-go/climb"
 )
 
 func newStatus(std streams) *cobra.Command {
@@ -50,7 +49,7 @@ func runStatus(ctx context.Context, o configOptions, args []string, std streams)
 }
 
 // tasksText says how far a stage is.
-func tasksText(s climb.StageStatus) string {
+func tasksText(s stage.StageStatus) string {
 	switch {
 	case !s.Planned:
 		return "not planned"

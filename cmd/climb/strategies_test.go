@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/trial"
+
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/search"
 )
@@ -17,7 +18,7 @@ import (
 // the log-likelihoods of the target's items under a model of each domain,
 // DoReMi the losses on the domains' held-out text, which move its weights.
 func TestStrategiesWithProxies(t *testing.T) {
-	for name, check := range map[string]func(t *testing.T, s climb.Search){"mixmin": checkMixMin, "doremi": checkDoReMi} {
+	for name, check := range map[string]func(t *testing.T, s trial.Search){"mixmin": checkMixMin, "doremi": checkDoReMi} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := strings.Replace(small, "search: {", "search: {strategy: "+name+", ", 1)
@@ -36,7 +37,7 @@ func TestStrategiesWithProxies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var s climb.Search
+			var s trial.Search
 			if err := json.Unmarshal(data, &s); err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +49,7 @@ func TestStrategiesWithProxies(t *testing.T) {
 	}
 }
 
-func checkMixMin(t *testing.T, s climb.Search) {
+func checkMixMin(t *testing.T, s trial.Search) {
 	if len(s.Trials) != min(len(s.Problem.Domains), 9) {
 		t.Errorf("%d models of %d domains", len(s.Trials), len(s.Problem.Domains))
 	}
@@ -64,7 +65,7 @@ func checkMixMin(t *testing.T, s climb.Search) {
 	}
 }
 
-func checkDoReMi(t *testing.T, s climb.Search) {
+func checkDoReMi(t *testing.T, s trial.Search) {
 	natural, err := search.NaturalMixture(s.Problem)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/curate"
 )
 
 // Labels that documents have are domains, alone or crossed with clusters.
@@ -42,7 +42,7 @@ func TestDomainsByLabel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d climb.Domains
+		var d curate.Domains
 		if err := json.Unmarshal(data, &d); err != nil {
 			t.Fatal(err)
 		}

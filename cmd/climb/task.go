@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/climb-go/climb/study"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/stage"
 )
 
 // taskOptions are the flags of climb task run and climb task publish.
@@ -61,7 +63,7 @@ leaves nothing behind. Exit code 75 asks to be run again, 78 says it is of no us
 }
 
 func runTaskRun(ctx context.Context, o taskRunOptions, _ []string, std streams) error {
-	m, err := climb.RunTask(ctx, o.Plan, o.Task)
+	m, err := stage.RunTask(ctx, study.Stages(), o.Plan, o.Task)
 	if err != nil {
 		return err
 	}
@@ -89,5 +91,5 @@ published; the proxies' trainer is set by proxy.command.`,
 }
 
 func runTaskPublish(ctx context.Context, o taskOptions, files []string, _ streams) error {
-	return climb.PublishTask(ctx, o.Plan, o.Task, files)
+	return stage.PublishTask(ctx, study.Stages(), o.Plan, o.Task, files)
 }

@@ -245,8 +245,8 @@ func remake(t *testing.T, dir, name string, stages []string) error {
 		}
 	}
 	flip(t, filepath.Join(c.Out, name))
-	r, err := climb.NewRun(context.Background(), c)
-	if err != nil {
+	r := climb.NewRun(c)
+	if err := r.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return r.Until(context.Background(), "")

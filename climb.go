@@ -1,0 +1,166 @@
+// Package climb finds the data mixture that a language model should be
+// pre-trained on, and writes the mixed dataset: CLIMB (Diao et al. 2025,
+// arXiv 2504.13161) as a library. A Run takes a Config through the stages of
+// the pipeline; every stage is a plan of tasks (package task), so a run that
+// was killed goes on where it was, and the same tasks can run anywhere.
+package climb
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/climb-go/climb/curate"
+	"github.com/climb-go/climb/dataset"
+	"github.com/climb-go/climb/trial"
+	"github.com/climb-go/climb/view"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
+)
+
+// Version is the version of the program; formats have their own.
+const Version = "0.1.0"
+
+// Targets are the names that Run.Until takes, with the stages they end at.
+var Targets = map[string]string{
+	"corpus": "rows", "embed": "embed", "cluster": "cluster", "label": "label", "domains": "assign",
+	"tokens": "tokens", "search": "search", "confirm": "confirm", "mix": "dataset", "dataset": "dataset",
+}
+
+// Stages are the stages of the pipeline as a worker needs them (stage.RunTask).
+func Stages() stage.Table {
+	return slices.Concat(curate.Stages(), trial.Stages(), dataset.Stages())
+}
+
+// A Run is one run directory and the configuration that fills it.
+type Run struct {
+	*stage.Run
+	Config *Config
+	Shared Shared // set before the run is opened
+
+	// The parts of the pipeline, once the run is open.
+	Curation *curate.Curation // documents to domains and tokens
+	Trials   *trial.Trials    // search and confirmation
+	Dataset  *dataset.Dataset
+
+	opened bool
+	err    error // of opening
+}
+
+// Shared is what the runs of one study have in common, in one directory.
+type Shared struct {
+	Beside  *stage.Run   // another of them
+	Apart   []eval.Term  // target files of them all, which the corpus must not hold
+	Scored  []eval.Term  // validation files of them all: a proxy is scored on each, so that no mixture is trained twice
+	HoldOut bool         // some of them are scored on held-out documents
+	Targets *stage.Cache // of the target files that were read
+}
+
+// NewRun makes a run of the configuration. It reads and writes nothing.
+func NewRun(c *Config) *Run { return &Run{Run: stage.New(c.Out, c.Workers), Config: c} }
+
+// Open lists the inputs, reads the target files and names the stages. The methods
+// that are given a context do it where it was not done; a run that was opened
+// stays as it is.
+func (r *Run) Open(ctx context.Context) error {
+	if !r.opened {
+		r.opened, r.err = true, r.openParts(ctx)
+	}
+	return r.err
+}
+
+func (r *Run) openParts(ctx context.Context) (err error) {
+	if r.Shared.Targets == nil {
+		r.Shared.Targets = &stage.Cache{}
+	}
+	if r.Config, err = r.Config.weighed(r.Shared.Targets); err != nil {
+		return err
+	}
+	if other := r.Shared.Beside; other != nil {
+		watch := r.Watch
+		r.Run = other.Beside()
+		r.Watch = watch
+	}
+	if r.Curation, err = curate.Open(ctx, r.Run, r.Config.curation(r.Shared), r.Shared.Targets); err != nil {
+		return err
+	}
+	if r.Trials, err = trial.Open(r.Curation, r.Config.trials(r.Shared), r.Shared.Targets); err != nil {
+		return err
+	}
+	r.Dataset, err = dataset.Open(r.Curation, r.Config.dataset())
+	return err
+}
+
+// Until runs or resumes the pipeline up to a target ("" = all of it), and
+// holds the lock of the run directory for as long.
+func (r *Run) Until(ctx context.Context, target string) error {
+	last := ""
+	if target != "" {
+		var ok bool
+		if last, ok = Targets[target]; !ok {
+			return fmt.Errorf("no stage is called %q", target)
+		}
+	}
+	if err := r.Open(ctx); err != nil {
+		return err
+	}
+	return r.Hold(func() error {
+		if err := r.inTheWay(); err != nil {
+			return err
+		}
+		if err := r.saveConfig(); err != nil {
+			return err
+		}
+		return r.Run.Until(ctx, last)
+	})
+}
+
+// inTheWay reports a file or folder of the user's where the run will put its link
+// to the dataset or its report, before anything is spent.
+func (r *Run) inTheWay() error {
+	link, report := filepath.Join(r.Out, "dataset"), filepath.Join(r.Out, "report")
+	if st, err := os.Lstat(link); err == nil && st.Mode().Type() != os.ModeSymlink {
+		return task.Permanent(fmt.Errorf("%s is in the way of a link to the dataset; move it, or set another out", link))
+	}
+	if st, err := os.Stat(report); err == nil && !st.IsDir() {
+		return task.Permanent(fmt.Errorf("%s is in the way of the folder of the report; move it, or set another out", report))
+	}
+	return nil
+}
+
+// saveConfig records the resolved configuration in the run directory.
+func (r *Run) saveConfig() error {
+	var b bytes.Buffer
+	if err := r.Config.WriteYAML(&b); err != nil {
+		return err
+	}
+	return task.WriteFile(filepath.Join(r.Out, "climb.yaml"), b.Bytes())
+}
+
+// View opens the run to be looked at.
+func (r *Run) View(ctx context.Context) (*view.View, error) {
+	if err := r.Open(ctx); err != nil {
+		return nil, err
+	}
+	return &view.View{Run: r.Run, Curation: r.Curation, Trials: r.Trials, Preset: r.Config.Preset, Version: Version}, nil
+}
+
+// Report gathers what the run has done so far, writes report/index.html and
+// report/summary.json, and returns the numbers.
+func (r *Run) Report(ctx context.Context) (*report.Data, error) {
+	v, err := r.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := v.Gather()
+	if err != nil {
+		return nil, err
+	}
+	return d, report.Write(filepath.Join(r.Out, "report"), d)
+}

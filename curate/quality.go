@@ -1,0 +1,288 @@
+package curate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/vec"
+)
+
+// labelStage writes the scores of every document, part-NNNNN.npy, float32,
+// one column for each name of the labeler, and the bytes of its text,
+// part-NNNNN.bytes.npy, int32.
+func (r *Curation) labelStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "label", Title: "score every document", Format: 3, ByShard: true, Inputs: []string{"corpus", "rows"},
+		Options: func() (any, error) { return r.Config.Label.options() },
+		Tasks:   r.PerShard,
+		Run:     labelShard,
+		Amount:  r.TextBytes,
+		Accept:  checkScores,
+	}
+}
+
+func labelShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o labelOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	labeler, err := o.labeler(ctx)
+	if err != nil {
+		return err
+	}
+	names := labeler.Names()
+	out, err := a.Create(stage.Part(n, "npy"))
+	if err != nil {
+		return err
+	}
+	w, err := vec.NewNPYWriter(out, "<f4", len(names))
+	if err != nil {
+		return err
+	}
+	var size []int32
+	scores := make([]float32, batchRows*len(names))
+	err = Batches(ctx, p, n, a, func(docs []corpus.Document, texts []string) error {
+		s := scores[:len(texts)*len(names)]
+		if err := labeler.Label(ctx, s, texts); err != nil {
+			return err
+		}
+		for i, x := range s {
+			if x != x {
+				return task.Permanent(fmt.Errorf("score %s of document %q is NaN", names[i%len(names)], docs[i/len(names)].ID))
+			}
+		}
+		for _, t := range texts {
+			size = append(size, int32(len(t)))
+		}
+		return w.WriteFloats(s)
+	})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
+		return err
+	}
+	return bytesOf.WriteInts(a, n, size)
+}
+
+// Codes of a document that belongs to no domain.
+const (
+	PrunedCluster  = -1
+	prunedDocument = -2
+	HeldOut        = -3
+	Overlaps       = -4
+	SemanticCopy   = -5
+)
+
+type assignOptions struct {
+	Seed    uint64      `json:"seed"`
+	Prune   PruneConfig `json:"prune"`
+	Holdout float64     `json:"holdout"` // share of the documents; 0 = none
+	Overlap string      `json:"overlap"` // what happens to documents that overlap with a target file
+}
+
+// assignStage writes the domain of every document, part-NNNNN.npy, int16:
+// -1 its cluster was pruned, -2 the document was, -3 it is held out, -4 it
+// overlaps with a target file, -5 another one has nearly its meaning.
+func (r *Curation) assignStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "assign", Title: "assign documents to domains", Format: 3, ByShard: true, Inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
+		Options: func() (any, error) {
+			o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Overlap: r.Config.Decontaminate.Action, Holdout: r.Config.Holdout}
+			return o, nil
+		},
+		Tasks:  r.PerShard,
+		Run:    assignShard,
+		Accept: checkCodes,
+	}
+}
+
+func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o assignOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	var d Domains
+	if err := task.ReadJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
+		return err
+	}
+	domain, err := mergedOf.Ints(p, n)
+	if err != nil {
+		return err
+	}
+	g, err := ReadGrades(p, n)
+	if err != nil {
+		return err
+	}
+	if len(g.Clusters) != len(domain) {
+		return fmt.Errorf("shard %d: %d documents have a domain, %d are labeled", n, len(domain), len(g.Clusters))
+	}
+	rule, err := newDocumentRule(o.Prune, d.ScoreNames)
+	if err != nil {
+		return err
+	}
+	overlap, err := Overlapping(p, n)
+	if err != nil {
+		return err
+	}
+	semantic, err := semanticDuplicates(p, n)
+	if err != nil {
+		return err
+	}
+	for row := range domain {
+		dom := int(domain[row])
+		reason := rule.fails(g.Row(row))
+		switch {
+		case dom < 0:
+			dom = PrunedCluster
+		case reason != "":
+			a.Count("pruned_documents:"+reason, 1)
+			a.Count("pruned_bytes:"+reason, int64(g.Bytes[row]))
+			dom = prunedDocument
+		case o.Overlap == "drop" && overlap.Has(row):
+			dom = Overlaps
+		case semantic.Has(row):
+			dom = SemanticCopy
+		case o.Holdout > 0 && float64(stage.SplitMix(o.Seed^uint64(n)<<32, uint64(row))>>11)/(1<<53) < o.Holdout:
+			dom = HeldOut
+		}
+		domain[row] = int32(dom)
+		a.Count(fmt.Sprintf("documents:%d", dom), 1)
+		a.Count(fmt.Sprintf("bytes:%d", dom), int64(g.Bytes[row]))
+	}
+	return DomainOf.WriteInts(a, n, domain)
+}
+
+// A documentRule says which documents stay.
+type documentRule struct {
+	floors []floor
+	all    bool // a document goes only if it is below all of them
+}
+
+// A floor is the least value of one score column.
+type floor struct {
+	column int // -1: the mean of all
+	name   string
+	least  float32
+}
+
+// newDocumentRule finds the columns of the floors, in the order of their names.
+func newDocumentRule(o PruneConfig, names []string) (*documentRule, error) {
+	rule := &documentRule{all: o.DocumentsIf == "all"}
+	for _, name := range slices.Sorted(maps.Keys(o.Documents)) {
+		i := slices.Index(names, name)
+		if i < 0 && name != "mean" {
+			return nil, task.Permanent(fmt.Errorf("prune.documents: no score is called %q; the labeler gives %s", name, strings.Join(names, ", ")))
+		}
+		rule.floors = append(rule.floors, floor{i, name, float32(o.Documents[name])})
+	}
+	return rule, nil
+}
+
+// fails names the score for which a document with these scores goes, the first
+// that is below its floor; "" if it stays.
+func (r *documentRule) fails(scores []float32) string {
+	first := ""
+	for _, f := range r.floors {
+		switch low := f.value(scores) < f.least; {
+		case low && first == "":
+			first = f.name
+		case !low && r.all:
+			return ""
+		}
+	}
+	return first
+}
+
+func (f floor) value(scores []float32) float32 {
+	if f.column >= 0 {
+		return scores[f.column]
+	}
+	var sum float64
+	for _, x := range scores {
+		sum += float64(x)
+	}
+	return float32(sum / float64(len(scores)))
+}
+
+// holdoutItems is the number of held-out documents of a domain in each of the
+// two files.
+const holdoutItems = 64
+
+// holdoutStage writes the held-out documents of each domain as target files,
+// validation-NNN.jsonl and test-NNN.jsonl. It does nothing when the
+// configuration names target files.
+func (r *Curation) holdoutStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "holdout", Title: "hold documents out", Format: 1, Inputs: []string{"corpus", "rows", "domains", "assign"},
+		Options: func() (any, error) { return r.Config.Holdout > 0, nil },
+		Tasks: func(p *task.Plan) ([]any, error) {
+			if r.Config.Holdout == 0 {
+				return nil, nil
+			}
+			return stage.One(p)
+		},
+		Run: writeHoldout,
+	}
+}
+
+func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	t, err := OpenTexts(ctx, p)
+	if err != nil {
+		return err
+	}
+	var d Domains
+	if err := task.ReadJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
+		return err
+	}
+	// A held-out document counts to the domain that it would be in.
+	items := make([][2][]byte, len(d.Domains))
+	counts := make([][2]int, len(d.Domains))
+	for shard := range t.Shards {
+		codes, err := DomainOf.Ints(p, shard)
+		if err != nil {
+			return err
+		}
+		domain, err := mergedOf.Ints(p, shard)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(codes, HeldOut) {
+			continue
+		}
+		for doc, err := range t.Shard(ctx, shard) {
+			if err != nil {
+				return err
+			}
+			if codes[doc.Row] != HeldOut {
+				continue
+			}
+			dom := int(domain[doc.Row])
+			half := (counts[dom][0] + counts[dom][1]) % 2
+			if counts[dom][half] == holdoutItems {
+				continue
+			}
+			counts[dom][half]++
+			items[dom][half] = corpus.AppendDocument(items[dom][half], corpus.Document{ID: doc.ID, Text: doc.Text})
+		}
+	}
+	for dom := range items {
+		for half, name := range []string{"validation", "test"} {
+			if counts[dom][half] == 0 {
+				continue
+			}
+			if err := a.WriteFile(fmt.Sprintf("%s-%03d.jsonl", name, dom), items[dom][half]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,331 @@
+package curate
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/token"
+)
+
+type vocabOptions struct {
+	Seed   uint64          `json:"seed"`
+	Tokens TokensConfig    `json:"tokens"`
+	File   *task.FileStamp `json:"file,omitempty"` // of the user's tokenizer
+}
+
+// vocabStage trains the tokenizer on a sample of the documents that are left,
+// or copies the user's: tokenizer.json.
+func (r *Curation) vocabStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "vocab", Title: "train the tokenizer", Format: 1, Inputs: []string{"corpus", "rows", "assign"},
+		Options: func() (any, error) {
+			o := vocabOptions{Seed: r.Config.Seed, Tokens: r.Config.Tokens}
+			if o.Tokens.Tokenizer != "" {
+				stamp, err := task.Stamp(o.Tokens.Tokenizer)
+				if err != nil {
+					return nil, fmt.Errorf("tokens.tokenizer: %w", err)
+				}
+				o.File = &stamp
+			}
+			return o, nil
+		},
+		Tasks:  stage.One,
+		Run:    trainTokenizer,
+		Accept: checkVocab,
+	}
+}
+
+func trainTokenizer(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	var o vocabOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	var tok *token.Tokenizer
+	var err error
+	if o.Tokens.Tokenizer != "" {
+		tok, err = token.Load(o.Tokens.Tokenizer)
+	} else {
+		tok, err = o.trainOn(ctx, p)
+	}
+	if err != nil {
+		return err
+	}
+	f, err := a.Create("tokenizer.json")
+	if err != nil {
+		return err
+	}
+	if err := tok.Save(f); err != nil {
+		return err
+	}
+	a.Count("vocab", int64(tok.Vocab()))
+	return f.Close()
+}
+
+// trainOn trains on documents drawn evenly, at most SampleBytes of them.
+func (o *vocabOptions) trainOn(ctx context.Context, p *task.Plan) (*token.Tokenizer, error) {
+	t, err := OpenTexts(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	share := float64(o.Tokens.SampleBytes) / float64(max(1, t.Scan.TextBytes))
+	var failed error
+	texts := func(yield func(string) bool) {
+		for shard := range t.Shards {
+			domains, err := DomainOf.Ints(p, shard)
+			if err != nil {
+				failed = err
+				return
+			}
+			for d, err := range t.Shard(ctx, shard) {
+				if err != nil {
+					failed = err
+					return
+				}
+				if domains[d.Row] < 0 || float64(stage.SplitMix(o.Seed^uint64(shard)<<32^0x70, uint64(d.Row))>>11)/(1<<53) >= share {
+					continue
+				}
+				if !yield(d.Text) {
+					return
+				}
+			}
+		}
+	}
+	tok, err := token.Train(iter.Seq[string](texts), o.Tokens.BPE)
+	if failed != nil {
+		return nil, failed
+	}
+	return tok, err
+}
+
+// encodeStage turns every shard into tokens, grouped by domain:
+// part-NNNNN.tok holds the tokens (u16 or u32 as the vocabulary asks) of each
+// domain's documents, in row order, each document ended by the end-of-document
+// token; part-NNNNN.npy, int32, the tokens of each row, 0 for rows without a
+// domain.
+func (r *Curation) encodeStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "encode", Title: "tokenize every document", Format: 1, ByShard: true, Inputs: []string{"corpus", "rows", "domains", "assign", "vocab"},
+		Options: func() (any, error) { return struct{}{}, nil },
+		Tasks:   r.PerShard,
+		Run:     encodeShard,
+		Amount:  r.TextBytes,
+	}
+}
+
+func encodeShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	tok, err := stage.Cached(ctx, filepath.Join(p.Input("vocab"), "tokenizer.json"), token.Load)
+	if err != nil {
+		return err
+	}
+	domains, err := DomainOf.Ints(p, n)
+	if err != nil {
+		return err
+	}
+	count := 0
+	if len(domains) > 0 {
+		count = int(slices.Max(domains)) + 1
+	}
+	width := tokenWidth(tok.Vocab())
+	byDomain := make([][]byte, max(0, count))
+	length := make([]int32, len(domains))
+	var ids []uint32
+	err = Batches(ctx, p, n, a, func(docs []corpus.Document, _ []string) error {
+		for _, d := range docs {
+			dom := domains[d.Row]
+			if dom < 0 {
+				continue
+			}
+			ids = append(tok.Encode(ids[:0], d.Text), tok.EOD())
+			length[d.Row] = int32(len(ids))
+			byDomain[dom] = appendTokens(byDomain[dom], ids, width)
+			a.Count(fmt.Sprintf("tokens:%d", dom), int64(len(ids)))
+			a.Count(fmt.Sprintf("bytes:%d", dom), int64(len(d.Text)))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	f, err := a.Create(stage.Part(n, "tok"))
+	if err != nil {
+		return err
+	}
+	for _, b := range byDomain {
+		if _, err := f.Write(b); err != nil {
+			return err
+		}
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return TokensOf.WriteInts(a, n, length)
+}
+
+// tokenWidth is the bytes of a stored token.
+func tokenWidth(vocab int) int {
+	if token.Dtype(vocab) == token.Uint16 {
+		return 2
+	}
+	return 4
+}
+
+func appendTokens(dst []byte, ids []uint32, width int) []byte {
+	for _, id := range ids {
+		if width == 2 {
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(id))
+		} else {
+			dst = binary.LittleEndian.AppendUint32(dst, id)
+		}
+	}
+	return dst
+}
+
+// tokensStage writes each domain's tokens as Megatron's domain-NNN.bin and
+// .idx, documents in the order of the corpus.
+func (r *Curation) tokensStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "tokens", Title: "write token files", Format: 1, Inputs: []string{"domains", "assign", "vocab", "encode"},
+		Options: func() (any, error) { return struct{}{}, nil },
+		Tasks: func(*task.Plan) ([]any, error) {
+			d, err := r.Domains()
+			if err != nil {
+				return nil, err
+			}
+			tasks := make([]any, len(d.Domains))
+			for i := range tasks {
+				tasks[i] = struct {
+					Domain int `json:"domain"`
+				}{i}
+			}
+			return tasks, nil
+		},
+		Run: writeTokens,
+	}
+}
+
+// Domains reads the output of the domains stage.
+func (r *Curation) Domains() (*Domains, error) {
+	d := &Domains{}
+	return d, r.ReadOutput("domains", "domains.json", d)
+}
+
+func writeTokens(ctx context.Context, p *task.Plan, dom int, a *task.Attempt) error {
+	tok, err := stage.Cached(ctx, filepath.Join(p.Input("vocab"), "tokenizer.json"), token.Load)
+	if err != nil {
+		return err
+	}
+	in, err := task.Load(filepath.Join(p.Input("encode"), "plan.json"))
+	if err != nil {
+		return err
+	}
+	bin, err := a.Create(fmt.Sprintf("domain-%03d.bin", dom))
+	if err != nil {
+		return err
+	}
+	idx, err := a.Create(fmt.Sprintf("domain-%03d.idx", dom))
+	if err != nil {
+		return err
+	}
+	w, err := token.NewIndexWriter(bin, idx, token.Dtype(tok.Vocab()))
+	if err != nil {
+		return err
+	}
+	for shard := range in.Tasks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := copyTokens(w, p, shard, dom, tokenWidth(tok.Vocab())); err != nil {
+			return fmt.Errorf("shard %d: %w", shard, err)
+		}
+		a.Report(int64(shard+1), int64(len(in.Tasks)))
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	if err := bin.Close(); err != nil {
+		return err
+	}
+	return idx.Close()
+}
+
+// copyTokens adds a domain's documents of one shard.
+func copyTokens(w *token.IndexWriter, p *task.Plan, shard, dom, width int) error {
+	domains, err := DomainOf.Ints(p, shard)
+	if err != nil {
+		return err
+	}
+	length, err := TokensOf.Ints(p, shard)
+	if err != nil {
+		return err
+	}
+	var skip int64
+	for row, d := range domains {
+		if d >= 0 && int(d) < dom {
+			skip += int64(length[row])
+		}
+	}
+	f, err := os.Open(filepath.Join(p.Input("encode"), stage.Part(shard, "tok")))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Seek(skip*int64(width), io.SeekStart); err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(f, 1<<18)
+	var raw []byte
+	var ids []uint32
+	for row, d := range domains {
+		if int(d) != dom {
+			continue
+		}
+		n := int(length[row])
+		raw = slices.Grow(raw[:0], n*width)[:n*width]
+		if _, err := io.ReadFull(r, raw); err != nil {
+			return err
+		}
+		ids = ids[:0]
+		for i := range n {
+			if width == 2 {
+				ids = append(ids, uint32(binary.LittleEndian.Uint16(raw[2*i:])))
+			} else {
+				ids = append(ids, binary.LittleEndian.Uint32(raw[4*i:]))
+			}
+		}
+		if err := w.Add(ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Supply sums the tokens and the text bytes of each domain from the manifests
+// of the encode stage.
+func Supply(encodeDir string, domains int) (tokens, size []int64, err error) {
+	p, err := task.Load(filepath.Join(encodeDir, "plan.json"))
+	if err != nil {
+		return nil, nil, err
+	}
+	tokens, size = make([]int64, domains), make([]int64, domains)
+	for n := range p.Tasks {
+		m, err := p.Manifest(n)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: task %d: %w", p.Dir(), n, err)
+		}
+		for d := range tokens {
+			tokens[d] += m.Counters[fmt.Sprintf("tokens:%d", d)]
+			size[d] += m.Counters[fmt.Sprintf("bytes:%d", d)]
+		}
+	}
+	return tokens, size, nil
+}

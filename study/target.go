@@ -1,0 +1,325 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/curate"
+	"github.com/climb-go/climb/trial"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/token"
+	"github.com/climb-go/climb/train"
+)
+
+// compareFormat is the version of what a target run measures.
+const compareFormat = 2
+
+// compareStage trains models of the target's size on the answers of the arms.
+// It is no part of the pipeline: its directory is named after the target, the
+// files of all objectives and the tokens. batch-NN.plan.json lists runs that no
+// earlier batch has; compare.json is the outcome.
+func compareStage() *stage.Stage {
+	return &stage.Stage{Name: "compare", Title: "train the target models", Format: compareFormat, Skims: []string{"encode"}, Run: runTarget}
+}
+
+// Stages are the stages of a study and of the pipeline, as a worker needs them.
+func Stages() stage.Table { return append(climb.Stages(), compareStage()) }
+
+// targetOptions are what a target run, or a proxy that ranks the same mixtures,
+// depends on beside its mixture and seed.
+type targetOptions struct {
+	Model      trial.ProxyConfig   `json:"model"` // the target's, as a proxy would be described
+	Curve      int                 `json:"curve,omitempty"`
+	Validation []curate.TargetFile `json:"validation"` // of all objectives
+	Test       []curate.TargetFile `json:"test"`       // none for a proxy
+}
+
+// A targetSpec is a task of a batch.
+type targetSpec struct {
+	Mixture   mix.Mixture `json:"mixture,omitempty"`
+	Hash      string      `json:"hash,omitempty"`
+	Seed      uint64      `json:"seed"`
+	Reference string      `json:"reference,omitempty"` // objective whose validation text is trained on instead of the corpus
+	Files     []eval.Term `json:"files,omitempty"`     // ... and its files
+}
+
+// key names the run.
+func (t targetSpec) key() string {
+	if t.Reference != "" {
+		return fmt.Sprintf("reference-%s-%d", t.Reference, t.Seed)
+	}
+	return fmt.Sprintf("%s-%d", t.Hash, t.Seed)
+}
+
+func (t targetSpec) dir() string { return "trials/" + t.key() }
+
+// A group is the arms that share their tokens, and their target runs; or a kind
+// of proxy, and its runs on the same mixtures.
+type group struct {
+	study   *comparison
+	arms    []*arm
+	title   string
+	dir     string
+	options targetOptions
+	inputs  map[string]string
+	need    []targetSpec
+	results map[string]*targetResult // by key
+}
+
+// A targetResult is what a target run has measured and cost.
+type targetResult struct {
+	*train.Result
+	CoreSeconds float64
+}
+
+// groups parts the arms by their tokens.
+func (c *comparison) groups() ([]*group, error) {
+	t := c.Target
+	o := targetOptions{Model: trial.ProxyConfig{Model: t.Model, Tokens: t.Tokens, Batch: t.Batch, Optim: t.Optim}, Curve: c.Curve}
+	var err, err2 error
+	o.Validation, err = trial.ValidationFiles(c.targetsRead, c.terms(false))
+	o.Test, err2 = curate.TargetFiles(c.targetsRead, c.terms(true))
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	var groups []*group
+	for _, a := range c.arms {
+		inputs := map[string]string{}
+		for _, role := range []string{"vocab", "encode", "tokens"} {
+			inputs[role] = a.run.Base(role)
+		}
+		name := "compare-" + task.Hash("compare", compareFormat, o, inputs["vocab"], inputs["encode"], inputs["tokens"])
+		dir := filepath.Join(c.Config.Out, name)
+		i := slices.IndexFunc(groups, func(g *group) bool { return g.dir == dir })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &group{study: c, title: "train the target models", dir: dir, options: o, inputs: inputs, results: map[string]*targetResult{}})
+		}
+		groups[i].arms = append(groups[i].arms, a)
+	}
+	return groups, nil
+}
+
+// seed is that of target run k: the same for all arms, and none of a search.
+func (c *comparison) seed(k int) uint64 { return c.Config.Seed + 1000 + uint64(k) }
+
+// specs are the target runs of an arm with seed k, if it is one of this arm's
+// seeds: one, or of random as many as there are draws.
+func (a *arm) specs(k int) (out []targetSpec, err error) {
+	if a.strategy.searches() && k%a.study.Searches != a.search {
+		return nil, nil
+	}
+	seed := a.study.seed(k)
+	mixtures := []mix.Mixture{a.answer}
+	if a.answer == nil {
+		mixtures = nil
+		for d := range a.study.Draws {
+			m, err := search.RandomMixture(a.problem, seed+uint64(d)<<32)
+			if err != nil {
+				return nil, err
+			}
+			mixtures = append(mixtures, m)
+		}
+	}
+	for _, m := range mixtures {
+		out = append(out, targetSpec{Mixture: m, Seed: seed, Hash: m.Hash()})
+	}
+	return out, nil
+}
+
+// specs lists the runs that the group needs, each once.
+func (g *group) specs() (out []targetSpec, err error) {
+	add := func(s targetSpec) {
+		if !slices.ContainsFunc(out, func(o targetSpec) bool { return o.key() == s.key() }) {
+			out = append(out, s)
+		}
+	}
+	for k := range g.study.Seeds {
+		for _, a := range g.arms {
+			list, err := a.specs(k)
+			if err != nil {
+				return nil, err
+			}
+			for _, s := range list {
+				add(s)
+			}
+		}
+	}
+	if g.arms[0] != g.study.arms[0] {
+		return out, nil
+	}
+	for _, o := range g.study.Objectives {
+		for k := range o.Reference {
+			add(targetSpec{Seed: g.study.seed(k), Reference: o.Name, Files: o.Validation})
+		}
+	}
+	for _, m := range g.study.transferMixtures() {
+		add(targetSpec{Mixture: m, Hash: m.Hash(), Seed: g.study.seed(0)})
+	}
+	return out, nil
+}
+
+// measure runs what is missing of the runs that are needed, and reads them all.
+func (g *group) measure(ctx context.Context, need []targetSpec) error {
+	g.need = need
+	batches, err := g.batches(need)
+	if err != nil {
+		return err
+	}
+	c := g.study
+	c.step++
+	for _, p := range batches {
+		e := stage.Event{Stage: "compare", Title: g.title, Number: c.step, Of: c.steps(), Amount: float64(int64(len(p.Tasks)) * g.options.Model.Tokens), Unit: "tokens"}
+		if err := c.base.Round(ctx, p, runTarget, e); err != nil {
+			return fmt.Errorf("%s: %w", g.title, err)
+		}
+		if err := g.read(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batches loads the batches that are there, and adds one of the runs that they
+// lack.
+func (g *group) batches(need []targetSpec) (out []*task.Plan, err error) {
+	need = slices.Clone(need)
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("batch-%02d", n)
+		p, err := task.Load(filepath.Join(g.dir, name+".plan.json"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if err != nil {
+			if len(need) == 0 {
+				return out, nil
+			}
+			p = &task.Plan{Kind: "compare", Format: compareFormat, Name: name, Options: stage.Marshal(g.options), Inputs: g.inputs}
+			for _, s := range need {
+				p.Tasks = append(p.Tasks, stage.Marshal(s))
+			}
+			return append(out, p), p.Save(g.dir)
+		}
+		out = append(out, p)
+		for i := range p.Tasks {
+			var have targetSpec
+			if err := p.Task(i, &have); err != nil {
+				return nil, err
+			}
+			need = slices.DeleteFunc(need, func(s targetSpec) bool { return s.key() == have.key() })
+		}
+	}
+}
+
+// read loads the results of a batch.
+func (g *group) read(p *task.Plan) error {
+	for n := range p.Tasks {
+		var spec targetSpec
+		if err := p.Task(n, &spec); err != nil {
+			return err
+		}
+		m, err := p.Manifest(n)
+		if err != nil {
+			return err
+		}
+		of := spec.Mixture
+		if spec.Reference != "" { // its own text is the only domain
+			of = mix.Mixture{1}
+		}
+		result, err := trial.ReadResult(p, n, spec.dir(), of)
+		if err != nil {
+			return err
+		}
+		g.results[spec.key()] = &targetResult{Result: result, CoreSeconds: m.CoreSeconds}
+	}
+	return nil
+}
+
+// runTarget trains and scores one model of the target's size.
+func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o targetOptions
+	var spec targetSpec
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	if err := p.Task(n, &spec); err != nil {
+		return err
+	}
+	job, err := trial.NewJob(p, o.Model)
+	if err != nil {
+		return err
+	}
+	job.Mixture, job.Seed, job.Curve, job.Items = spec.Mixture, spec.Seed, o.Curve, len(o.Test) > 0
+	if o.Model.HasBase() {
+		job.Init = filepath.Join(p.Input("base"), "model")
+	}
+	for _, t := range o.Validation {
+		job.Target = append(job.Target, t.Term)
+	}
+	for _, t := range o.Test {
+		job.Test = append(job.Test, t.Term)
+	}
+	if spec.Reference != "" {
+		dir, err := os.MkdirTemp(a.Dir(), "reference-*")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		job.Domains, job.Mixture = []string{filepath.Join(dir, "text")}, mix.Mixture{1}
+		if err := writeReference(job.Domains[0], job.Tokenizer, spec.Files); err != nil {
+			return err
+		}
+	}
+	result, _, err := trial.RunJob(ctx, a, spec.dir(), job, nil)
+	if err != nil {
+		return err
+	}
+	return a.WriteJSON(spec.dir()+"/result.json", result)
+}
+
+// writeReference writes the text of task files as tokens: of every item its
+// context and its right answer.
+func writeReference(prefix, tokenizer string, terms []eval.Term) error {
+	tok, err := token.Load(tokenizer)
+	if err != nil {
+		return err
+	}
+	bin, err := os.Create(prefix + ".bin")
+	if err != nil {
+		return err
+	}
+	defer bin.Close()
+	idx, err := os.Create(prefix + ".idx")
+	if err != nil {
+		return err
+	}
+	defer idx.Close()
+	w, err := token.NewIndexWriter(bin, idx, token.Dtype(tok.Vocab()))
+	if err != nil {
+		return err
+	}
+	for _, t := range terms {
+		items, err := eval.LoadTask(t.File)
+		if err != nil {
+			return err
+		}
+		for _, item := range items.Items {
+			q := item.Requests[item.Gold]
+			if err := w.Add(append(tok.Encode(nil, q.Context+q.Continuation), tok.EOD())); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(w.Close(), bin.Close(), idx.Close())
+}

@@ -1,0 +1,416 @@
+package trial
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/climb-go/climb/curate"
+
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/mix"
+	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/train"
+)
+
+// ValidationFiles is targetFiles of files that a search looks at.
+func ValidationFiles(c *stage.Cache, terms []eval.Term) ([]curate.TargetFile, error) {
+	out, err := curate.TargetFiles(c, terms)
+	for _, t := range out {
+		if t.Task != "" {
+			continue
+		}
+		read, err := curate.ReadTarget(c, t.File)
+		if err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		if read.Split == "test" {
+			return nil, &option.ConfigError{Text: fmt.Sprintf("target.validation: %s scores its test_split, which a search must not look at; write validation_split in its place, or name it in target.test", t.File)}
+		}
+	}
+	return out, err
+}
+
+// Weighed multiplies the weights of terms, if they are to count bytes, by the
+// mean length of the right answers: their mean is then bits over bytes, as if
+// all answers were one text, but that within a file every answer counts alike.
+func Weighed(c *stage.Cache, terms []eval.Term, how string) ([]eval.Term, error) {
+	if how != "bytes" {
+		return terms, nil
+	}
+	terms = slices.Clone(terms)
+	for i, t := range terms {
+		if t.Task != "" || t.Metric != "bpb" {
+			return nil, &option.ConfigError{Text: fmt.Sprintf("target: weights: bytes is for files that are measured by bpb; %s is not", t.Name())}
+		}
+		read, err := curate.ReadTarget(c, t.File)
+		if err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		terms[i].Weight = math.Round(t.Weight*read.Bytes*100) / 100
+	}
+	return terms, nil
+}
+
+// proxyOptions are what a trial depends on beside its mixture and seed.
+type proxyOptions struct {
+	Proxy      ProxyConfig         `json:"proxy"`
+	Validation []curate.TargetFile `json:"validation"`
+	Test       []curate.TargetFile `json:"test,omitempty"` // confirmation only
+	// Shared are the validation files of all searches of a study, in the plan of a
+	// round and not among the options of the stage: a run is scored on them all, so
+	// that the searches share it.
+	Shared []curate.TargetFile `json:"shared,omitempty"`
+}
+
+func (r *Trials) proxyOptions(test bool) (proxyOptions, error) {
+	o := proxyOptions{Proxy: r.Config.Proxy}
+	var err error
+	if o.Validation, err = ValidationFiles(r.targets, r.Config.Target.Validation); err != nil {
+		return o, err
+	}
+	if test {
+		o.Test, err = curate.TargetFiles(r.targets, r.Config.Target.Test)
+	}
+	return o, err
+}
+
+// A trialSpec is a task of a search or confirm plan: one proxy run.
+type trialSpec struct {
+	Name    string      `json:"name,omitempty"` // candidate or baseline
+	Mixture mix.Mixture `json:"mixture"`
+	Hash    string      `json:"hash"`
+	Seed    uint64      `json:"seed"`
+	Round   int         `json:"round"` // 0-based
+}
+
+// dir is where the trial's files are, below its stage.
+func (t trialSpec) dir() string {
+	if t.Name != "" {
+		return fmt.Sprintf("trials/%s-%s-%d", t.Name, t.Hash, t.Seed)
+	}
+	return fmt.Sprintf("trials/%s-%d", t.Hash, t.Seed)
+}
+
+// baseStage trains the model that the proxies continue: model/, on the natural
+// mixture, to the end of the stable phase.
+func (r *Trials) baseStage() *stage.Stage {
+	return &stage.Stage{
+		Name: "base", Title: "train the base model", Format: 2, Inputs: []string{"vocab", "encode", "tokens"}, Skims: []string{"encode"},
+		Options: func() (any, error) {
+			p := r.Config.Proxy
+			if !p.HasBase() {
+				return false, nil // another stage than the one that has a model
+			}
+			p.Tokens, p.Command = 0, nil // of the proxies
+			return baseOptions{r.Config.Seed, p}, nil
+		},
+		Tasks: func(p *task.Plan) ([]any, error) {
+			if !r.Config.Proxy.HasBase() {
+				return nil, nil
+			}
+			return stage.One(p)
+		},
+		Run:    trainBase,
+		Amount: func() (float64, string) { return float64(r.Config.Proxy.Base.Tokens), "tokens" },
+	}
+}
+
+type baseOptions struct {
+	Seed  uint64      `json:"seed"`
+	Proxy ProxyConfig `json:"proxy"`
+}
+
+// HasBase tells whether proxies continue from a base model.
+func (p *ProxyConfig) HasBase() bool { return p.Base.Tokens > 0 && len(p.Command) == 0 }
+
+func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
+	var o baseOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	job, err := NewJob(p, o.Proxy)
+	if err != nil {
+		return err
+	}
+	tokens, _, err := curate.Supply(p.Input("encode"), len(job.Domains))
+	if err != nil {
+		return err
+	}
+	if job.Mixture, err = natural(tokens); err != nil {
+		return err
+	}
+	// Another order of the data than that of any proxy.
+	job.Seed = stage.SplitMix(o.Seed, 0xba5e)
+	job.Tokens, job.Stable = o.Proxy.Base.Tokens, true
+	if o.Proxy.Base.LR > 0 {
+		job.Optim.LR = o.Proxy.Base.LR
+	}
+	job.Save = filepath.Join(a.Dir(), "model")
+	result, err := proxyTrainer(ctx).Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
+	if err != nil {
+		return err
+	}
+	if result.Failed != "" {
+		return task.Permanent(fmt.Errorf("the base model %s; lower proxy.optim.lr", result.Failed))
+	}
+	return a.WriteJSON("result.json", result)
+}
+
+// proxyTrainer trains on one core while there are other tasks for the rest, and
+// on all it is left with otherwise.
+func proxyTrainer(ctx context.Context) train.Proxy {
+	return train.Proxy{Workers: func() int { return launch.Cores(ctx) }}
+}
+
+// natural is the mixture of the corpus as it is.
+func natural(tokens []int64) (mix.Mixture, error) {
+	w := make([]float64, len(tokens))
+	for i, t := range tokens {
+		w[i] = float64(t)
+	}
+	m, err := mix.Normalize(w)
+	if err != nil {
+		return nil, task.Permanent(errors.New("no tokens are left after pruning; lower the floors in prune"))
+	}
+	return m, nil
+}
+
+// NewJob fills in what all jobs of a plan share. The plan reads the stages
+// vocab and tokens.
+func NewJob(p *task.Plan, o ProxyConfig) (train.Job, error) {
+	j := train.Job{Tokenizer: filepath.Join(p.Input("vocab"), "tokenizer.json"), Model: o.Model,
+		Tokens: o.Tokens, Batch: o.Batch, Optim: o.Optim}
+	vocab, err := task.Load(filepath.Join(p.Input("vocab"), "plan.json"))
+	if err != nil {
+		return j, err
+	}
+	m, err := vocab.Manifest(0)
+	if err != nil {
+		return j, err
+	}
+	j.Model.Vocab = int(m.Counters["vocab"])
+	in, err := task.Load(filepath.Join(p.Input("tokens"), "plan.json"))
+	if err != nil {
+		return j, err
+	}
+	for d := range in.Tasks {
+		j.Domains = append(j.Domains, in.Path(fmt.Sprintf("domain-%03d", d)))
+	}
+	return j, nil
+}
+
+// job is a trial's, without what it is scored on.
+func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
+	j, err := NewJob(p, o.Proxy)
+	j.Mixture, j.Seed = spec.Mixture, spec.Seed
+	if o.Proxy.HasBase() {
+		j.Init = filepath.Join(p.Input("base"), "model")
+	}
+	return j, err
+}
+
+// runTrial trains and scores one proxy.
+func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	return trialWith(nil)(ctx, p, n, a)
+}
+
+// trialWith is runTrial with the configuration's own command, where the plan has it
+// without its secrets.
+func trialWith(command train.Arguments) task.Func {
+	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+		return runTrialBy(ctx, p, n, a, command)
+	}
+}
+
+func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, command train.Arguments) error {
+	var o proxyOptions
+	var spec trialSpec
+	if err := p.Option(&o); err != nil {
+		return err
+	}
+	if err := p.Task(n, &spec); err != nil {
+		return err
+	}
+	if len(o.Shared) > 0 {
+		return o.sharedTrial(ctx, p, spec, a)
+	}
+	job, err := o.job(p, spec)
+	if err != nil {
+		return err
+	}
+	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
+		return err
+	}
+	job.Items = p.Kind == "confirm"
+	if len(command) == 0 {
+		command = o.Proxy.Command
+	}
+	result, _, err := RunJob(ctx, a, spec.dir(), job, command)
+	if err != nil {
+		return err
+	}
+	return a.WriteJSON(spec.dir()+"/result.json", result)
+}
+
+// RunJob trains a job, by a command if there is one, writes job.json and
+// progress.jsonl, and counts tokens, failures and core seconds, which it returns too:
+// the cores that the run had, over time, in milliseconds.
+func RunJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command train.Arguments) (result *train.Result, coreSeconds float64, err error) {
+	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
+	var trainer train.Trainer = train.Proxy{Workers: cores.workers}
+	if len(command) > 0 {
+		trainer = train.Command{Args: command, Dir: a.Dir()}
+	}
+	if err := a.WriteJSON(dir+"/job.json", job); err != nil {
+		return nil, 0, err
+	}
+	log, err := a.Create(dir + "/progress.jsonl")
+	if err != nil {
+		return nil, 0, err
+	}
+	enc := json.NewEncoder(log)
+	var logErr error
+	cores.workers()
+	result, err = trainer.Train(ctx, job, func(g train.Progress) {
+		a.Report(int64(g.Step), int64(g.Steps)+1) // the evaluation counts as a step
+		if every := max(1, g.Steps/50); g.Step%every == 0 || g.Step == g.Steps {
+			logErr = errors.Join(logErr, enc.Encode(g))
+		}
+	})
+	cores.workers()
+	if err = errors.Join(err, logErr, log.Close()); err != nil {
+		return nil, 0, err
+	}
+	if err := result.Check(&job); err != nil {
+		return nil, 0, fmt.Errorf("the result of the run %w", err)
+	}
+	coreSeconds = cores.used.Seconds()
+	a.Spend(coreSeconds)
+	if result.Failed != "" {
+		a.Count("failed", 1)
+	}
+	for _, t := range result.Tokens {
+		a.Count("tokens", t)
+	}
+	return result, coreSeconds, nil
+}
+
+// A coreMeter adds up the cores that a run was told to use, over time.
+type coreMeter struct {
+	cores func() int
+	used  time.Duration
+	last  time.Time
+	n     int
+}
+
+// workers is how many cores the run may use from now on.
+func (m *coreMeter) workers() int {
+	now := time.Now()
+	if m.n > 0 {
+		m.used += now.Sub(m.last) * time.Duration(m.n)
+	}
+	m.last, m.n = now, m.cores()
+	return m.n
+}
+
+// terms are the objective and the test files: the configuration's, or else
+// the held-out documents of each domain, every domain counting alike.
+func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval.Term, err error) {
+	for _, t := range o.Validation {
+		target = append(target, t.Term)
+	}
+	for _, t := range o.Test {
+		tests = append(tests, t.Term)
+	}
+	if len(target) > 0 {
+		return target, tests, nil
+	}
+	if target, err = holdoutTerms(holdoutDir, "validation"); err == nil && test && len(tests) == 0 {
+		tests, err = holdoutTerms(holdoutDir, "test")
+	}
+	if err == nil && len(target) == 0 {
+		err = task.Permanent(errors.New("no document was held out to score mixtures with: the corpus is too small; name files in target.validation, or raise target.holdout"))
+	}
+	return target, tests, err
+}
+
+// holdoutTerms are the files of one half that the manifests of the stage name; any
+// other file in its folder is not read.
+func holdoutTerms(dir, half string) ([]eval.Term, error) {
+	p, err := task.Load(filepath.Join(dir, "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	var terms []eval.Term
+	for n := range p.Tasks {
+		m, err := p.Manifest(n)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range m.Outputs { // sorted by name
+			if strings.HasPrefix(o.Name, half+"-") {
+				terms = append(terms, eval.Term{File: p.Path(o.Name), Metric: "bpb", Weight: 1})
+			}
+		}
+	}
+	return terms, nil
+}
+
+// readTrial loads what a task of a trial plan measured.
+func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
+	var spec trialSpec
+	if err := p.Task(n, &spec); err != nil {
+		return spec, nil, err
+	}
+	result, err := ReadResult(p, n, spec.dir(), spec.Mixture)
+	return spec, result, err
+}
+
+// ReadResult loads the result of task n, of the run in dir, and checks that it is
+// one of the mixture.
+func ReadResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, error) {
+	if err := p.Verify(n); err != nil {
+		return nil, err
+	}
+	path := p.Path(filepath.FromSlash(dir), "result.json")
+	result := &train.Result{}
+	err := task.ReadJSON(path, result)
+	if err == nil {
+		if err = result.Check(&train.Job{Mixture: m}); err != nil {
+			err = fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; remove %s and run again to train it anew", err, p.DonePath(n))
+	}
+	return result, nil
+}
+
+// takeBack makes the failed runs of a plan count as not done, so that the next
+// command runs them again.
+func takeBack(p *task.Plan) error {
+	for n := range p.Tasks {
+		_, result, err := readTrial(p, n)
+		if err != nil {
+			return err
+		}
+		if result.Failed == "" {
+			continue
+		}
+		if err := os.Remove(p.DonePath(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

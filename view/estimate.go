@@ -1,0 +1,306 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/climb-go/climb/curate"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/climb-go/climb/corpus"
+	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
+)
+
+// An Estimate says what a run will take before anything is spent. Rates are
+// measured on this machine; sizes that are not known yet are guessed from a
+// sample, and the run's own figures are used where a stage is done.
+type Estimate struct {
+	Out         string          `json:"out"`
+	Files       int             `json:"files"`
+	Bytes       int64           `json:"bytes"` // of the input files
+	Documents   int64           `json:"documents"`
+	TextBytes   int64           `json:"text_bytes"`
+	Tokens      int64           `json:"tokens"` // of the text
+	Shards      int             `json:"shards"`
+	Cores       int             `json:"cores"`
+	ProxyParams int             `json:"proxy_params"`
+	ProxyRate   float64         `json:"proxy_rate"` // training tokens per second on one core
+	ProxyRuns   int             `json:"proxy_runs"`
+	ProxyTokens int64           `json:"proxy_tokens"` // of one run
+	Stages      []StageEstimate `json:"stages"`
+	Seconds     float64         `json:"seconds"` // of the stages that are left
+	Disk        int64           `json:"disk"`    // bytes the stages that are left will write
+	Free        int64           `json:"free"`    // bytes free where they are written
+	Warnings    []string        `json:"warnings,omitempty"`
+}
+
+// StageEstimate is one part of an Estimate.
+type StageEstimate struct {
+	Stage   string  `json:"stage"`
+	Work    string  `json:"work"`
+	Seconds float64 `json:"seconds"` // wall time on all cores
+	Disk    int64   `json:"disk"`    // bytes
+	Done    bool    `json:"done"`
+}
+
+const (
+	sampleDocs    = 400
+	bytesPerToken = 3.8 // of English text with a vocabulary of several thousand
+
+	typicalCompression = 3 // of JSON lines with English text by gzip or zstd
+)
+
+// Estimate measures and adds up.
+func (r *View) Estimate(ctx context.Context) (*Estimate, error) {
+	proxy, target, d := r.Trials.Config.Proxy, r.Trials.Config.Search, r.Trials.Config.Dataset
+	e := &Estimate{Out: r.Out, Files: len(r.Curation.Inputs), Bytes: int64(r.Curation.InputBytes()), Shards: len(r.Curation.Shards), Cores: r.Cores(),
+		ProxyTokens: proxy.Tokens, Free: freeBytes(r.Out)}
+	rates, err := r.measureText(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.measureProxy(e); err != nil {
+		return nil, err
+	}
+	r.addStages(e, rates)
+	if r.Curation.Skipped != "" {
+		e.Warnings = append(e.Warnings, "files left out of the corpus: "+r.Curation.Skipped)
+	}
+	for _, s := range e.Stages {
+		if !s.Done {
+			e.Seconds += s.Seconds
+			e.Disk += s.Disk
+		}
+	}
+	if e.Free > 0 && e.Disk > e.Free {
+		e.Warnings = append(e.Warnings, "the disk is too small; choose another run directory with --out")
+	}
+	if most := int64(target.Epochs * float64(e.Tokens)); target.TargetTokens > most {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("search.target_tokens %d is more than search.epochs times the text (%d tokens)", target.TargetTokens, most))
+	}
+	if most := int64(d.Epochs * float64(e.Tokens)); d.Tokens > most {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("dataset.tokens %d is more than dataset.epochs times the text (%d tokens)", d.Tokens, most))
+	}
+	return e, nil
+}
+
+// fewSteps is between the steps with which proxies were seen to rank mixtures as a
+// larger model does (390; rank correlation 0.78) and those with which they were not
+// (195; 0.30 and 0.40): docs/evidence.md.
+const fewSteps = 300
+
+// textRates are bytes of text per second on one core, and what vectors cost.
+type textRates struct {
+	read, label float64
+	embed       embedding.Cost
+}
+
+// measureText times the stages that read text on the first documents.
+func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) {
+	var texts []string
+	var size, stored int64 // bytes of text, and of the lines before each file's last document
+	var bad corpus.Bad
+	start := time.Now()
+	for _, shard := range r.Curation.Shards {
+		last := corpus.Document{Offset: shard.Start}
+		for d, err := range corpus.Read(ctx, shard, r.Curation.Config.Corpus, &bad) {
+			if err != nil {
+				return textRates{}, err
+			}
+			if d.Path == last.Path || last.Path == "" {
+				stored += d.Offset - last.Offset
+			} else {
+				stored += d.Offset + int64(len(last.Text))
+			}
+			last = d
+			texts = append(texts, d.Text)
+			if size += int64(len(d.Text)); len(texts) == sampleDocs {
+				stored += int64(len(d.Text))
+				break
+			}
+		}
+		if len(texts) >= sampleDocs {
+			break
+		}
+	}
+	if len(texts) == 0 {
+		return textRates{}, fmt.Errorf("the corpus holds no document among %d lines; check corpus.text_field (%q)", bad.Lines, r.Curation.Config.Corpus.TextField)
+	}
+	rates := textRates{read: perSecond(size, start)}
+	r.sizes(e, int64(len(texts)), size, stored)
+
+	var err error
+	if rates.embed, err = r.Curation.Config.Embed.Method.Value().Cost(ctx, embedding.Sample{Texts: texts, Bytes: size, Documents: e.Documents, TextBytes: e.TextBytes, Seed: r.Curation.Config.Seed}); err != nil {
+		return rates, err
+	}
+	if rates.embed.Unknown != "" {
+		e.Warnings = append(e.Warnings, rates.embed.Unknown)
+	}
+	labeler, err := r.Curation.Config.Label.Labeler(ctx)
+	if err != nil {
+		return rates, err
+	}
+	names := labeler.Names()
+	start = time.Now()
+	if err := labeler.Label(ctx, make([]float32, len(texts)*len(names)), texts); err != nil {
+		return rates, err
+	}
+	rates.label = perSecond(size, start)
+	return rates, nil
+}
+
+func perSecond(n int64, start time.Time) float64 {
+	return float64(n) / max(1e-6, time.Since(start).Seconds())
+}
+
+// sizes sets the size of the text: counted, if the corpus was scanned, else
+// extrapolated from the sample.
+func (r *View) sizes(e *Estimate, docs, size, stored int64) {
+	var s curate.ScanReport
+	if task.ReadJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s) == nil {
+		e.Documents, e.TextBytes = s.Documents, s.TextBytes
+	} else {
+		var lines float64 // bytes of the decompressed files
+		for _, f := range r.Curation.Inputs {
+			if f.Compression == "" {
+				lines += float64(f.Bytes)
+			} else {
+				lines += float64(f.Bytes) * typicalCompression
+			}
+		}
+		e.TextBytes = int64(lines * min(1, float64(size)/float64(max(1, stored))))
+		e.Documents = max(1, int64(float64(e.TextBytes)/float64(size)*float64(docs)))
+	}
+	e.Tokens = int64(float64(e.TextBytes) / bytesPerToken)
+	if d, err := r.Curation.Domains(); err == nil {
+		if tokens, _, err := curate.Supply(r.Dir("encode"), len(d.Domains)); err == nil {
+			e.Tokens = 0
+			for _, t := range tokens {
+				e.Tokens += t
+			}
+		}
+	}
+}
+
+// measureProxy times training steps of the proxy on one core.
+func (r *View) measureProxy(e *Estimate) error {
+	p := r.Trials.Config.Proxy
+	strategy := r.Trials.Config.Search.New()
+	for _, n := range search.Rounds(search.Problem{Rounds: r.Trials.Config.Search.Rounds}, strategy) {
+		e.ProxyRuns += n
+	}
+	e.ProxyRuns += r.Trials.Config.Confirm.Runs()
+	e.ProxyParams = p.Model.NumParams()
+	if len(p.Command) > 0 {
+		e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known")
+		return nil
+	}
+	if steps := p.Tokens / int64(p.Batch*p.Model.Context); steps < fewSteps && e.ProxyRuns > 0 {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("a proxy takes %d steps only, and of fewer than about %d the order of mixtures tells little of a larger model's: raise proxy.tokens or lower proxy.batch", steps, fewSteps))
+	}
+	var err error
+	e.ProxyRate, err = TrainingRate(p.Model, p.Batch)
+	return err
+}
+
+// TrainingRate times training steps of a model: tokens per second on one core.
+func TrainingRate(model lm.Config, size int) (float64, error) {
+	m, err := lm.New(model, 1)
+	if err != nil {
+		return 0, err
+	}
+	batch := max(1, min(size, 4096/model.Context))
+	ws := lm.NewWorkspace(m, batch, model.Context)
+	tokens := make([]uint32, batch*(model.Context+1))
+	for i := range tokens {
+		tokens[i] = uint32(stage.SplitMix(1, uint64(i)) % uint64(model.Vocab))
+	}
+	grad := make([]float32, m.NumParams())
+	m.LossGrad(ws, tokens, grad) // touches the memory
+	start, steps := time.Now(), 0
+	for steps == 0 || time.Since(start) < time.Second {
+		m.LossGrad(ws, tokens, grad)
+		steps++
+	}
+	return perSecond(int64(steps*batch*model.Context), start), nil
+}
+
+// addStages adds up the stages, several of the pipeline's in one row.
+func (r *View) addStages(e *Estimate, rates textRates) {
+	c, t, cores := r.Curation.Config, r.Trials.Config, float64(e.Cores)
+	text := float64(e.TextBytes) / cores
+	docs, dim := e.Documents, int64(rates.embed.Dim)
+	fit := min(docs, int64(c.Cluster.Sample))
+	// Lloyd runs near 100 GFLOP/s a core, and takes about 30 iterations.
+	shape := c.Cluster.Method.Value().Shape()
+	kmeans := 2 * float64(fit) * min(shape.Comparisons, float64(docs)) * float64(dim) * 30 / (1e11 * cores)
+	trial := float64(t.Proxy.Tokens)/max(1, e.ProxyRate) + EvalTokens(r.Trials.Config.Target.Validation)/max(1, 3*e.ProxyRate)
+	runs := func(n int) float64 { // whole waves of one run on each core
+		return float64((n+e.Cores-1)/e.Cores) * trial
+	}
+	confirm := t.Confirm.Runs()
+	proxyDisk := int64(50_000)
+	names := int64(len(c.Label.Names()))
+	add := func(name, last, work string, seconds float64, disk int64) {
+		e.Stages = append(e.Stages, StageEstimate{Stage: name, Work: work, Seconds: seconds, Disk: disk, Done: r.Done(last)})
+	}
+	add("corpus", "rows", fmt.Sprintf("%d documents", docs), text/rates.read, 28*docs)
+	if c.Corpus.Dedup == "fuzzy" {
+		// Reading apart, signing and matching take about 0.1 ns for each hash and byte.
+		hashes := int64(c.Corpus.MinHash.Buckets * c.Corpus.MinHash.Hashes)
+		add("duplicates", "rows", fmt.Sprintf("%d hashes of every %d words", hashes, c.Corpus.MinHash.Words), text*(1/rates.read+float64(hashes)*1e-10), docs*(28*int64(c.Corpus.MinHash.Buckets)+hashes))
+	}
+	add("embed", "embed", fmt.Sprintf("%d vectors of %d", docs, dim), rates.embed.Seconds(float64(e.TextBytes), cores), docs*(2*dim+40))
+	add("cluster", "cluster", fmt.Sprintf("%d clusters on %d vectors", shape.K, fit), kmeans, 8*docs)
+	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))
+	add("domains", "assign", "prune, merge, name", 2+text/rates.read, 2*docs)
+	add("tokens", "tokens", fmt.Sprintf("%d tokens", e.Tokens), text/6e6+3, 4*e.Tokens+16*docs)
+	add("base", "base", fmt.Sprintf("%d tokens", t.Proxy.Base.Tokens), float64(t.Proxy.Base.Tokens)/max(1, e.ProxyRate), int64(4*e.ProxyParams)*int64(min(1, t.Proxy.Base.Tokens)))
+	add("search", "search", fmt.Sprintf("%d proxy runs", e.ProxyRuns-confirm), runs(e.ProxyRuns-confirm), int64(e.ProxyRuns-confirm)*proxyDisk)
+	add("confirm", "confirm", fmt.Sprintf("%d proxy runs", confirm), runs(confirm), int64(confirm)*proxyDisk)
+	add("dataset", "dataset", "draw, shuffle, write", text/rates.read+text/2e7, e.TextBytes)
+}
+
+// EvalTokens guesses the tokens of the files of terms. Packed ones, and those
+// with a limit, are read to know.
+func EvalTokens(terms []eval.Term) (n float64) {
+	for _, t := range terms {
+		full, err := eval.LoadTask(t.File)
+		if err != nil {
+			continue // the run will say what is wrong
+		}
+		for _, item := range full.Limit(t.Limit).Items {
+			for i, q := range item.Requests {
+				if i == 0 || q.Context != item.Requests[0].Context { // a context of several choices is read once
+					n += float64(len(q.Context)) / bytesPerToken
+				}
+				n += float64(len(q.Continuation)) / bytesPerToken
+			}
+		}
+	}
+	return n
+}
+
+// freeBytes is the space left where dir is, or will be; 0 if that is unknown.
+func freeBytes(dir string) int64 {
+	for {
+		var s unix.Statfs_t
+		err := unix.Statfs(dir, &s)
+		if err == nil {
+			return int64(s.Bavail) * int64(s.Bsize)
+		}
+		up := filepath.Dir(dir)
+		if up == dir || err != unix.ENOENT {
+			return 0
+		}
+		dir = up
+	}
+}

@@ -1,0 +1,16 @@
+package view
+
+import (
+	"github.com/climb-go/climb/curate"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/trial"
+)
+
+// A View is a run that is looked at. It writes nothing.
+type View struct {
+	*stage.Run
+	Curation *curate.Curation
+	Trials   *trial.Trials
+	Preset   string // of the configuration
+	Version  string // of the program
+}
