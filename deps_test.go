@@ -38,6 +38,7 @@ var policy = []struct {
 	{"eval", "eval/jinja wire", "github.com/goccy/go-yaml github.com/klauspost/compress github.com/parquet-go/parquet-go gonum.org/v1/gonum"},
 	{"blob", "", "github.com/minio/minio-go golang.org/x/oauth2 golang.org/x/sync gopkg.in/ini.v1"},
 	{"process", "", "golang.org/x/sys"},
+	{"process/processtest", "", ""},
 	{"task", "blob escape process", ""},
 	{"launch", "task", ""},
 	{"launch/launchtest", "launch task", ""},

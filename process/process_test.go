@@ -10,11 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/climb-go/climb/process/processtest"
 )
 
 // The test binary runs itself as the process that is killed: it runs a shell command in a folder.
@@ -33,40 +34,6 @@ func shell(dir, script string) *exec.Cmd {
 
 // family starts a child, and writes both numbers.
 const family = "sleep 60 & echo $$ $! >PIDS.new; mv PIDS.new PIDS; wait"
-
-// pids waits for the numbers, and ends the processes with the test.
-func pids(t *testing.T, dir string) (out []int) {
-	t.Helper()
-	for limit := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		data, err := os.ReadFile(filepath.Join(dir, "pids"))
-		if err == nil {
-			for _, f := range strings.Fields(string(data)) {
-				pid, err := strconv.Atoi(f)
-				if err != nil {
-					t.Fatal(err)
-				}
-				out = append(out, pid)
-				t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) })
-			}
-			return out
-		}
-		if time.Now().After(limit) {
-			t.Fatal("the program has not started")
-		}
-	}
-}
-
-// ended waits until processes run no more.
-func ended(t *testing.T, pids []int) {
-	t.Helper()
-	for _, pid := range pids {
-		for limit := time.Now().Add(30 * time.Second); startTime(pid) != ""; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(limit) {
-				t.Fatalf("process %d still runs", pid)
-			}
-		}
-	}
-}
 
 func needTimes(t *testing.T) {
 	t.Helper()
@@ -104,7 +71,7 @@ func TestHelperHoldsOutput(t *testing.T) {
 	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	ended(t, pids(t, dir))
+	processtest.Ended(t, processtest.PIDs(t, filepath.Join(dir, "pids"))...)
 }
 
 func TestCancelEndsGroup(t *testing.T) {
@@ -116,12 +83,12 @@ func TestCancelEndsGroup(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			done := make(chan error, 1)
 			go func() { done <- Run(ctx, shell(dir, script), dir) }()
-			running := pids(t, dir)
+			running := processtest.PIDs(t, filepath.Join(dir, "pids"))
 			cancel()
 			if err := <-done; !errors.Is(err, context.Canceled) {
 				t.Errorf("Run: %v", err)
 			}
-			ended(t, running)
+			processtest.Ended(t, running...)
 		})
 	}
 }
@@ -131,12 +98,12 @@ func TestDeathEndsGroup(t *testing.T) {
 	needTimes(t)
 	dir := t.TempDir()
 	helper := startHelper(t, dir, family)
-	running := pids(t, dir)
+	running := processtest.PIDs(t, filepath.Join(dir, "pids"))
 	if err := helper.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	helper.Wait()
-	ended(t, running)
+	processtest.Ended(t, running...)
 }
 
 func startHelper(t *testing.T, dir, script string) *exec.Cmd {
@@ -156,7 +123,7 @@ func TestEnd(t *testing.T) {
 	needTimes(t)
 	dir := t.TempDir()
 	startHelper(t, dir, family)
-	running := pids(t, dir)
+	running := processtest.PIDs(t, filepath.Join(dir, "pids"))
 	var err error
 	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); time.Sleep(5 * time.Millisecond) {
 		if _, err = os.Stat(filepath.Join(dir, MarkName)); err == nil {
@@ -169,7 +136,7 @@ func TestEnd(t *testing.T) {
 	if err := End(dir); err != nil {
 		t.Error(err)
 	}
-	ended(t, running)
+	processtest.Ended(t, running...)
 
 	other := t.TempDir()
 	if err := End(other); err != nil {

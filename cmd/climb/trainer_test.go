@@ -1,16 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/climb-go/climb/process/processtest"
 )
 
 // trainerScript is a workspace whose proxies are trained by a shell script, $1 its result.
@@ -23,38 +22,6 @@ func trainerScript(t *testing.T, script string) string {
 	dir := prepared(t, strings.Replace(config, "rounds: [6, 3]", "rounds: [2]", 1))
 	writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(script))
 	return dir
-}
-
-// runs tells whether a process runs; one that has ended and that nobody has waited for does not.
-func runs(pid int) bool {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		_, noProc := os.Stat("/proc/self/stat")
-		return noProc != nil && syscall.Kill(pid, 0) == nil
-	}
-	return !strings.Contains(string(data[bytes.LastIndexByte(data, ')'):]), ") Z")
-}
-
-// readPIDs waits for the numbers that trainers have written, one a line.
-func readPIDs(t *testing.T, path string) (pids []int) {
-	t.Helper()
-	waitFor(t, func() bool {
-		data, err := os.ReadFile(path)
-		return err == nil && len(data) > 0
-	})
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range strings.Fields(string(data)) {
-		pid, err := strconv.Atoi(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = append(pids, pid)
-		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) })
-	}
-	return pids
 }
 
 // size is the number of bytes of a file, 0 if there is none.
@@ -77,15 +44,7 @@ func TestTrainerLeavesHelper(t *testing.T) {
 	if took := time.Since(begun); took > 10*time.Minute { // not until the helper has ended
 		t.Errorf("it took %v", took)
 	}
-	pids := readPIDs(t, filepath.Join(dir, "helpers"))
-	waitFor(t, func() bool {
-		for _, pid := range pids {
-			if runs(pid) {
-				return false
-			}
-		}
-		return true
-	})
+	processtest.Ended(t, processtest.PIDs(t, filepath.Join(dir, "helpers"))...)
 }
 
 // However climb ends, its trainers end too, with what they have started; nothing stays in the folder for temporary files, and the
@@ -102,7 +61,7 @@ func TestTrainerEndsWithClimb(t *testing.T) {
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
 			}
-			pids := readPIDs(t, filepath.Join(dir, "pids"))
+			pids := processtest.PIDs(t, filepath.Join(dir, "pids"))
 			if err := c.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +69,7 @@ func TestTrainerEndsWithClimb(t *testing.T) {
 			if code := c.ProcessState.ExitCode(); signal != syscall.SIGKILL && code != 75 {
 				t.Errorf("exit %d, want 75", code)
 			}
-			waitFor(t, func() bool { return !runs(pids[0]) && !runs(pids[1]) })
+			processtest.Ended(t, pids...)
 			if left, err := filepath.Glob(filepath.Join(tmp, "climb-train-*")); err != nil || len(left) > 0 {
 				t.Errorf("left: %v, %v", left, err)
 			}
@@ -132,7 +91,7 @@ func TestNohup(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	readPIDs(t, filepath.Join(dir, "pids"))
+	processtest.PIDs(t, filepath.Join(dir, "pids"))
 	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
