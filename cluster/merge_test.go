@@ -93,11 +93,9 @@ func TestTreeCuts(t *testing.T) {
 	}
 }
 
-// mergers holds one of each method, asking for count groups.
-var mergers = map[string]func(count int) Merger{
-	"ward":     func(count int) Merger { return Ward{Count: count} },
-	"average":  func(count int) Merger { return Average{Count: count} },
-	"balanced": func(count int) Merger { return Balanced{Count: count, MaxShare: 1} },
+// merger is one of the table, asked for count groups of any size.
+func merger(t testing.TB, name string, count int) Merger {
+	return set(t, Mergers, name, fmt.Sprintf(`{"count": %d, "max_share": 1}`, count))
 }
 
 func TestMergerConformance(t *testing.T) {
@@ -109,10 +107,7 @@ func TestMergerConformance(t *testing.T) {
 	}
 	for _, m := range Mergers {
 		t.Run(m.Name, func(t *testing.T) {
-			with := mergers[m.Name]
-			if with == nil {
-				t.Fatal("add the method to mergers")
-			}
+			with := func(count int) Merger { return merger(t, m.Name, count) }
 			got, err := with(6).Merge(x, k, d, weight)
 			if err != nil || ARI(got, truth) != 1 {
 				t.Errorf("clear groups are found as %v, %v", got, err)
@@ -238,7 +233,7 @@ func BenchmarkMerge(b *testing.B) {
 	for _, m := range Mergers {
 		b.Run(m.Name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := mergers[m.Name](20).Merge(x, k, d, weight); err != nil {
+				if _, err := merger(b, m.Name, 20).Merge(x, k, d, weight); err != nil {
 					b.Fatal(err)
 				}
 			}

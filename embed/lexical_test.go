@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -31,7 +33,8 @@ func topics(n int) (texts []string, topic []int) {
 	return texts, topic
 }
 
-// fitters fits each method of the table on texts.
+// fitters fits methods that need a server, a file or a small size for tests; any
+// other is made as a run makes it.
 var fitters = map[string]func(t *testing.T, texts []string) Embedder{
 	"lexical": func(t *testing.T, texts []string) Embedder { return fitLexical(t, Lexical{Dim: 16}, texts, 2) },
 	"word": func(t *testing.T, texts []string) Embedder {
@@ -76,11 +79,38 @@ func TestConformance(t *testing.T) {
 		t.Run(method.Name, func(t *testing.T) {
 			fit := fitters[method.Name]
 			if fit == nil {
-				t.Fatal("add the method to fitters")
+				fit = func(t *testing.T, texts []string) Embedder { return made(t, method.Name, texts) }
 			}
 			checkEmbedder(t, fit(t, texts), texts, topic)
 		})
 	}
+}
+
+// A method that is made as in a run promises the same.
+func TestMade(t *testing.T) {
+	texts, topic := topics(300)
+	checkEmbedder(t, made(t, "lexical", texts), texts, topic)
+}
+
+// made makes and loads a method of the table with its defaults.
+func made(t *testing.T, name string, texts []string) Embedder {
+	t.Helper()
+	m, err := Methods.New(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	err = m.(Maker).Make(t.Context(), Site{Seed: 1, Workers: 2,
+		Sample: func(_ context.Context, n, _ int) ([]string, error) { return texts[:min(n, len(texts))], nil },
+		Create: func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(dir, name)) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := m.(Maker).Load(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // checkEmbedder checks what every embedder promises.

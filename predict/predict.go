@@ -14,7 +14,10 @@ import (
 // mixture and one feature per domain. Whether a higher target is better is no
 // concern of its. Fit forgets earlier fits and leaves its arguments alone;
 // after it, Predict may be called from several goroutines. The same rows in
-// the same order give the same bits.
+// the same order give the same bits, on any number of cores. Neither the unit
+// nor the sign of the target matters: a + b y for y gives a + b times the
+// prediction. At rows that it was fitted to a prediction is at most half the
+// range of the scores beyond them.
 //
 // A score far beyond all others, that of a run which diverged, is counted as the
 // farthest of the others (see drawnIn); whoever reads tables says which they are.

@@ -67,10 +67,13 @@ type Strategy interface {
 	// Propose returns up to n mixtures to measure after the history, each
 	// within p.Bounds, none closer than 1e-5 in L1 to another or to one in
 	// the history, failed trials included. Fewer than n, or none, mean that
-	// the strategy has run out of mixtures.
+	// the strategy has run out of mixtures. If it proposes several, another seed
+	// of p gives others: studies repeat searches by their seeds.
 	Propose(ctx context.Context, p Problem, history []Trial, n int) ([]mix.Mixture, error)
 	// Best returns the mixture to recommend. It may be one that was never
-	// measured; see TopMeasured for those that were.
+	// measured; see TopMeasured for those that were. A strategy that looks at
+	// scores has an error for a history without one, and answers with the only
+	// mixture that has one.
 	Best(p Problem, history []Trial) (mix.Mixture, error)
 }
 

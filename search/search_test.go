@@ -72,8 +72,7 @@ func TestProposals(t *testing.T) {
 			for _, n := range Rounds(p, s) {
 				budget += n
 			}
-			_, rests := s.(*DoReMi) // when a run of its weights fails
-			if len(history) != budget && !(rests && len(history) < budget) {
+			if len(history) > budget || len(history) == 0 && budget > 0 { // fewer: it ran out of mixtures
 				t.Errorf("%s: %d trials for a budget of %d", name, len(history), budget)
 			}
 			for i, a := range history {
@@ -178,16 +177,55 @@ func mixtures(history []Trial) (out []mix.Mixture) {
 	return out
 }
 
+// Strategies that can go on when runs fail use all of their budget.
+func TestBudgetIsUsed(t *testing.T) {
+	w := newWorld(8, 4, 0.01, 1)
+	each(t, func(t *testing.T, s Strategy) {
+		if NeedsOf(s).DomainLoss {
+			t.Skip("rests when a run of its weights fails")
+		}
+		for name, p := range map[string]Problem{"free": w.problem(rounds, 5), "capped": capped(w)} {
+			budget := 0
+			for _, n := range Rounds(p, s) {
+				budget += n
+			}
+			if history := run(t, p, s, w.eval(4)); len(history) != budget {
+				t.Errorf("%s: %d trials for a budget of %d", name, len(history), budget)
+			}
+		}
+	})
+}
+
+func TestAllTrialsFail(t *testing.T) {
+	w := newWorld(5, 3, 0.01, 1)
+	_, err := Run(context.Background(), w.problem(rounds, 1), smallClimb, w.eval(1), nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "loss is not finite") {
+		t.Errorf("all trials failed: %v", err)
+	}
+}
+
+// looks tells whether the answer of a strategy depends on scores.
+func looks(t *testing.T, p Problem, s Strategy, w world) bool {
+	t.Helper()
+	history := run(t, p, s, w.eval(0))
+	other := slices.Clone(history)
+	for i := range other {
+		other[i].Score, other[i].Scores = history[len(history)-1-i].Score, history[len(history)-1-i].Scores
+	}
+	a, err := s.Best(p, history)
+	b, err2 := s.Best(p, other)
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	return len(history) > 1 && !cmp.Equal(a, b)
+}
+
+// A strategy that looks at scores has no answer without one, and the only
+// measured mixture where there is one.
 func TestTooFewScores(t *testing.T) {
 	w := newWorld(5, 3, 0.01, 1)
 	each(t, func(t *testing.T, s Strategy) {
 		p := w.problem(rounds, 1)
-		if _, ok := s.(Climb); ok {
-			_, err := Run(context.Background(), p, s, w.eval(1), nil, nil)
-			if err == nil || !strings.Contains(err.Error(), "loss is not finite") {
-				t.Errorf("all trials failed: %v", err)
-			}
-		}
 		first, err := s.Propose(context.Background(), p, nil, 4)
 		if err != nil {
 			t.Fatal(err)
@@ -199,9 +237,7 @@ func TestTooFewScores(t *testing.T) {
 				history[i].Failed = ""
 			}
 		}
-		switch s.(type) {
-		case *Natural, *Uniform, *DoReMi: // they look at no score
-		default:
+		if looks(t, p, s, w) {
 			for name, h := range map[string][]Trial{"none": nil, "failures": history[:2]} {
 				if _, err := s.Best(p, h); err == nil {
 					t.Errorf("%s: Best has no error", name)

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/predict"
@@ -60,19 +56,7 @@ func (r *Report) coverage() error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(jobs))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := len(jobs) - int(next.Add(1)); i >= 0; i = len(jobs) - int(next.Add(1)) {
-				errs[i] = jobs[i].do()
-				progress("coverage", i, len(jobs))
-			}
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := fromLast("coverage", len(jobs), func(i int) error { return jobs[i].do() }); err != nil {
 		return err
 	}
 	r.Coverage = &Coverage{Subsets: *coverSubsets, Losses: *coverLosses, Tables: map[string]map[string]map[string]Held{}}

@@ -11,15 +11,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/climb-go/climb/bench/measure"
@@ -250,6 +254,24 @@ func progress(part string, left, all int) {
 	if left%max(1, all/10) == 0 {
 		fmt.Fprintf(os.Stderr, "%s: %d of %d fits to go\n", part, left, all)
 	}
+}
+
+// fromLast does n jobs, the last ones first, one on each core at a time, and
+// tells how many are left.
+func fromLast(part string, n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := n - int(next.Add(1)); i >= 0; i = n - int(next.Add(1)) {
+				errs[i] = do(i)
+				progress(part, i, n)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func numbers() []int {

@@ -8,10 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os/exec"
-	"runtime"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/climb-go/climb/predict"
@@ -36,7 +33,7 @@ func (r *Report) regmix() error {
 			}
 		}
 	}
-	if err := run(jobs); err != nil {
+	if err := fromLast("regmix", len(jobs), func(i int) error { return jobs[i].do() }); err != nil { // the largest first
 		return err
 	}
 	for _, j := range jobs { // in their order: sums must not depend on the cores
@@ -63,23 +60,6 @@ type job struct {
 	weight float64
 	tasks  int
 	scores map[string]*Score // by predictor; what comes of it
-}
-
-// run does the jobs, the largest first.
-func run(jobs []job) error {
-	errs := make([]error, len(jobs))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := len(jobs) - int(next.Add(1)); i >= 0; i = len(jobs) - int(next.Add(1)) {
-				errs[i] = jobs[i].do()
-				progress("regmix", i, len(jobs))
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 func (j *job) do() error {
