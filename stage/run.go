@@ -18,10 +18,11 @@ import (
 
 // A Run is a run directory and the stages that fill it.
 type Run struct {
-	Out     string      // run directory
-	Workers int         // cores to use; 0 = all
-	Watch   func(Event) // told what happens; may be nil; calls do not overlap
-	Known   Table       // stages beside the run's own whose plans it runs (Round)
+	Out      string          // run directory
+	Workers  int             // cores to use; 0 = all
+	Launcher launch.Launcher // runs the tasks; nil: launch.Local with the run's Workers
+	Watch    func(Event)     // told what happens; may be nil; calls do not overlap
+	Known    Table           // stages beside the run's own whose plans it runs (Round)
 
 	stages  Table
 	names   map[string]string // stage -> directory name
@@ -41,7 +42,7 @@ func New(out string, workers int) *Run {
 // one has verified the other does not verify again, and the lock that one holds
 // is that of both.
 func (r *Run) Beside() *Run {
-	return &Run{Out: r.Out, Workers: r.Workers, names: map[string]string{}, checked: r.checked, lock: r.lock}
+	return &Run{Out: r.Out, Workers: r.Workers, Launcher: r.Launcher, names: map[string]string{}, checked: r.checked, lock: r.lock}
 }
 
 // Add puts stages at the end of the pipeline, and names their directories.
@@ -236,8 +237,7 @@ func (r *Run) RunPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 	begin.Start = true
 	r.Emit(begin)
 	parts := make([]float64, len(p.Tasks))
-	pool := launch.Local{Workers: r.Cores(), Retries: 2}
-	return true, pool.Run(WithCache(ctx, &Cache{}), p, verified(r.checked, slices.Concat(r.stages, r.Known), run), func(le launch.Event) {
+	return true, r.launcher().Run(WithCache(ctx, &Cache{}), p, verified(r.checked, slices.Concat(r.stages, r.Known), run), func(le launch.Event) {
 		if task.IsRetry(le.Err) && !errors.Is(le.Err, context.Canceled) { // any other error ends the stage, and is returned
 			note := e
 			note.Note, note.Warning = fmt.Sprintf("task %d: %v", le.Task, le.Err), true
@@ -257,6 +257,13 @@ func (r *Run) RunPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 		e.Fraction = min(1, sum/float64(max(1, le.Total)))
 		r.Emit(e)
 	})
+}
+
+func (r *Run) launcher() launch.Launcher {
+	if r.Launcher != nil {
+		return r.Launcher
+	}
+	return launch.Local{Workers: r.Cores(), Retries: 2}
 }
 
 // Emit passes an event to Watch.
