@@ -29,9 +29,9 @@ type clustersOptions struct {
 // AddFlags adds the flags to a command's.
 func (o *clustersOptions) AddFlags(f *pflag.FlagSet) {
 	o.configOptions.AddFlags(f)
-	f.BoolVar(&o.Quality, "quality", false, "measure the clusters on a sample")
+	f.BoolVar(&o.Quality, "quality", false, "measure silhouette and stability")
 	f.IntVar(&o.Sample, "sample", 50_000, "with --quality: vectors in the sample")
-	f.IntVar(&o.Seeds, "seeds", 3, "with --quality: fits that are compared")
+	f.IntVar(&o.Seeds, "seeds", 3, "with --quality: fits with different seeds that are compared")
 }
 
 func newClusters(std streams) *cobra.Command {
@@ -39,10 +39,12 @@ func newClusters(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "clusters [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "List the clusters of a run, or show one",
-		Long: `List the clusters that a run has found: their size, the domain they were merged
-into, and the terms that set them apart. With --quality, measure them on a sample
-of the vectors: silhouette, and the adjusted Rand index between fits from
-different seeds.`,
+		Long: `Print the clusters of a run: the size of each, the domain it was merged into or why
+it was pruned, and the terms that set it apart.
+
+With --quality you also get the silhouette coefficient, and the stability: the
+adjusted Rand index between fits with different seeds. Both are measured on a
+sample of the vectors.`,
 		Example: `  climb clusters climb.yaml
   climb clusters --quality --seeds 3
   climb clusters show 17
@@ -101,7 +103,12 @@ func newClustersShow(std streams) *cobra.Command {
 	var o clustersShowOptions
 	c := &cobra.Command{
 		Use: "show NUMBER [climb.yaml]", Args: args(cobra.RangeArgs(1, 2)),
-		Short: "Show one cluster: terms, scores, neighbours, central and marginal documents",
+		Short: "Show one cluster: terms, neighbours, central and marginal documents",
+		Long: `Print one cluster: the terms that set it apart, its domain, the nearest clusters,
+and documents near its centroid and far from it. NUMBER is that of climb clusters.
+
+The overlap with a neighbour is the share of the documents that lie on the border
+between the two.`,
 		Example: `  climb clusters show 17
   climb clusters show 17 climb.yaml --documents 10 --json`,
 		RunE: func(c *cobra.Command, args []string) error { return runClustersShow(c.Context(), o, args, std) },

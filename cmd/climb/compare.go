@@ -34,43 +34,45 @@ func (o *compareOptions) AddFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.Plan, "plan", false, "say what will run and for how long, and stop")
 }
 
-const compareLong = `Run or resume a study: every strategy searches with proxies, then models of the
+const compareLong = `Compare strategies at equal budget. Each searches with proxies; then models of the
 target's size are trained on the answers, with the same seeds for all, and scored
-on test files that no search has seen. Prints means with intervals, differences
-paired by seed, and what each strategy cost; writes them as a page and as JSON.
+on test files that no search has seen. Run it again to resume.
+
+You get means with confidence intervals, differences paired by seed, a verdict, and
+what each strategy cost: as tables, as a page, and as JSON.
 
 A study is a YAML file:
 
-  config: climb.yaml              # corpus, domains, proxies, search: of all strategies
-  objectives:                     # each is searched for on its own
+  config: climb.yaml              # corpus, domains, proxies, search of all strategies
+  objectives:                     # each has searches of its own
     - name: science
       validation: [{file: arc_easy.validation.jsonl.zst, limit: 200}]
       test: [{file: arc_easy.test.jsonl.zst, limit: 400}]
   strategies:
     - natural
     - uniform
-    - random                      # other random mixtures for each seed
-    - best-of-random              # the best of as many as the others may measure
+    - random                      # new random mixtures for each seed
+    - best-of-random              # the best of as many as the others may train
     - regmix
     - climb
     - {name: one-round, strategy: climb, set: {search: {rounds: [28]}}}
     - {name: auto-acc, strategy: climb-auto, metric: acc, objectives: [science]}
   target: {size: 1m, tokens: 20e6}
-  seeds: 5                        # target runs of every answer
+  seeds: 5                        # target models of every answer
   searches: 1                     # independent searches of a strategy
-  draws: 3                        # random mixtures of a seed, whose mean counts
+  draws: 3                        # random mixtures a seed; their mean counts
   curve: 4                        # points of the learning curves
-  proxies:                        # do other proxies rank the answers as the target does?
+  proxies:                        # do other proxies rank mixtures as the target does?
     - {name: small-batch, set: {proxy: {batch: 4}}}
 
-Without objectives the target of climb.yaml is the only one. Runs that strategies
-have in common are made once. docs/format.md has the whole form.`
+Without objectives, the target of climb.yaml is the only one. Runs that strategies
+share are made once. docs/format.md has every field.`
 
 func newCompare(std streams) *cobra.Command {
 	var o compareOptions
 	c := &cobra.Command{
 		Use: "compare study.yaml", GroupID: "main", Args: args(cobra.ExactArgs(1)),
-		Short: "Compare strategies by models trained on their answers, or resume",
+		Short: "Compare strategies by models trained on their answers",
 		Long:  compareLong,
 		Example: `  climb compare study.yaml --plan   # what will run, and for how long
   climb compare study.yaml

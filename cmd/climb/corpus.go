@@ -21,7 +21,7 @@ import (
 
 func newCorpus(std streams) *cobra.Command {
 	c := &cobra.Command{
-		Use: "corpus", GroupID: "tool", Short: "Look at a corpus without a run",
+		Use: "corpus", GroupID: "tool", Short: "Statistics of a corpus, without a run",
 		Example: "  climb corpus stats ~/text",
 	}
 	c.AddCommand(newCorpusStats(std))
@@ -42,9 +42,9 @@ func (o *corpusStatsOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Corpus.Format, "format", o.Corpus.Format, "auto, jsonl, text, parquet, warc or megatron")
 	f.StringVar(&o.Corpus.TextField, "text-field", o.Corpus.TextField, "field of the text; a dotted path reaches into objects")
 	f.StringVar(&o.Corpus.SourceField, "source-field", o.Corpus.SourceField, "field that says where a document came from")
-	f.StringVar(&o.Corpus.Truncated, "truncated", o.Corpus.Truncated, "a truncated or corrupt file: error or skip")
+	f.StringVar(&o.Corpus.Truncated, "truncated", o.Corpus.Truncated, "what a truncated or corrupt file is: error or skip")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json whose tokens are counted")
-	f.StringVar(&o.Language, "language", "", "fastText model that tells languages, in the place of ours")
+	f.StringVar(&o.Language, "language", "", "fastText model that identifies languages, in the place of ours")
 	f.IntVar(&o.Workers, "workers", 0, "cores to use; 0 = all")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
@@ -54,13 +54,13 @@ func newCorpusStats(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "stats INPUT... | stats --config climb.yaml", Args: args(cobra.ArbitraryArgs),
 		Short: "Count documents, bytes, tokens, lengths, sources and languages",
-		Long: `Reads a corpus once, on all cores and in memory that does not grow with it, and
-prints how many documents and bytes of text it has, how long they are, where they
-came from, and which lines could not be read and why. Duplicates count.
+		Long: `Print statistics of a corpus: documents and bytes of text, their lengths, sources
+and languages, and the lines that could not be read, with the reason. It is read
+once, on all cores, in bounded memory. Duplicates count.
 
-With --tokenizer tokens are counted as well, each document's end included.
-Languages are told by the model that is built in, und where it cannot tell, or by
-that of --language, a fastText model such as lid.176.ftz.
+With --tokenizer you also get tokens, the end of each document included. Languages
+are identified by the built-in model, und where it cannot tell, or by that of
+--language, a fastText model such as lid.176.ftz.
 
 INPUT is what corpus.inputs takes: files, folders, globs, @LIST, s3://, gs:// and
 azblob:// URLs. --config takes the whole section corpus from a configuration.`,

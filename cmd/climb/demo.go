@@ -21,11 +21,13 @@ func newDemo(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", GroupID: "main", Args: args(cobra.NoArgs),
 		Short: "Find a mixture for the text of this Go installation, in minutes",
-		Long: `Make a corpus of ten kinds of text out of what every Go installation carries
-(code, tests, assembly, comments, manuals, books, licences, API lists, scripts,
-tables), hold some of the prose out as the target, and run the whole pipeline:
-which mixture of all that text makes a model that writes good English prose?
-Needs nothing but Go. Run it again to resume.`,
+		Long: `See the whole pipeline work, in minutes, with nothing but Go. The corpus is what
+every Go installation carries: code, tests, assembly, comments, manuals, books,
+licences, API lists, scripts and tables. Some of the prose is held out as the
+target.
+
+You get the mixture that was found for English prose, the verdict, the dataset and
+the report. Run it again to resume.`,
 		Example: `  climb demo
   climb demo --out ~/climb-demo`,
 		RunE: func(c *cobra.Command, args []string) error { return runDemo(c.Context(), o, args, std) },

@@ -30,7 +30,7 @@ type evalOptions struct {
 func (o *evalOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.json, if it is not in MODEL")
 	f.IntVar(&o.Limit, "limit", 0, "items of each file; 0 = all")
-	f.Var(optionalInt{&o.Fewshot}, "num-fewshot", "examples before each question of YAML tasks (default as the files say)")
+	f.Var(optionalInt{&o.Fewshot}, "num-fewshot", "few-shot examples before each question of YAML tasks (default as the files say)")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 	f.StringVar(&o.Output, "output", "", "file to write the JSON to as well")
 }
@@ -60,17 +60,19 @@ func newEval(std streams) *cobra.Command {
 	var o evalOptions
 	c := &cobra.Command{
 		Use: "eval MODEL FILE...", GroupID: "tool", Args: args(cobra.MinimumNArgs(2)),
-		Short: "Score a checkpoint on task files, with intervals",
-		Long: `Scores a model (a folder of config.json and model.safetensors as climb and
-Hugging Face's Llama write them, with tokenizer.json) on task files: JSONL, text,
-or tasks of lm-evaluation-harness as YAML, whose data are local files. Every
-figure is a likelihood; nothing is generated. JSON is in the harness's layout,
-with "intervals" added. 95 % intervals are over the items: Wilson's for shares,
-which is not empty where all answers are right, Student's t for others.
+		Short: "Evaluate a checkpoint on task files, with confidence intervals",
+		Long: `Evaluate a language model on task files: accuracy, bits per byte and the other
+metrics of each task, with standard errors and 95 % confidence intervals.
 
-The table shows the metrics that a YAML task lists and bits per byte, or the
-common ones. --limit takes items spread evenly over a file (the harness takes
-the first ones).`,
+MODEL is a folder of config.json and model.safetensors, as climb and Hugging Face's
+Llama write them, with tokenizer.json. FILE is JSONL, text, or a YAML task of
+lm-evaluation-harness with local data. Everything is scored by likelihood; nothing
+is generated.
+
+The table shows the metrics that a YAML task lists and bits per byte, or the common
+ones. JSON is in the harness's layout, with "intervals" added. Intervals are over
+the items: Wilson's for proportions, Student's t for the others. --limit takes items
+spread evenly over a file, where the harness takes the first ones.`,
 		Example: `  climb eval runs/demo/base-1a2b/model arc.validation.jsonl --tokenizer runs/demo/vocab-3c4d/tokenizer.json
   climb eval model/ tasks/*.yaml --num-fewshot 5 --output results.json
   climb eval model/ lambada.yaml --json | jq '.results'`,

@@ -27,44 +27,46 @@ type fitOptions struct {
 // AddFlags adds the flags to a command's.
 func (o *fitOptions) AddFlags(f *pflag.FlagSet) {
 	objectiveFlags(f, &o.Objective, &o.weights, &o.KeepOutliers)
-	f.StringVar(&o.Predictor, "predictor", "auto", "one of climb methods predictors")
-	f.IntVar(&o.Candidates, "candidates", 20000, "mixtures that predictions choose among")
+	f.StringVar(&o.Predictor, "predictor", "auto", "regression; climb methods predictors lists them")
+	f.IntVar(&o.Candidates, "candidates", 20000, "random mixtures among which the predicted best is looked for")
 	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
-	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is random")
+	f.Uint64Var(&o.Seed, "seed", 1, "random seed")
 	f.StringSliceVar(&o.Smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
 	o.tableOut.add(f, &o.Write, "write")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
 
-const fitLong = `Fit predictors to a table of runs and print how well they predict runs that
-they have not seen, the noise and the ceiling that it sets, the recommended
-mixture with intervals, what more of each domain would change, what to run next,
-and what rank correlation to expect from more runs. The ceiling is known where
-mixtures were run twice. No corpus is needed.
+const fitLong = `Fit a regression from mixtures to scores to a table of runs. No corpus is needed.
+You get
+
+  how well it predicts held-out runs: rank correlation and error,
+  the noise of a run and the ceiling that it sets, known if mixtures were run twice,
+  the recommended mixture, with prediction intervals,
+  the effect of more of each domain,
+  the mixtures to run next, and what more runs would bring.
 
 Tables: ours (runs.csv with columns run, domain:NAME, metric:NAME), NeMo Curator's
 lm_harness_results.csv, RegMix's and olmix's pairs of mixtures and scores, or a
 folder of Curator's mixture scripts and a table of scores; or mixtures and a folder
 of lm_eval's results by run. Runs are joined by id.
 
-Whether more or less of a metric is better is taken from the results files or from
-the last words of its name (loss, bpb, ppl, cross_entropy, rmse; acc, f1, ...); what
-neither tells is asked for, by --higher or --lower. Columns that are no metrics
+Directions: whether more or less of a metric is better comes from the results files,
+or from the last words of its name (loss, bpb, ppl, cross_entropy, rmse; acc, f1,
+...). Where neither tells, --higher or --lower has to. Columns that are no metrics
 (index, seed, step, tokens, sample_len, tasks of a group that has figures, ...) are
-left out, and said. So are runs that the others contradict, such as diverged ones.
+left out and listed. So are outliers, such as runs that diverged.
 
-The best measured mixture is the one that climb propose calls best now; the
-recommended one is predicted, and lies inside its own intervals or says why not.
+The recommended mixture is predicted. It lies inside its own intervals, or the
+output says why not. The best measured one is what climb propose calls best now.
 
 With --smaller, runs of a smaller model on the same domains and metrics inform the
-fit, so that it needs fewer of the larger model's; those at hand need not be of the
-same mixtures.`
+fit, which then needs fewer of the larger model's. Their mixtures may be others.`
 
 func newFit(std streams) *cobra.Command {
 	var o fitOptions
 	c := &cobra.Command{
 		Use: "fit RUNS.csv | fit MIXTURES SCORES.csv", GroupID: "main", Args: args(cobra.RangeArgs(1, 2)),
-		Short: "Say what runs measured elsewhere tell: quality of the fit, best mixture, next runs",
+		Short: "Fit scores to mixtures of runs made elsewhere: quality of the fit, best mixture, next runs",
 		Long:  fitLong,
 		Example: `  climb fit runs.csv
   climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss

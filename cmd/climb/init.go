@@ -36,9 +36,9 @@ func newInit(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "init DIR", GroupID: "main", Args: args(cobra.ExactArgs(1)),
 		Short: "Write a commented climb.yaml for a folder of text",
-		Long: `Write a commented climb.yaml for a folder of text: JSONL, JSONL.gz, JSONL.zst,
-Parquet, WARC or plain text. It has what a user has to look at; everything else
-comes from the preset, and climb run --print-config shows it.`,
+		Long: `Write climb.yaml for a folder of text: JSONL, JSONL.gz, JSONL.zst, Parquet, WARC or
+plain text. It has the options that you have to look at, with comments. All others
+come from the preset; climb run --print-config shows them.`,
 		Example: `  climb init ~/text
   climb init ~/text --preset paper --file paper.yaml`,
 		RunE: func(c *cobra.Command, args []string) error { return runInit(c.Context(), o, args, std) },

@@ -30,13 +30,13 @@ func (o *labelJudgeOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.KeyEnv, "key-env", o.KeyEnv, "environment variable that holds the key")
 	f.IntVar(&o.Parallel, "parallel", o.Parallel, "requests under way at a time")
 	f.Float64Var(&o.Rate, "rate", o.Rate, "most requests a minute; 0 = no limit")
-	f.Float64Var(&o.Temperature, "temperature", 0, "randomness of the answers")
+	f.Float64Var(&o.Temperature, "temperature", 0, "sampling temperature of the answers")
 	f.IntVar(&o.MaxBytes, "max-bytes", o.MaxBytes, "judge the first so many bytes of a document")
 	f.IntVar(&o.MaxTokens, "max-tokens", o.MaxTokens, "longest answer in tokens")
 	f.StringVar(&o.Corpus.TextField, "text-field", o.Corpus.TextField, "field of the text")
 	f.IntVar(&o.Sample, "sample", 1000, "documents to judge")
-	f.IntVar(&o.Repeat, "repeat", 1, "judgements of each document; two tell how far the judge agrees with itself")
-	f.Uint64Var(&o.Seed, "seed", 1, "of the sample")
+	f.IntVar(&o.Repeat, "repeat", 1, "judgements of each document; 2 measure how far the judge agrees with itself")
+	f.Uint64Var(&o.Seed, "seed", 1, "random seed of the sample")
 	f.StringVar(&o.Out, "out", "judged.jsonl", "file that the judgements are added to")
 	f.StringVar(&o.Compare, "compare", "", "judgements by another model of the same sample, to compare with")
 	f.Float64Var(&o.PriceIn, "price-in", 0, "price of a million tokens sent")
@@ -49,14 +49,15 @@ func newLabelJudge(std streams) *cobra.Command {
 	var o labelJudgeOptions
 	c := &cobra.Command{
 		Use: "judge INPUT...", Args: args(cobra.MinimumNArgs(1)),
-		Short: "Ask a language model for grades of a sample of documents",
-		Long: `Draws a sample of the documents and asks a chat model behind any server with
-OpenAI's interface for four grades of each, from 1 to 5: quality, educational,
-informational and advertisement (5 sells nothing). Without --yes it only says
-how many tokens, and at the prices given how much money, that would take at
-most. Each line of the output is a text with its grades, which climb label
-train --graded reads. What the output holds is not asked for again: run the
-same command to go on.`,
+		Short: "Grade a sample of documents with a language model (LLM as a judge)",
+		Long: `Get grades of a sample of documents from a language model (LLM as a judge), behind
+any server with OpenAI's interface: quality, educational, informational and
+advertisement, each from 1 to 5 (advertisement 5 sells nothing).
+
+Without --yes nothing is sent: you get the tokens, and at the prices given the money,
+that it would take at most. Each line of the output is a text with its grades, which
+climb label train --graded reads. Documents that the output holds are not asked for
+again: run the same command to go on.`,
 		Example: `  climb label judge corpus/ --url http://localhost:8000/v1 --model m --out judged.jsonl
   climb label judge corpus/ --url https://api.openai.com/v1 --model gpt-4o-mini \
     --price-in 0.15 --price-out 0.60 --repeat 2 --temperature 1 --out judged.jsonl --yes

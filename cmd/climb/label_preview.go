@@ -26,19 +26,21 @@ func (o *labelPreviewOptions) AddFlags(f *pflag.FlagSet) {
 	o.configOptions.AddFlags(f)
 	f.StringSliceVar(&o.Scores, "score", nil, "scores to look at")
 	f.Float64SliceVar(&o.Thresholds, "threshold", nil, "thresholds, instead of the floors and deciles")
-	f.IntVar(&o.Examples, "examples", 2, "documents shown from each side of a border")
-	f.Uint64Var(&o.Seed, "seed", 1, "of the examples")
+	f.IntVar(&o.Examples, "examples", 2, "documents shown from each side of a threshold")
+	f.Uint64Var(&o.Seed, "seed", 1, "random seed of the examples")
 }
 
 func newLabelPreview(std streams) *cobra.Command {
 	var o labelPreviewOptions
 	c := &cobra.Command{
 		Use: "preview [climb.yaml]", Args: args(cobra.MaximumNArgs(1)),
-		Short: "Show what each threshold of the scores would remove",
-		Long: `For each threshold of each score: the documents, and the clusters, that would
-go, the text that would be left, and documents drawn at random from both sides
-of the border. The scores are those with a floor in climb.yaml unless --score
-names others. Runs the stages up to domains first if they are not done.`,
+		Short: "Show what each threshold of the quality scores would remove",
+		Long: `Print what each threshold of each quality score would remove: the documents and the
+clusters that would go, the tokens that would stay, and random documents from both
+sides of the threshold.
+
+Scores are those with a floor in climb.yaml, unless --score names others. The stages
+up to domains are run first, unless they are done.`,
 		Example: `  climb label preview climb.yaml
   climb label preview climb.yaml --score tables --threshold 0.2,0.5 --examples 5
   climb label preview climb.yaml --json | jq '.scores[0].thresholds'`,

@@ -32,14 +32,14 @@ func (o *labelTrainOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Out, "out", "model.bin", "file to write")
 	f.StringVar(&o.Method, "method", o.Method, "fasttext or linear")
 	f.StringVar(&o.Calibration, "calibration", o.Calibration, "none, temperature or isotonic")
-	f.Float64Var(&o.HoldOut, "hold-out", o.HoldOut, "share of the texts that calibrate and report")
-	f.Uint64Var(&o.Seed, "seed", o.Seed, "same seed, same model")
-	f.IntVar(&o.FastText.Dim, "dim", o.FastText.Dim, "fasttext: elements of a vector")
-	f.IntVar(&o.FastText.Epochs, "epochs", o.FastText.Epochs, "fasttext: times that the texts are read")
+	f.Float64Var(&o.HoldOut, "hold-out", o.HoldOut, "held-out share of the texts, to calibrate and to report")
+	f.Uint64Var(&o.Seed, "seed", o.Seed, "random seed")
+	f.IntVar(&o.FastText.Dim, "dim", o.FastText.Dim, "fasttext: dimension of the vectors")
+	f.IntVar(&o.FastText.Epochs, "epochs", o.FastText.Epochs, "fasttext: epochs over the texts")
 	f.Float64Var(&o.FastText.LR, "lr", o.FastText.LR, "fasttext: learning rate at the start")
-	f.IntVar(&o.FastText.Buckets, "buckets", o.FastText.Buckets, "fasttext: rows that n-grams are hashed into")
-	f.Float64Var(&o.Linear.L2, "l2", o.Linear.L2, "linear: weight of the penalty")
-	f.IntVar(&o.WordNGrams, "word-ngrams", o.FastText.WordNGrams, "longest n-gram of words")
+	f.IntVar(&o.FastText.Buckets, "buckets", o.FastText.Buckets, "fasttext: hash buckets of n-grams")
+	f.Float64Var(&o.Linear.L2, "l2", o.Linear.L2, "linear: weight of the L2 penalty")
+	f.IntVar(&o.WordNGrams, "word-ngrams", o.FastText.WordNGrams, "longest word n-gram")
 	f.BoolVar(&o.Balance, "balance", false, "every label counts alike, however many texts it has")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
@@ -48,20 +48,21 @@ func newLabelTrain(std streams) *cobra.Command {
 	var o labelTrainOptions
 	c := &cobra.Command{
 		Use: "train (--pos INPUT --neg INPUT | --graded INPUT) --out MODEL", Args: args(cobra.NoArgs),
-		Short: "Train a classifier of texts from examples",
-		Long: `Trains a classifier from good and bad texts, or from texts with a grade of 0 to
-5, calibrates its probabilities on texts that it has not seen, and reports on
-others how often it is right and how far its probabilities can be believed.
+		Short: "Train a quality classifier from examples",
+		Long: `Train a quality classifier from good and bad texts, or from texts with a grade of 0
+to 5. You get a model file for climb.yaml, and a report on held-out texts: accuracy,
+log loss, Brier score and calibration error, before and after its probabilities were
+calibrated.
 
-The method fasttext writes a model that fastText itself reads as well; linear
-writes one of ours. Both are scores for climb.yaml:
+The method fasttext writes a model that fastText reads as well; linear writes one of
+ours. Both are scores for climb.yaml:
 
   label:
     method: fasttext
     fasttext:
       models: [{name: good, file: good.bin, label: pos}]
 
-With graded texts the labels are the grades; give the scheme expected.`,
+With graded texts the labels are the grades; give the model the scheme expected.`,
 		Example: `  climb label train --pos good/ --neg bad.jsonl.zst --out good.bin
   climb label train --graded judged.jsonl --grade-field score --method linear --out quality.linear
   climb label train --pos a.jsonl --neg b.jsonl --out m.bin --balance --json`,

@@ -41,9 +41,11 @@ func newLMSizes(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "sizes", Args: args(cobra.NoArgs),
 		Short: "List the model presets with their speed on this machine",
-		Long: `Trains every preset for a moment, and tells the time that a search of 64, 32
-and 16 proxies would take. Models above --largest are not trained; their speed
-follows from that of the largest that was, marked ~.`,
+		Long: `Print the presets of proxy models: parameters, shape, training speed on this machine,
+and the time of a search of 64, 32 and 16 proxies.
+
+Each is trained for a moment. Models above --largest are not: their speed is
+extrapolated from the largest that was, and marked ~.`,
 		Example: `  climb lm sizes
   climb lm sizes --tokens 2e6 --largest 400e6
   climb lm sizes --json`,

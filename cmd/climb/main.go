@@ -127,15 +127,19 @@ func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "climb",
 		Short: "Find the best data mixture for pre-training a language model, and write it",
-		Long: `climb turns a pile of text into a data mixture and the mixed dataset:
-read, embed, cluster, score and prune, merge into domains, search the mixture
-with small proxy models and a predictor, confirm the winner, write the dataset,
-explain it in a report.`,
+		Long: `Find the data mixture that a language model should be pre-trained on, and write
+the mixed dataset (CLIMB, arXiv 2504.13161).
+
+Give climb a folder of text. It embeds, clusters and scores the documents, prunes
+clusters and merges the rest into domains, searches the mixture with small proxy
+models and a predictor, and confirms the winner against baselines with fresh
+seeds. You get the mixture, a verdict with confidence intervals, the dataset, and
+a report.`,
 		Example: `  climb demo                 # see it work on the text of this Go installation
-  climb init ~/text          # write climb.yaml for a folder of JSONL
+  climb init ~/text          # write climb.yaml for a folder of text
   climb plan climb.yaml      # what will run, how long, how much disk
   climb run climb.yaml       # run it; run it again to resume
-  climb report climb.yaml    # where the report is`,
+  climb report climb.yaml    # the outcome, and where the report is`,
 		Version:       climb.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -25,9 +25,9 @@ func newMethods(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "methods [FAMILY]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "List every method with its options and paper",
-		Long: `List every method of the families (embedders, labelers, clusterers, predictors,
-strategies, optimizers and more) with its options, their defaults and its paper.
-A family's name shows that family alone.`,
+		Long: `Print every method: what it does, its paper, and its options with types and
+defaults. Families are embedders, clusterers, labelers, strategies, predictors and
+more. FAMILY prints one of them.`,
 		Example: `  climb methods
   climb methods strategies
   climb methods --json`,

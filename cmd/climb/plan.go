@@ -17,9 +17,11 @@ func newPlan(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Say what a run would do, how long it would take and how much disk",
-		Long: `Say what climb run would do, before anything is spent: the stages that are left,
-tokens, time and disk. Rates are measured on this machine, on a sample of the
-corpus and a few steps of the proxy; nothing is written.`,
+		Long: `Print what climb run would do and cost: the stages that are left, tokens, time and
+disk space. Nothing is written.
+
+Speeds are measured on this machine, on a sample of the corpus and a few training
+steps of the proxy.`,
 		Example: `  climb plan climb.yaml
   climb plan climb.yaml --json`,
 		RunE: func(c *cobra.Command, args []string) error { return runPlan(c.Context(), o, args, std) },

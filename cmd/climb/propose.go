@@ -28,18 +28,18 @@ type proposeOptions struct {
 func (o *proposeOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.files, "history", nil, "table of runs; twice for mixtures and scores in files of their own")
 	f.IntVarP(&o.N, "count", "n", 32, "mixtures to propose")
-	f.StringVar(&o.Strategy, "strategy", "climb-auto", "what proposes them; see climb methods strategies")
+	f.StringVar(&o.Strategy, "strategy", "climb-auto", "search strategy; climb methods strategies lists them")
 	objectiveFlags(f, &o.Objective, &o.weights, &o.KeepOutliers)
 	f.StringVar(&o.Combine, "combine", "mean", "mean or worst of the metrics")
-	f.Float64Var(&o.KL, "kl", 0, "taken off the score for every nat of divergence from the prior")
+	f.Float64Var(&o.KL, "kl", 0, "weight of the KL divergence from the prior: taken off the score for every nat")
 	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus, for every domain; the mean of the runs if none is given")
 	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are, for every domain")
 	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
-	f.Float64Var(&o.Epochs, "epochs", 4, "times that run may read a domain")
-	f.StringToStringVar(&o.least, "least", nil, "DOMAIN=SHARE that it must have at least")
-	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE that it may have at most")
+	f.Float64Var(&o.Epochs, "epochs", 4, "most epochs of that run over a domain")
+	f.StringToStringVar(&o.least, "least", nil, "DOMAIN=SHARE, the least it may have")
+	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE, the most it may have")
 	f.StringSliceVar(&o.smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
-	f.Uint64Var(&o.Seed, "seed", 1, "of what is drawn")
+	f.Uint64Var(&o.Seed, "seed", 1, "random seed")
 	o.tableOut.add(f, &o.out, "out")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
@@ -48,13 +48,13 @@ func newPropose(std streams) *cobra.Command {
 	var o proposeOptions
 	c := &cobra.Command{
 		Use: "propose --history FILE [--history FILE]", GroupID: "tool", Args: args(cobra.NoArgs),
-		Short: "Say which mixtures to train next, from a table of runs made elsewhere",
-		Long: `Reads the runs of a search that is carried out by hand, in the form of RegMix
-(mixtures and losses), of olmix (ratios.csv and metrics.csv), of NeMo Curator
-(lm_harness_results.csv), or our own (runs.csv), and proposes the next batch. No
-corpus is needed. With --out the proposals are written as a table of the same
-kinds, ready to be run. Which metrics count and what is better of each, which
-columns and runs are left out, and how to say otherwise: as in climb fit.
+		Short: "Propose the mixtures to train next, from a table of runs made elsewhere",
+		Long: `Get the next batch of mixtures for a search that you carry out by hand, from the
+table of its runs: RegMix's (mixtures and losses), olmix's (ratios.csv and
+metrics.csv), NeMo Curator's (lm_harness_results.csv) or ours (runs.csv). No corpus
+is needed. --out writes the proposals as a table of the same forms, ready to run.
+
+Metrics, their directions, and what is left out: as in climb fit.
 
 --prior and --supply need a number for every domain. Shares are from 0 to 1.
 

@@ -20,8 +20,9 @@ func newReport(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "report [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Write the report of a run and print its outcome",
-		Long: `Write report/index.html and report/summary.json from what the run has done so
-far, and print the outcome. The run need not be finished.`,
+		Long: `Print the outcome of a run: the mixture, the confirmation with intervals, the
+verdict, and where the dataset is. Write it as report/index.html and
+report/summary.json. The run need not be finished.`,
 		Example: `  climb report climb.yaml
   climb report climb.yaml --json | jq .confirmed.verdict`,
 		RunE: func(c *cobra.Command, args []string) error { return runReport(c.Context(), o, args, std) },

@@ -16,9 +16,9 @@ func newRepro(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "repro", GroupID: "tool", Args: args(cobra.NoArgs),
 		Short: "Repeat claims that papers make, and say whether they hold",
-		Long: `Repeat published claims with this program. A case has a claim, its paper, and a
-criterion that was fixed in advance; the answer is what was measured here, and
-pass or miss. The project's own results are in bench/results/repro-NAME.json.`,
+		Long: `Replicate published claims. A case has a claim, its paper, and a criterion that was
+fixed in advance; you get what is measured here, and pass or miss. The project's own
+results are in bench/results/repro-NAME.json.`,
 		Example: `  climb repro list
   climb repro run regmix --data tables/`,
 	}
@@ -73,10 +73,9 @@ func newReproRun(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "run NAME", Args: args(cobra.ExactArgs(1)),
 		Short: "Run a case: what was claimed, what is measured, pass or miss",
-		Long: `Run a case and print its claim, the criterion, every figure that was published
-beside the one that is measured here, and the verdict. A miss is a result, not an
-error. Where data of the case is not there the error says where to get it; its
-SHA-256 is compared.`,
+		Long: `Run a case and print its claim, the criterion, every published figure beside the one
+measured here, and the verdict. A miss is a result, not an error. If data of the case
+are missing, the error says where to get them; their SHA-256 is compared.`,
 		Example: `  climb repro run regmix --data tables/
   climb repro run regmix --data tables/ --json | jq -r .verdict`,
 		RunE: func(c *cobra.Command, args []string) error { return runReproRun(c.Context(), o, args, std) },

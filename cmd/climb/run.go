@@ -140,12 +140,14 @@ func newRun(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "run [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Run the whole pipeline, or resume it",
-		Long: `Run the whole pipeline, or resume it.
+		Long: `Run the whole pipeline. In the run directory you get the mixture, the verdict
+whether it beats the baselines, the mixed dataset (dataset/) and the report
+(report/index.html).
 
-What is done is not done again: every stage is kept in a directory named by the
-hash of its options and inputs, so a changed option redoes the stages that
-depend on it and no others. Ctrl-C, or kill -9, at any moment leaves a run that
-the same command finishes, with the same result.`,
+Run the same command to resume, after Ctrl-C or kill -9 at any moment: the result
+is the same. What is done is not done again. A stage's directory is named by the
+hash of its options and inputs, so a changed option redoes the stages that depend
+on it, and no others.`,
 		Example: `  climb run climb.yaml
   climb run climb.yaml --out runs/2 --workers 8
   climb run climb.yaml --print-config   # every option with its value`,

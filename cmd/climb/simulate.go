@@ -31,7 +31,7 @@ func (o *simulateOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntSliceVar(&o.budgets, "runs", []int{28, 56}, "proxy runs of a search")
 	f.IntSliceVar(&o.domains, "domains", []int{16}, "domains of the worlds")
 	f.IntVar(&o.seeds, "seeds", 2, "worlds of each kind and number of domains")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of the first")
+	f.Uint64Var(&o.seed, "seed", 1, "random seed of the first")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
 
@@ -40,10 +40,11 @@ func newSimulate(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "simulate", GroupID: "tool", Args: args(cobra.NoArgs),
 		Short: "Compare the strategies on worlds whose best mixture is known",
-		Long: `Searches synthetic worlds with every strategy, no training and no corpus, and
-prints how far the answers are from the proven optimum: 0 is the optimum, 1 is no
-better than the natural mixture. Domains may be read four times at most, and
-repetition pays less and less. The kinds of worlds are
+		Long: `Compare search strategies by their regret on synthetic worlds, without training and
+without a corpus: 0 is the proven optimum, 1 is no better than the natural mixture.
+A domain may be read four times at most, and repetition pays less and less.
+
+The kinds of worlds are
 
 ` + kindsHelp(),
 		Example: `  climb simulate

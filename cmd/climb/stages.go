@@ -3,33 +3,38 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 // newStages makes a command for every stage a user can run by itself.
 func newStages(std streams) []*cobra.Command {
-	label := newStage(std, "label", "Score the documents' quality", "part-NNNNN.npy (float32, one column for each score)")
+	label := newStage(std, "label", "Score the quality of every document", "label-*/part-NNNNN.npy (float32, a column a score)")
 	label.AddCommand(newLabelJudge(std), newLabelPreview(std), newLabelTrain(std))
 	return []*cobra.Command{
-		newStage(std, "embed", "Embed every document", "part-NNNNN.npy (float16 vectors) and part-NNNNN.ids for each shard of the corpus"),
-		newStage(std, "cluster", "Cluster the documents", "part-NNNNN.npy (int32 cluster of each document) and centroids-*/centroids.npy"),
+		newStage(std, "embed", "Embed every document: texts to vectors", "embed-*/part-NNNNN.npy (float16, a vector a document)", "embed-*/part-NNNNN.ids"),
+		newStage(std, "cluster", "Cluster the documents by their vectors", "cluster-*/part-NNNNN.npy (int32, the cluster of each document)", "centroids-*/centroids.npy"),
 		label,
-		newStage(std, "domains", "Prune clusters and merge them into domains", "domains-*/domains.json, and part-NNNNN.npy (int16 domain of each document)"),
-		newStage(std, "tokens", "Tokenize the domains", "domain-NNN.bin and .idx (Megatron), and vocab-*/tokenizer.json"),
-		newStage(std, "search", "Search the mixture with proxies", "search.json, and trials/ with every proxy run"),
-		newStage(std, "mix", "Write the mixed dataset", "shard-NNNNN.jsonl.zst, manifest.json and README.md"),
+		newStage(std, "domains", "Prune clusters, and merge the others into domains", "domains-*/domains.json", "assign-*/part-NNNNN.npy (int16, the domain of each document)"),
+		newStage(std, "tokens", "Train the tokenizer, and tokenize the domains", "vocab-*/tokenizer.json", "tokens-*/domain-NNN.bin and .idx (Megatron's format)"),
+		newStage(std, "search", "Search the mixture with proxy models", "search-*/search.json", "search-*/trials/*/result.json, one a proxy"),
+		newStage(std, "mix", "Confirm the best mixture, and write the dataset", "dataset/shard-NNNNN.jsonl.zst", "dataset/manifest.json", "dataset/README.md, the dataset card"),
 	}
 }
 
-func newStage(std streams, name, short, output string) *cobra.Command {
+func newStage(std streams, name, short string, outputs ...string) *cobra.Command {
 	var o stageOptions
 	c := &cobra.Command{
 		Use: name + " [climb.yaml]", GroupID: "stage", Short: short, Args: args(cobra.MaximumNArgs(1)),
-		Long: fmt.Sprintf(`%s, after the stages that this needs and that are not done yet.
+		Long: fmt.Sprintf(`%s.
+Stages that this needs are run first, unless they are done. In the run directory
+you get
 
-Output: %s. See docs/format.md.
-To put other outputs in the place of ours, see climb task publish --help.`, short, output),
+  %s
+
+which docs/format.md describes. To use embeddings, scores, clusters or domains of
+your own, see climb task publish.`, short, strings.Join(outputs, "\n  ")),
 		Example: fmt.Sprintf("  climb %s climb.yaml", name),
 		RunE:    func(c *cobra.Command, args []string) error { return runStage(c.Context(), o, name, args, std) },
 	}

@@ -14,8 +14,8 @@ func newStatus(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "status [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Show what of a run is done",
-		Long: `Show how many tasks of every stage are done, and who works in the run directory
-now. Only the files of the run are read, so it may be asked at any time.`,
+		Long: `Print how many tasks of each stage are done, and which process works in the run
+directory. Only the files of the run are read, so you may ask at any time.`,
 		Example: `  climb status climb.yaml
   climb status climb.yaml --json`,
 		RunE: func(c *cobra.Command, args []string) error { return runStatus(c.Context(), o, args, std) },

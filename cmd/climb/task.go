@@ -51,9 +51,9 @@ func (o *taskRunOptions) AddFlags(f *pflag.FlagSet) {
 func newTaskRun(std streams) *cobra.Command {
 	var o taskRunOptions
 	c := &cobra.Command{
-		Use: "run", Short: "Run one task: what every launcher starts", Args: args(cobra.NoArgs),
-		Long: `Run one task of a plan. A task that is done is not done again; one that is killed
-leaves nothing behind. Exit code 75 asks to be run again, 78 says it is of no use.`,
+		Use: "run", Short: "Run one task of a plan", Args: args(cobra.NoArgs),
+		Long: `Run one task of a plan, as every launcher does. A task that is done is not done
+again; one that is killed leaves nothing behind.`,
 		Example: `  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7
   climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7 --json | jq .counters`,
 		RunE: func(c *cobra.Command, args []string) error { return runTaskRun(c.Context(), o, args, std) },
@@ -77,12 +77,13 @@ func runTaskRun(ctx context.Context, o taskRunOptions, _ []string, std streams) 
 func newTaskPublish(std streams) *cobra.Command {
 	var o taskOptions
 	c := &cobra.Command{
-		Use: "publish FILE...", Short: "Publish files as the outputs of a task", Args: args(cobra.MinimumNArgs(1)),
-		Long: `Publish files that another program has written as the outputs of a task, under
-their base names. The stages after it then read them. They are checked first:
-names, types and shapes of arrays, numbers, lines (docs/format.md). Tasks of
-assign, centroids, cluster, domains, embed, label, tags and vocab can be
-published; the proxies' trainer is set by proxy.command.`,
+		Use: "publish FILE...", Short: "Publish files of your own as the outputs of a task", Args: args(cobra.MinimumNArgs(1)),
+		Long: `Publish files of another program as the outputs of a task, under their base names.
+The stages after it read them in the place of ours. They are checked first: names,
+types and shapes of arrays, numbers, lines (docs/format.md).
+
+Tasks of assign, centroids, cluster, domains, embed, label, tags and vocab can be
+published. A trainer of your own is proxy.command in climb.yaml.`,
 		Example: `  climb task publish --plan run/embed-3fa9c1d2e4b5/plan.json --task 0 part-00000.npy part-00000.ids`,
 		RunE:    func(c *cobra.Command, args []string) error { return runTaskPublish(c.Context(), o, args, std) },
 	}

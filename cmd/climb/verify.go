@@ -30,13 +30,13 @@ func newVerify(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify [RUN]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Check every file of a run or a dataset against its SHA-256",
-		Long: `Read every file that climb wrote into a directory, and compare it with the SHA-256
-that was taken when it was written. Each file that is not the same is named, with
-the command that makes it anew, and the exit code is 1.
+		Long: `Check the integrity of a run or a dataset: read every file that climb wrote, and
+compare its SHA-256 with the one taken when it was written. You get each damaged
+file with the command that makes it anew, and exit code 1 if there is one.
 
-RUN is a run directory, one of its stages, a dataset (also a copy of it that lies
-elsewhere), or a configuration, whose run it stands for; climb.yaml if none is named.
-The report is not checked: climb report makes it anew at any time.`,
+RUN is a run directory, one of its stages, a dataset (a copy of it elsewhere, too),
+or a configuration, which stands for its run; climb.yaml if it is left out. The
+report is not checked, since climb report makes it anew at any time.`,
 		Example: `  climb verify climb.yaml
   climb verify climb-run/dataset
   climb verify climb-run --json | jq -r '.damaged[].command'`,
