@@ -1,3 +1,6 @@
+// Package curate takes a corpus to domains and their tokens: documents are
+// scanned, deduplicated, embedded, clustered, scored, pruned, merged into domains,
+// held out and tokenized. Each step is a stage (package stage).
 package curate
 
 import (

@@ -1,3 +1,6 @@
+// Package dataset writes the mixed dataset: how often every document is taken is
+// drawn, and the documents are scattered to output shards and shuffled, in three
+// stages (package stage).
 package dataset
 
 import (

@@ -1,3 +1,5 @@
+// Package judge grades texts by a language model behind an HTTP interface, and
+// trains classifiers on grades.
 package judge
 
 import (

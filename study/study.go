@@ -1,3 +1,6 @@
+// Package study compares strategies: each searches with its own budget of proxies,
+// models of the target's size are trained on the answers with the same seeds for
+// all, and scored on files that no search has seen.
 package study
 
 import (

@@ -1,3 +1,6 @@
+// Package trial trains and scores proxies: the base model that they continue, the
+// search over mixtures round by round, and the confirmation of its answer with
+// fresh seeds. Each is a stage (package stage).
 package trial
 
 import (

@@ -1,3 +1,6 @@
+// Package view reads what a run has done so far, for people: the numbers of the
+// report, what a run would take, clusters, thresholds, statistics of a corpus. It
+// writes nothing into the run.
 package view
 
 import (
