@@ -94,7 +94,7 @@ type assignOptions struct {
 // overlaps with a target file, -5 another one has nearly its meaning.
 func (r *Curation) assignStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "assign", Title: "assign documents to domains", Format: 3, ByShard: true, Inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
+		Name: "assign", Title: "assign documents to domains", Format: 4, ByShard: true, Inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
 		Options: func() (any, error) {
 			o := assignOptions{Seed: r.Config.Seed, Prune: r.Config.Prune, Overlap: r.Config.Decontaminate.Action, Holdout: r.Config.Holdout}
 			return o, nil

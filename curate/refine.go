@@ -25,7 +25,7 @@ type refineOptions struct {
 // (the map step); centroids-NN.npy is made of them (the reduce step).
 func (r *Curation) refineStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "refine", Title: "refine the clusters", Format: 1, Inputs: []string{"rows", "embed", "centroids"},
+		Name: "refine", Title: "refine the clusters", Format: 2, Inputs: []string{"rows", "embed", "centroids"},
 		Options: func() (any, error) {
 			return refineOptions{r.Config.Cluster.Refine, r.Config.Cluster.Method.Value().Shape().Spherical}, nil
 		},

@@ -28,7 +28,7 @@ const (
 // shard, and part-NNNNN.ids, the ids as JSON strings, one a line.
 func (r *Curation) embedStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "embed", Title: "embed every document", Format: 2, ByShard: true, Inputs: []string{"corpus", "rows", "vectorizer"},
+		Name: "embed", Title: "embed every document", Format: 3, ByShard: true, Inputs: []string{"corpus", "rows", "vectorizer"},
 		Options: func() (any, error) { return struct{}{}, nil },
 		Tasks:   r.PerShard,
 		Run:     embedShard,
@@ -166,7 +166,7 @@ type clusterOptions struct {
 // centroids.npy, float32.
 func (r *Curation) centroidsStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "centroids", Title: "fit the clusters", Format: 2, Inputs: []string{"rows", "embed"},
+		Name: "centroids", Title: "fit the clusters", Format: 3, Inputs: []string{"rows", "embed"},
 		Options: func() (any, error) {
 			return clusterOptions{r.Config.Seed, r.Config.Cluster.Sample, r.Config.Cluster.Method}, nil
 		},
@@ -234,7 +234,7 @@ func SampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim in
 // and its squared distance from the centroid, part-NNNNN.dist.npy, float32.
 func (r *Curation) clusterStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "cluster", Title: "assign every document", Format: 1, ByShard: true, Inputs: []string{"corpus", "rows", "embed", "refine"},
+		Name: "cluster", Title: "assign every document", Format: 2, ByShard: true, Inputs: []string{"corpus", "rows", "embed", "refine"},
 		Options: func() (any, error) { return struct{}{}, nil },
 		Tasks:   r.PerShard,
 		Run:     clusterShard,

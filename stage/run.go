@@ -31,7 +31,10 @@ type Run struct {
 }
 
 // held is the lock of a run directory, nil while nobody holds it.
-type held struct{ *task.Lock }
+type held struct {
+	*task.Lock
+	told bool // what an earlier version has left there
+}
 
 // New makes a run without stages. It reads and writes nothing.
 func New(out string, workers int) *Run {
@@ -86,14 +89,17 @@ func (r *Run) Cores() int {
 }
 
 // Hold calls f under the lock of the run directory, which it makes, after what
-// killed processes have left half written there was removed.
+// killed processes have left half written there was removed. It warns of what an
+// earlier version of the program has made there.
 func (r *Run) Hold(f func() error) error {
 	lock, err := task.Acquire(r.Out)
 	if err != nil {
 		return err
 	}
 	r.lock.Lock = lock
-	_, err = task.Clean(r.Out)
+	if _, err = task.Clean(r.Out); err == nil {
+		err = r.tellEarlier()
+	}
 	if err == nil {
 		err = f()
 	}

@@ -14,6 +14,7 @@ import (
 type Status struct {
 	Stages []StageStatus `json:"stages"`
 	Holder string        `json:"holder,omitempty"` // who works in the run directory now
+	Notes  []string      `json:"notes,omitempty"`  // what a person should know of the run directory
 }
 
 // StageStatus is one stage's part of a Status. Tasks of all rounds are summed;
@@ -54,7 +55,11 @@ func (r *Run) Status() (*Status, error) {
 	if held != nil {
 		s.Holder = held.Error()
 	}
-	return s, nil
+	earlier, err := r.EarlierText()
+	if earlier != "" {
+		s.Notes = append(s.Notes, earlier)
+	}
+	return s, err
 }
 
 // Plans loads the plans of a stage, of all its rounds, that are there.

@@ -30,11 +30,11 @@ func (e *DamageError) Error() string {
 	if e.Remove == "" {
 		return text
 	}
-	return fmt.Sprintf("%s; to make it anew: rm %s, and run the same command again", text, quoted(e.Remove))
+	return fmt.Sprintf("%s; to make it anew: rm %s, and run the same command again", text, Quoted(e.Remove))
 }
 
-// quoted is a path as a shell takes it.
-func quoted(path string) string {
+// Quoted is a path as a shell takes it.
+func Quoted(path string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%", r)
 	}
@@ -51,9 +51,9 @@ func (e *DamageError) Command(config string) string {
 	case e.Remove == "":
 		return ""
 	case config == "":
-		return "rm -rf " + quoted(e.Remove)
+		return "rm -rf " + Quoted(e.Remove)
 	}
-	return "rm -f " + quoted(e.Remove) + " && climb run " + quoted(config)
+	return "rm -f " + Quoted(e.Remove) + " && climb run " + Quoted(config)
 }
 
 // A Check is a file and what it was when it was written.

@@ -147,8 +147,8 @@ func TestEarlierManifests(t *testing.T) {
 
 func TestQuoted(t *testing.T) {
 	for path, want := range map[string]string{"/a/b-1.json": "/a/b-1.json", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "$(x)": "'$(x)'"} {
-		if got := quoted(path); got != want {
-			t.Errorf("quoted(%q) = %s, want %s", path, got, want)
+		if got := Quoted(path); got != want {
+			t.Errorf("Quoted(%q) = %s, want %s", path, got, want)
 		}
 	}
 }

@@ -74,6 +74,13 @@ func (r *View) Estimate(ctx context.Context) (*Estimate, error) {
 	if r.Curation.Skipped != "" {
 		e.Warnings = append(e.Warnings, "files left out of the corpus: "+r.Curation.Skipped)
 	}
+	earlier, err := r.EarlierText()
+	if err != nil {
+		return nil, err
+	}
+	if earlier != "" {
+		e.Warnings = append(e.Warnings, earlier)
+	}
 	for _, s := range e.Stages {
 		if !s.Done {
 			e.Seconds += s.Seconds

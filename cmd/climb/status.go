@@ -45,6 +45,9 @@ func runStatus(ctx context.Context, o configOptions, args []string, std streams)
 	if s.Holder != "" {
 		fmt.Fprintln(std.out, s.Holder)
 	}
+	for _, note := range s.Notes {
+		fmt.Fprintln(std.out, "! "+note)
+	}
 	return nil
 }
 
