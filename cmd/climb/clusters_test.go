@@ -3,27 +3,43 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/view"
 )
 
+// clusters runs climb clusters, or climb clusters show of a number, on a
+// workspace, and decodes what it prints.
+func clusters(t *testing.T, dir string, v any, args ...string) {
+	t.Helper()
+	config := filepath.Join(dir, "climb.yaml")
+	var out string
+	var err error
+	if args[0] == "show" {
+		out, err = printed(t, clustersShowOptions{}, append(args[2:], "--json"), runClustersShow, args[1], config)
+	} else {
+		out, err = printed(t, clustersOptions{}, append(args, "--json"), runClusters, config)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(out), v); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestClusters(t *testing.T) {
 	t.Parallel()
-	dir := workspace(t, small)
-	if code, _, errs := climbRun(t, dir, "clusters"); code == 0 || !strings.Contains(errs, "climb domains") {
-		t.Errorf("before the run: exit %d, %q", code, errs)
-	}
-	dir = finished(t, small)
+	dir := finished(t, small)
 	var list struct {
 		Clusters []view.ClusterView
 		Quality  *view.ClusterQuality
 	}
-	if err := json.Unmarshal([]byte(mustRun(t, dir, "clusters", "--quality", "--sample", "200", "--seeds", "2", "--json")), &list); err != nil {
-		t.Fatal(err)
-	}
+	clusters(t, dir, &list, "--quality", "--sample", "200", "--seeds", "2")
 	var share float64
 	for i, c := range list.Clusters {
 		share += c.Share
@@ -39,9 +55,7 @@ func TestClusters(t *testing.T) {
 	}
 	for id, c := range list.Clusters[:3] {
 		var v view.ClusterView
-		if err := json.Unmarshal([]byte(mustRun(t, dir, "clusters", "show", fmt.Sprint(id), "--documents", "2", "--json")), &v); err != nil {
-			t.Fatal(err)
-		}
+		clusters(t, dir, &v, "show", fmt.Sprint(id), "--documents", "2")
 		if v.Name != c.Name || v.Docs != c.Docs || len(v.Central) != int(min(2, v.Docs)) || len(v.Marginal) != int(min(2, v.Docs-int64(len(v.Central)))) {
 			t.Errorf("cluster %d in the list %+v, by itself %+v", id, c, v)
 		}
@@ -54,15 +68,29 @@ func TestClusters(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range [][]string{{"show", "99"}, {"show", "x"}, {"--quality", "--seeds", "1"}} {
-		if code, _, _ := climbRun(t, dir, append([]string{"clusters"}, bad...)...); code != 2 {
-			t.Errorf("%v: exit %d, want 2", bad, code)
+}
+
+// What climb clusters and climb clusters show print, and what they refuse.
+func TestClustersPrint(t *testing.T) {
+	t.Parallel()
+	dir := finished(t, small)
+	config := filepath.Join(dir, "climb.yaml")
+	out, err := printed(t, clustersOptions{}, nil, runClusters, config)
+	if err != nil || strings.Count(out, "\n") != 1+8 || !strings.HasPrefix(out, "cluster  documents  text") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err = printed(t, clustersShowOptions{}, nil, runClustersShow, "0", config); err != nil || !strings.Contains(out, "most central") || !strings.Contains(out, "neighbours") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, id := range []string{"99", "x"} {
+		if _, err := printed(t, clustersShowOptions{}, nil, runClustersShow, id, config); task.ExitCode(err) != task.ExitUsage {
+			t.Errorf("cluster %s: %v", id, err)
 		}
 	}
-	if text := mustRun(t, dir, "clusters", "show", "0"); !strings.Contains(text, "most central") || !strings.Contains(text, "neighbours") {
-		t.Error(text)
+	if _, err := printed(t, clustersOptions{}, []string{"--quality", "--seeds", "1"}, runClusters, config); task.ExitCode(err) != task.ExitUsage {
+		t.Errorf("one seed: %v", err)
 	}
-	if text := mustRun(t, dir, "clusters"); !strings.Contains(text, list.Clusters[0].Name) {
-		t.Error(text)
+	if _, err := printed(t, clustersOptions{}, []string{"--out", t.TempDir()}, runClusters, config); err == nil || !strings.Contains(err.Error(), "climb domains") {
+		t.Errorf("before the run: %v", err)
 	}
 }

@@ -16,7 +16,7 @@ func TestSecretsOfTheTrainer(t *testing.T) {
 	t.Parallel()
 	const command = "proxy:\n  command: [sh, trainer.sh, \"{job}\", \"{result}\", 'https://me:PASSWORD@host/x', '--at=https://host/y?X-Amz-Signature=PASSWORD&n=1']\n"
 	config := strings.Replace(small, "proxy:\n", command, 1)
-	dir := workspace(t, strings.ReplaceAll(config, "PASSWORD", "hunter2"))
+	dir := prepared(t, strings.ReplaceAll(config, "PASSWORD", "hunter2"))
 	script := "[ \"$3 $4\" = 'https://me:hunter2@host/x --at=https://host/y?X-Amz-Signature=hunter2&n=1' ] || { echo \"wrong: $3 $4\" >&2; exit 1; }\n" +
 		"if mkdir first 2>/dev/null; then echo '{\"failed\": \"cannot open '$3'\"}' > \"$2\"; exit; fi\n" + scoreByShare
 	writeFile(t, filepath.Join(dir, "trainer.sh"), []byte(script))
@@ -51,7 +51,7 @@ func TestSecretsOfTheTrainer(t *testing.T) {
 	if err != nil || len(manifests) == 0 {
 		t.Fatal(manifests, err)
 	}
-	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(strings.ReplaceAll(config, "PASSWORD", "changed1")))
+	writeFile(t, filepath.Join(dir, "climb.yaml"), []byte(ofShared(strings.ReplaceAll(config, "PASSWORD", "changed1"))))
 	if out := mustRun(t, dir, "run"); strings.Contains(out, "wrong:") || strings.Contains(out, "changed1") {
 		t.Errorf("another password:\n%s", out)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/pflag"
 )
 
 // TestMain puts the command climb, which this binary plays, into the path: tests
@@ -120,6 +122,20 @@ func ofShared(config string) string {
 // buffers are streams that keep what is printed.
 func buffers() streams {
 	return streams{out: &output{w: new(bytes.Buffer)}, err: &output{w: new(bytes.Buffer)}}
+}
+
+// printed is what a command prints to its standard output, run in this process
+// by its run function with the options that flags make.
+func printed[O any](t *testing.T, o O, flags []string, run func(context.Context, O, []string, streams) error, args ...string) (string, error) {
+	t.Helper()
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	any(&o).(interface{ AddFlags(*pflag.FlagSet) }).AddFlags(f)
+	if err := f.Parse(flags); err != nil {
+		t.Fatal(err)
+	}
+	std := buffers()
+	err := run(t.Context(), o, args, std)
+	return std.out.w.(*bytes.Buffer).String(), err
 }
 
 func command(dir string, args ...string) *exec.Cmd {
