@@ -20,7 +20,7 @@ import (
 // part-NNNNN.bytes.npy, int32.
 func (r *Curation) labelStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "label", Title: "score every document", Format: 3, ByShard: true, Inputs: []string{"corpus", "rows"},
+		Name: "label", Title: "score every document", Format: 4, ByShard: true, Inputs: []string{"corpus", "rows"},
 		Options: func() (any, error) { return r.Config.Label.options() },
 		Tasks:   r.PerShard,
 		Run:     labelShard,

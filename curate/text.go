@@ -25,7 +25,7 @@ type corpusOptions struct {
 // counted.
 func (r *Curation) corpusStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "corpus", Title: "scan the corpus", Format: 5, ByShard: true,
+		Name: "corpus", Title: "scan the corpus", Format: 6, ByShard: true,
 		Options: func() (any, error) {
 			return corpusOptions{scanOptions(&r.Config), stamps(r.Inputs)}, nil
 		},

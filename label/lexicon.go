@@ -3,13 +3,14 @@ package label
 import (
 	_ "embed"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// stopLists has a line a language: its code in ISO 639-3 and its most frequent
-// words, counted in the half of the text that constants are chosen on
-// (bench/quality -tables).
+// stopLists has a line a language: its code in ISO 639-3, the share of its words that
+// are stop words, and these, its most frequent ones, counted in the half of the text
+// that constants are chosen on (bench/quality -tables).
 //
 //go:embed stopwords.txt
 var stopLists string
@@ -29,6 +30,7 @@ type lexicon struct {
 	index     table                // the words again: a look into it is quicker
 	known     []*known             // by slot of index
 	languages int
+	usual     []float64 // of each language, the share of stop words
 	phrases   int
 }
 
@@ -47,17 +49,24 @@ type phrase struct {
 }
 
 var everyLanguage = sync.OnceValue(func() *lexicon {
-	lists := []string{"the be to of and that have with"} // Gopher's, for English
+	lists, usual := []string{"the be to of and that have with"}, []float64{usualStops} // Gopher's, for English
 	for line := range strings.Lines(stopLists) {
-		_, words, _ := strings.Cut(line, " ")
-		lists = append(lists, words)
+		_, rest, _ := strings.Cut(line, " ")
+		share, words, _ := strings.Cut(rest, " ")
+		x, err := strconv.ParseFloat(share, 64)
+		if err != nil {
+			panic("label: stopwords.txt: " + err.Error())
+		}
+		lists, usual = append(lists, words), append(usual, x)
 	}
-	return newLexicon(lists)
+	l := newLexicon(lists)
+	l.usual = usual
+	return l
 })
 
 // newLexicon knows these lists of stop words, one a language.
 func newLexicon(stops []string) *lexicon {
-	l := &lexicon{words: map[uint64]*known{}, languages: len(stops)}
+	l := &lexicon{words: map[uint64]*known{}, languages: len(stops), usual: slices.Repeat([]float64{usualStops}, len(stops))}
 	var d doc
 	each := func(words string, f func(*known)) {
 		d.scan(words)
@@ -103,8 +112,9 @@ func (l *lexicon) add(hash uint64) *known {
 
 // found is what a lexicon finds in a text.
 type found struct {
-	stops            int   // words of the language that has most of them
-	best             int32 // that language
+	stops            int     // words of the language that has most of them
+	best             int32   // that language
+	usual            float64 // its usual share of them
 	determiners      int
 	misplaced        int // of them before a word that follows none
 	you              int
@@ -165,7 +175,7 @@ func (f *found) read(l *lexicon, hash []uint64) {
 			f.phrases(k, hash[i+1:])
 		}
 	}
-	f.tally()
+	f.tally(l)
 }
 
 func (f *found) phrases(k *known, next []uint64) {
@@ -189,7 +199,7 @@ func (f *found) phrases(k *known, next []uint64) {
 }
 
 // tally finds the language with most stop words.
-func (f *found) tally() {
+func (f *found) tally(l *lexicon) {
 	for _, h := range f.hits {
 		f.counts[h.word.id]++
 	}
@@ -209,7 +219,7 @@ func (f *found) tally() {
 			best = int32(i)
 		}
 	}
-	f.best, f.stops = best, int(f.language[best])
+	f.best, f.stops, f.usual = best, int(f.language[best]), l.usual[best]
 }
 
 // stopsIn counts the stop words of a span.

@@ -24,6 +24,7 @@ import (
 //	             digits under 20 %, other marks under 30 % of the characters  ours
 //	alpha        80 % of the words hold a letter                              Gopher
 //	stopwords    2 stop words in a text of 50 words: 4 % of the words         Gopher's count, as a share
+//	             less where the language has fewer than 15 % of them          ours
 //	lines        12 % of the lines end in terminal punctuation                FineWeb, after C4
 //	             under 67 % of the lines shorter than 30 characters           FineWeb
 //	             under 0.3 line ends a word                                   FineWeb (datatrove)
@@ -42,12 +43,13 @@ import (
 //	titles       35 % of the words in lower case but for one capital          ours
 //	shouting     10 % of the words in capitals, with exclamation marks        ours
 //	address      6 % of the words are we, us, our, you, your, yours           ours
-//	letters      20 % of the triples of ASCII letters are ones that sound
-//	             text of no language has often; in English text 5 %           ours
+//	letters      4.6 bits of surprise of an ASCII letter after two others,
+//	             on average; in English text 4.2                              ours
 //	noise        3 % of the words have a digit or a mark between letters      ours
 //	encoding     what a wrong encoding leaves, 5 in 100 words                 ours
 //	order        12 % of English determiners before a word that follows none  ours
 //	variety      4 % of the pairs of words of 4 letters or more are equal     ours
+//	markup       half of the bytes are in tags of HTML or XML                 ours
 //	quality      1/(1 + e^2), e the evidence of all these but length          ours
 //
 // Gopher: Rae et al. 2021, arXiv 2112.11446, section A1.1 and table A1. C4:
@@ -76,8 +78,9 @@ import (
 // repetition, menus, prose, titles, shouting, letters, noise, order and variety;
 // scripts that do not part words, and Korean, from stopwords; Thai and Lao, which
 // have no full stop, from that part of lines. Menus, titles and shouting need
-// capitals, letters needs ASCII letters, order English; boilerplate, advert and
-// address know English only. A phrase alone says nothing, and a single word counts
+// capitals, letters needs ASCII letters, order English; menus counts less in other
+// languages, whose manuals have such lists; boilerplate, advert and address know
+// English only. A phrase alone says nothing, and a single word counts
 // once: a text about JavaScript is not a page's furniture.
 //
 // Where we differ besides: quality leaves length out, because a question or a
@@ -100,7 +103,7 @@ const leastScore = 1e-4
 
 // evidenceSum is the evidence of all columns together, each counted up to its
 // worst, at which quality is 1/2.
-const evidenceSum = 5.2
+const evidenceSum = 4.1
 
 // ruleColumns are the columns before quality, and for each the evidence, -ln of
 // the column, at which it alone makes quality 1/2. They are what bench/quality
@@ -109,9 +112,10 @@ var ruleColumns = []struct {
 	name  string
 	worst float64
 }{
-	{"length", 0}, {"words", 1.9}, {"symbols", 2.67}, {"alpha", 3.6}, {"stopwords", 2.11}, {"lines", 3.81}, {"repetition", 4.37},
-	{"boilerplate", 1.31}, {"advert", 0.15}, {"tables", 3.96}, {"logs", 1.86}, {"menus", 3.23}, {"prose", 4.3}, {"titles", 1.61},
-	{"shouting", 9.22}, {"address", 1.2}, {"letters", 1.2}, {"noise", 0.71}, {"encoding", 0.8}, {"order", 0.53}, {"variety", 2.31},
+	{"length", 0}, {"words", 4.64}, {"symbols", 3.92}, {"alpha", 3.6}, {"stopwords", 2.1}, {"lines", 3.96}, {"repetition", 4.58},
+	{"boilerplate", 1.31}, {"advert", 0.15}, {"tables", 5.46}, {"logs", 3.5}, {"menus", 2.5}, {"prose", 4.39}, {"titles", 1.61},
+	{"shouting", 9.22}, {"address", 1.34}, {"letters", 0.63}, {"noise", 0.73}, {"encoding", 0.15}, {"order", 0.56}, {"variety", 2.31},
+	{"markup", 0.15},
 }
 
 // ruleNames are the columns in order, quality last.
@@ -200,15 +204,21 @@ func (d *doc) grade(dst []float32) {
 		if share > 0.03 {
 			n = d.found.stopsIn(s)
 		}
-		if said, stamped = said+n, stamped+s.b-s.a; 20*n <= s.b-s.a {
+		if said, stamped = said+n, stamped+s.b-s.a; 10*n <= s.b-s.a {
 			logs++
 		}
 	}
-	notSaid := 1 - shareAtLeast(float64(said)/float64(stamped+10), 0.08)
+	notSaid := 1 - shareAtLeast(float64(said)/float64(stamped+10), 0.12)
 	// How rare triples of letters may be depends on the language.
-	rare := 0.2
+	rare := 4.6
 	if share > 0.06 && d.found.best == 0 {
-		rare = 0.05
+		rare = 4.2
+	}
+	surprise := (float64(d.surprise)/16 + 100*usualSurprise) / (float64(d.triples) + 100)
+	// Lists of names in capitals and of settings are frequent in other languages' manuals.
+	menus := 0.3
+	if d.found.best == 0 && share > 0.01 {
+		menus = 1
 	}
 	pairs, long := d.sameWords()
 	columns := [...]float64{
@@ -217,7 +227,7 @@ func (d *doc) grade(dst []float32) {
 		math.Pow(min(atMost(ofMoreWords(d.hashes, 0), 0.1), atMost(ofWords(d.ellipses, 0), 0.1),
 			shareAtMost(ofChars(d.digits, 0.02), 0.2), shareAtMost(ofChars(d.chars-d.letters-d.digits, 0.05), 0.3)), notCode),
 		math.Pow(shareAtLeast(ofWords(d.alpha, 0.95), 0.8), notCode),
-		math.Pow(shareAtLeast(ofWords(d.found.stops, 0.15), 0.04), notCode*parted),
+		math.Pow(shareAtLeast(ofWords(d.found.stops, 0.15), 0.04*min(1, d.found.usual/usualStops)), notCode*parted),
 		math.Pow(min(math.Pow(shareAtLeast(ofLines(d.terminal, 0.5), 0.12), stops), shareAtMost(ofLines(d.short, 0.2), 0.67), atMost(ofWords(d.newlines, 0.05), 0.3),
 			shareAtMost(ofLines(d.bullets, 0), 0.9), shareAtMost(ofLines(d.trailing, 0), 0.3)), notCode),
 		math.Pow(d.repetition(), notCode),
@@ -225,16 +235,17 @@ func (d *doc) grade(dst []float32) {
 		atMost(phraseRate(d.found.ads), 0.01),
 		shareAtMost(ofChars(d.tableChars, 0), 0.3),
 		math.Pow(shareAtMost(ofLines(logs, 0), 0.3), notSaid),
-		math.Pow(shareAtMost(ofLines(d.menu, 0.1), 0.35), notCode),
+		math.Pow(shareAtMost(ofLines(d.menu, 0.1), 0.35), notCode*menus),
 		math.Pow(shareAtLeast(ofWords(d.plain, 0.7), 0.3), notCode),
 		math.Pow(shareAtMost(ofWords(d.titled, 0.1), 0.35), notCode),
 		math.Pow(shareAtMost(ofMoreWords(d.upper+d.exclaims, 0.01), 0.1), notCode),
 		shareAtMost(ofMoreWords(d.found.you, 0.02), 0.06),
-		math.Pow(shareAtMost((float64(d.oddTriples)+1)/(float64(d.triples)+100), rare), notCode),
+		math.Pow(atMost(max(0, surprise-usualSurprise), rare-usualSurprise), notCode),
 		math.Pow(shareAtMost(ofMoreWords(d.garbled, 0.002), 0.03), notCode),
 		shareAtMost(min(0.99, float64(d.broken)/(words+20)), 0.05),
 		math.Pow(shareAtMost((float64(d.found.misplaced)+0.1)/(float64(d.found.determiners)+10), 0.12), notCode),
 		math.Pow(shareAtMost(2*float64(pairs)/(float64(long+20)*float64(long+19)), 0.04), notCode),
+		shareAtMost(float64(d.tagged)/float64(d.bytes+100), 0.5),
 	}
 	most, sum := 0.0, 0.0
 	for i, x := range columns {
@@ -247,6 +258,13 @@ func (d *doc) grade(dst []float32) {
 	}
 	dst[len(columns)] = float32(shareOfGood(max(most, sum/evidenceSum)))
 }
+
+// usualStops is the share of the words of a text that are stop words of its language,
+// in most languages at least.
+const usualStops = 0.15
+
+// usualSurprise is that of a letter after two others in most text, in bits.
+const usualSurprise = 3.4
 
 // shareOfGood is 1 for no evidence, and 1/2 for as much as the worst of good text
 // has.

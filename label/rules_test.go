@@ -45,13 +45,19 @@ func TestColumnsByHand(t *testing.T) {
 	var d doc
 	d.scan(text)
 	want := doc{letters: 77, digits: 3, chars: 87, words: 25, alpha: 22, plain: 17, titled: 4, upper: 1, exclaims: 1, hashes: 1, ellipses: 1, newlines: 4,
-		lines: 4, terminal: 3, short: 3, bullets: 1, trailing: 1, dupLines: 1, dupLineChars: 18, paragraphs: 2}
-	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram", "stamped", "triples", "oddTriples", "found")}
+		lines: 4, terminal: 3, short: 3, bullets: 1, trailing: 1, dupLines: 1, dupLineChars: 18, paragraphs: 2, bytes: len(text)}
+	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram", "stamped", "triples", "surprise", "found")}
 	if diff := cmp.Diff(want, d, opts); diff != "" {
 		t.Fatal(diff)
 	}
 	got := scores(t, Rules{StopWords: strings.Fields("the be to of and that have with")}, text)
 	w := 25.0
+	surprise := 0.0 // of all triples of letters, in bits
+	for word := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return r < 'a' || r > 'z' }) {
+		for i := 2; i < len(word); i++ {
+			surprise += float64(surprises[int(word[i-2]-'a')<<10|int(word[i-1]-'a')<<5|int(word[i]-'a')]) / 16
+		}
+	}
 	odds := func(x float64) float64 { return x / (1 - x) }
 	pow := func(x, p float64) float64 { return math.Pow(x, p) }
 	for name, want := range map[string]float64{
@@ -72,11 +78,12 @@ func TestColumnsByHand(t *testing.T) {
 		"titles":      1 / (1 + pow(odds((4+2.)/45)/odds(0.35), 2)),
 		"shouting":    1 / (1 + pow(odds((1+1+0.5)/75)/odds(0.1), 2)),
 		"address":     1 / (1 + pow(odds((1+1.)/75)/odds(0.06), 2)),
-		"letters":     1 / (1 + pow(odds((float64(d.oddTriples)+1)/(float64(d.triples)+100))/odds(0.05), 2)),
+		"letters":     1 / (1 + pow(max(0, (surprise+340)/(33+100)-3.4)/0.8, 4)), // English
 		"noise":       1 / (1 + pow(odds(0.1/75)/odds(0.03), 2)),
 		"encoding":    1,
 		"order":       1 / (1 + pow(odds(0.1/16)/odds(0.12), 2)),
 		"variety":     1 / (1 + pow(odds(2./(26*25))/odds(0.04), 2)), // "mat." and "mat!"
+		"markup":      1,
 	} {
 		if math.Abs(got[name]-want) > 1e-6 {
 			t.Errorf("%s: got %v, want %v", name, got[name], want)
@@ -92,8 +99,8 @@ func TestColumnsByHand(t *testing.T) {
 	if x := max(most, sum/evidenceSum); math.Abs(got["quality"]-1/(1+x*x)) > 1e-6 {
 		t.Errorf("quality %v, want that of evidence %v", got["quality"], x)
 	}
-	if d.triples != 33 || d.oddTriples != 2 {
-		t.Errorf("%d triples of letters, %d of them odd", d.triples, d.oddTriples)
+	if d.triples != 33 || float64(d.surprise)/16 != surprise {
+		t.Errorf("%d triples of letters with %v bits, want 33 with %v", d.triples, float64(d.surprise)/16, surprise)
 	}
 }
 
@@ -148,6 +155,13 @@ func TestEachColumnFalls(t *testing.T) {
 		"order":    func(w []string) string { return every(w, 9, func(s string) string { return s + " the and" }) },
 		"variety":  func(w []string) string { return every(w, 3, func(s string) string { return s + " station" }) },
 		"address":  func(w []string) string { return every(w, 10, func(s string) string { return s + " you" }) },
+		"markup": func(w []string) string {
+			var b strings.Builder
+			for part := range slices.Chunk(w, 16) {
+				fmt.Fprintf(&b, "%s <%s> ", strings.Join(part[:3], " "), strings.Join(part[3:], " "))
+			}
+			return b.String()
+		},
 	}
 	for name, f := range spoil {
 		got := scores(t, Rules{}, f(strings.Fields(sound)))
@@ -387,8 +401,8 @@ func TestJunkFails(t *testing.T) {
 func TestUnicode(t *testing.T) {
 	var d doc
 	d.scan("Ünï\u00a0ÇA e\u0301\u2003٣٤ ‹›\u0085\xff。")
-	want := doc{letters: 7, digits: 2, chars: 13, words: 6, alpha: 3, plain: 1, titled: 1, broken: 1, lines: 1, terminal: 1, short: 1, paragraphs: 1}
-	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram", "stamped", "triples", "oddTriples", "found")}
+	want := doc{letters: 7, digits: 2, chars: 13, words: 6, alpha: 3, plain: 1, titled: 1, broken: 1, lines: 1, terminal: 1, short: 1, paragraphs: 1, bytes: 34}
+	opts := cmp.Options{cmp.AllowUnexported(doc{}), cmpopts.IgnoreFields(doc{}, "hash", "size", "word", "line", "para", "seen", "seenLines", "seenParagraphs", "gram", "stamped", "triples", "surprise", "found")}
 	if diff := cmp.Diff(want, d, opts); diff != "" {
 		t.Error(diff)
 	}
@@ -469,6 +483,76 @@ func repeatsByMaps(words []string) (out [9]int) {
 		}
 	}
 	return out
+}
+
+// Surprises are those of probabilities: after each two letters they sum to 1.
+func TestSurprises(t *testing.T) {
+	for pair := range 1 << 10 {
+		if pair>>5 >= 26 || pair&31 >= 26 {
+			continue
+		}
+		sum := 0.0
+		for c := range 26 {
+			sum += math.Exp2(-float64(surprises[pair<<5|c]) / 16)
+		}
+		if math.Abs(sum-1) > 0.03 {
+			t.Errorf("after %c%c: probabilities sum to %v", rune('a'+pair>>5), rune('a'+pair&31), sum)
+		}
+	}
+}
+
+// disordered is text with the letters of each word in another order.
+func disordered(text string) string {
+	rng := rand.New(rand.NewPCG(1, 2))
+	words := strings.Fields(text)
+	for i, w := range words {
+		c := []rune(w)
+		rng.Shuffle(len(c), func(i, j int) { c[i], c[j] = c[j], c[i] })
+		words[i] = string(c)
+	}
+	return strings.Join(words, " ")
+}
+
+// Letters in another order are told from those of a language, without a word of it
+// being known; names of fungi and of places are not.
+func TestLettersInDisorder(t *testing.T) {
+	for text, sound := range map[string]bool{
+		prose(200, 3): true,
+		strings.Map(func(r rune) rune { return r }, strings.Repeat("Amanita phalloides Agaricus bisporus Cantharellus cibarius Boletus edulis ", 9)): true,
+		disordered(prose(200, 4)): false,
+	} {
+		if got := scores(t, Rules{}, text)["letters"]; got > math.Exp(-0.63) != sound {
+			t.Errorf("%.40q: %.3f", text, got)
+		}
+	}
+}
+
+// What looked like damage in Finnish, Hungarian and Catalan is how they are written.
+func TestAccentsAreNoDamage(t *testing.T) {
+	for column, text := range map[string]string{
+		"encoding": "Määritä näppäimistön asettelu käyttäjälle, ja säätää näytön kirkkautta yönäkymässä. A számítógép hálózatának beállítása és a számítógépek működése.",
+		"noise":    "La instal·lació intel·ligent de la il·lustració col·lectiva és una sol·licitud excel·lent, i el paral·lelisme és al·lucinant.",
+	} {
+		if got := scores(t, Rules{}, strings.Repeat(text+" ", 4))[column]; got < 0.99 {
+			t.Errorf("%s of %q: %.3f", column, text, got)
+		}
+	}
+	for _, text := range []string{"Ðàçðåøåíèå ïîëüçîâàòåëþ èçìåíÿòü íàñòðîéêè êîìïüþòåðà è ñåòè", "MÃ¤Ã¤ritÃ¤ nÃ¤ppÃ¤imistÃ¶n asettelu kÃ¤yttÃ¤jÃ¤lle"} {
+		if got := scores(t, Rules{}, strings.Repeat(text+" ", 4))["encoding"]; got > 0.1 {
+			t.Errorf("%q: %.3f", text, got)
+		}
+	}
+}
+
+// Tags are told from comparisons and from generics.
+func TestTagged(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "a < b and c > d": 0, "<p>": 3, "x</p>y": 4, "<a href='x'>y</a>": 16, "<<b>": 3, "if a<b { c<d> }": 3, "<>": 0, "</": 0, "<" + strings.Repeat("a", 500) + ">": 0, "<é>": 0, "<a <b>": 3,
+	} {
+		if got := tagged(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
 }
 
 func FuzzRules(f *testing.F) {

@@ -20,10 +20,11 @@ type doc struct {
 	exclaims               int
 	coded, garbled         int // words with marks of code or formulas; with a digit or a mark between letters
 	joined, endless        int // letters of scripts that join words; of those without a full stop
-	triples, oddTriples    int // of ASCII letters in a row; those that no kind of sound text has often
+	triples, surprise      int // of ASCII letters in a row; how rare they are, see surprises
 	broken                 int // characters that a wrong encoding leaves behind
 	hashes, ellipses       int // "#"; "..." and "…"
 	newlines               int
+	bytes, tagged          int // of the text; of tags of HTML and XML in it
 
 	lines                            int
 	terminal                         int // lines that end a sentence
@@ -103,6 +104,7 @@ func (d *doc) scan(text string) {
 	lines := strings.Count(text, "\n") + 1
 	d.seenLines.reset(lines)
 	d.seenParagraphs.reset(lines)
+	d.bytes, d.tagged = len(text), tagged(text)
 	d.word = word{text: fnvStart, marks: fnvStart}
 	for i := 0; i < len(text); {
 		r, n := rune(text[i]), 1
@@ -111,7 +113,9 @@ func (d *doc) scan(text string) {
 		}
 		i += n
 		if r > ' ' && r < utf8.RuneSelf || !unicode.IsSpace(r) {
-			d.char(r)
+			if d.char(r); 'a' <= r && r <= 'z' {
+				i = d.small(text, i)
+			}
 			continue
 		}
 		d.endWord()
@@ -186,11 +190,56 @@ func (d *doc) abc(r, small rune) {
 	d.letters++
 	d.letter(small)
 	w.coded = w.coded || w.after == afterStop
-	w.triple = (w.triple<<5 | int(small-'a')) & (len(triples)*8 - 1)
+	w.triple = (w.triple<<5 | int(small-'a')) & (len(surprises) - 1)
 	if w.abc++; w.abc >= 3 {
 		d.triples++
-		d.oddTriples += int(^triples[w.triple/8] >> (w.triple % 8) & 1)
+		d.surprise += int(surprises[w.triple])
 	}
+}
+
+// mostTag is the length of the longest tag.
+const mostTag = 400
+
+// tagged is the number of bytes of text in tags: "<", a letter or "/", and what
+// follows up to ">".
+func tagged(text string) (n int) {
+	for at := strings.IndexByte(text, '<'); at >= 0; {
+		text = text[at+1:]
+		at = strings.IndexByte(text, '<')
+		end := strings.IndexByte(text[:min(len(text), mostTag)], '>')
+		if end > 0 && (at < 0 || end < at) && (text[0] == '/' || text[0]|0x20-'a' < 26) {
+			n += end + 2
+		}
+	}
+	return n
+}
+
+// small counts the small ASCII letters of text from i on, which follow one, as char
+// does, and returns where they end. Most of most text is of such rows.
+func (d *doc) small(text string, i int) int {
+	w, from := &d.word, i
+	hash, marks, triple, surprise := w.text, w.marks, w.triple, 0
+	for ; i < len(text) && text[i]-'a' < 26; i++ {
+		c := uint64(text[i])
+		hash = (hash ^ c) * fnvPrime
+		marks = (marks ^ c) * fnvPrime
+		triple = (triple<<5 | int(c-'a')) & (len(surprises) - 1)
+		surprise += int(surprises[triple])
+		if i == from && w.abc == 1 { // two letters are no triple
+			surprise = 0
+		}
+	}
+	n := i - from
+	if n == 0 {
+		return i
+	}
+	d.triples += max(0, w.abc+n-2) - max(0, w.abc-2)
+	d.surprise += surprise
+	d.letters += n
+	w.abc, w.size, w.lower = w.abc+n, w.size+n, w.lower+n
+	w.text, w.marks, w.triple = hash, marks, triple
+	d.line.last = rune(text[i-1])
+	return i
 }
 
 func (d *doc) digit() {
@@ -240,7 +289,7 @@ func (d *doc) mark(r rune) {
 		if inner {
 			w.after = afterStop
 		}
-	case '\'', '’', '-', '/', '@', '‐', '\u00ad', '\u200c', '\u200d':
+	case '\'', '’', '-', '/', '@', '·', '‐', '\u00ad', '\u200c', '\u200d':
 		if inner {
 			w.after = afterOther
 		}

@@ -5,12 +5,14 @@ import (
 	"unicode"
 )
 
-// triples are the rows of three ASCII letters that sound text of some language,
-// or code, has often: 2^15 bits, five bits of the index a letter. They were counted
-// in the half of the text that constants are chosen on (bench/quality -tables).
+// surprises have for each row of three ASCII letters the surprise of the third
+// after the other two, in 1/16 bits: five bits of the index a letter. The
+// probabilities are those of all kinds of sound text together, each language and
+// code counting the same. They were counted in the half of the text that constants
+// are chosen on (bench/quality -tables).
 //
-//go:embed triples.bin
-var triples string
+//go:embed surprises.bin
+var surprises string
 
 // What the last character of a word was.
 const (
@@ -123,6 +125,9 @@ func (d *doc) encoding(r rune) {
 		w.lead = 1
 	case r < 0xF0:
 		w.lead = 2
+	}
+	if d.line.last < 0x80 {
+		w.high = 0
 	}
 	if w.high++; w.high >= 4 { // no language has as many in a row
 		d.broken++

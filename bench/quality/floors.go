@@ -53,7 +53,7 @@ type Choice struct {
 // Constants of the fit. Of a kind of fewer documents the quantile is not known:
 // languages with fewer count together.
 const (
-	fitLoss   = 0.0175 // of the documents and of the bytes of a kind, in the half that is fitted to
+	fitLoss   = 0.015 // of the documents and of the bytes of a kind, in the half that is fitted to
 	fitDocs   = 40
 	fitBytes  = 16_000 // a document counts for no more: a kind's share of bytes must not hang on one file
 	leastEver = 0.15   // evidence that says nothing, however rare
@@ -74,7 +74,7 @@ func benchFloors(ctx context.Context, inputs []string, languages string, withSea
 			sound = append(sound, k)
 		}
 	}
-	choices := candidates(sound)
+	choices := candidates(sound, declarations(all))
 	f := &Floors{Good: map[string]Taken{}, Languages: map[string]Taken{}, Junk: map[string]Removed{}, Sealed: map[string]float64{}}
 	f.Choice = best(choices, bad, nil)
 	builtIn := func(d scored) bool { return d.quality < 0.5 }
@@ -124,11 +124,26 @@ func taken(docs []scored, takes func(scored) bool) (t Taken) {
 	return t
 }
 
+// declarations are those of all languages, most of which have too few documents to be
+// kinds of their own.
+func declarations(all []*kind) *kind {
+	out := &kind{name: "declarations", role: good}
+	for _, k := range all {
+		if strings.HasPrefix(k.name, "declaration ") {
+			for h, docs := range k.docs {
+				out.docs[h] = append(out.docs[h], docs...)
+			}
+		}
+	}
+	return out
+}
+
 // candidates are the choices that lose no more than fitLoss of any kind: for each
-// quantile of the columns the least sum.
-func candidates(sound []*kind) (out []Choice) {
-	for q := 0.988; q < 0.9985; q += 0.001 {
-		c := Choice{Quantile: math.Round(1000*q) / 1000, Worst: map[string]float64{}}
+// quantile of the columns the least sum. How rare letters are depends on the language
+// more than all else, so that column looks at the declarations too.
+func candidates(sound []*kind, declarations *kind) (out []Choice) {
+	for q := 0.988; q < 0.9985; q += 0.0005 {
+		c := Choice{Quantile: math.Round(1e4*q) / 1e4, Worst: map[string]float64{}}
 		for column, name := range (label.Rules{}).Names() {
 			if name == "quality" {
 				break
@@ -137,8 +152,11 @@ func candidates(sound []*kind) (out []Choice) {
 			for _, k := range sound {
 				worst = max(worst, quantile(k, column, c.Quantile))
 			}
-			if name == "length" { // short is not bad
+			switch name {
+			case "length": // short is not bad
 				worst = 0
+			case "letters":
+				worst = max(worst, quantile(declarations, column, c.Quantile))
 			}
 			worst = math.Ceil(worst*100) / 100
 			c.worst, c.Worst[name] = append(c.worst, worst), worst

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,7 @@ import (
 
 // makeTables writes what the rules know of languages, from the half of the sound
 // text that constants are chosen on: the most frequent words of each language,
-// and the letter triples that any kind of sound text has often.
+// and how rare each triple of letters is in sound text.
 func makeTables(ctx context.Context, inputs []string, languages, dir string) error {
 	foreign, err := foreignTexts(languages)
 	if err != nil {
@@ -49,7 +50,7 @@ func makeTables(ctx context.Context, inputs []string, languages, dir string) err
 	if err := os.WriteFile(filepath.Join(dir, "stopwords.txt"), stopLists(words), 0o666); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "triples.bin"), commonTriples(triples), 0o666)
+	return os.WriteFile(filepath.Join(dir, "surprises.bin"), surprises(triples), 0o666)
 }
 
 // wordCounts counts words by the kind of text that they are in.
@@ -89,8 +90,8 @@ func (c wordCounts) shares() map[string]float64 {
 	return least
 }
 
-// stopLists gives each language a line: its code and its eight most frequent
-// words. A language whose words are not parted by spaces has none.
+// stopLists gives each language a line: its code, its eight most frequent words, and
+// before them which share of its words they are. A language whose words are not parted by spaces has none.
 func stopLists(words map[string]wordCounts) []byte {
 	var out []byte
 	for _, language := range slices.Sorted(maps.Keys(words)) {
@@ -99,10 +100,14 @@ func stopLists(words map[string]wordCounts) []byte {
 		}
 		shares := words[language].shares()
 		list := slices.SortedFunc(maps.Keys(shares), func(a, b string) int { return cmp.Or(cmp.Compare(shares[b], shares[a]), cmp.Compare(a, b)) })
-		list = slices.DeleteFunc(list, func(w string) bool { return shares[w] < 0.004 })
+		list = slices.DeleteFunc(list, func(w string) bool { return shares[w] < 0.002 })
 		list = list[:min(len(list), 8)]
 		if len(list) >= 3 && !unspaced(list) {
-			out = fmt.Appendf(out, "%s %s\n", language, strings.Join(list, " "))
+			usual := 0.0
+			for _, w := range list {
+				usual += shares[w]
+			}
+			out = fmt.Appendf(out, "%s %.2f %s\n", language, usual, strings.Join(list, " "))
 		}
 	}
 	return out
@@ -138,12 +143,14 @@ func (t *tripleCounts) add(text string) {
 	}
 }
 
-// A triple is common if its share of the triples, averaged over the kinds of text
-// and the languages, each counting the same, is at least this.
-const commonShare = 1e-5
+// Counts are smoothed by smooth of a kind's triples, spread over all that begin
+// with the same two letters.
+const smooth = 1e-5
 
-// commonTriples is a set of 2^15 bits. Kinds of too few triples do not count.
-func commonTriples(kinds map[string]*tripleCounts) []byte {
+// surprises has for each triple the surprise of its third letter after the other
+// two, in 1/16 bits, where each kind of text and each language counts the same. Kinds
+// of too few triples do not count.
+func surprises(kinds map[string]*tripleCounts) []byte {
 	var mean [1 << 15]float64
 	n := 0.0
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
@@ -154,10 +161,15 @@ func commonTriples(kinds map[string]*tripleCounts) []byte {
 			}
 		}
 	}
-	out := make([]byte, len(mean)/8)
-	for key, sum := range mean {
-		if sum >= commonShare*n {
-			out[key/8] |= 1 << (key % 8)
+	out := make([]byte, len(mean))
+	for pair := range 1 << 10 {
+		row := mean[pair<<5:][:26]
+		sum := smooth
+		for _, x := range row {
+			sum += x / n
+		}
+		for c, x := range row {
+			out[pair<<5|c] = byte(min(255, math.Round(-16*math.Log2((x/n+smooth/26)/sum))))
 		}
 	}
 	return out
