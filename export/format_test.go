@@ -183,14 +183,19 @@ func savePieces(t *testing.T, pieces ...*Piece) (files []string) {
 	return files
 }
 
-// oddPieces has the odd documents twice each in shard 0 of 2, in order.
+// oddPieces has the odd documents in shard 0 of 2, in order, and all but the
+// largest twice.
 func oddPieces(t *testing.T) (files []string, want []written) {
 	t.Helper()
 	docs, from, once := odd()
 	p := NewPiece(2)
 	for i, d := range docs {
-		p.Add(d, from[i], 2, func(copy int) (int, uint64) { return 0, uint64(2*i + copy) })
-		for copy := range 2 {
+		copies := 2
+		if len(d.Text) > 1<<20 {
+			copies = 1
+		}
+		p.Add(d, from[i], copies, func(copy int) (int, uint64) { return 0, uint64(2*i + copy) })
+		for copy := range copies {
 			w := once[i]
 			w.Climb.Copy = copy
 			want = append(want, w)
@@ -323,10 +328,16 @@ func TestFormatsReportErrors(t *testing.T) {
 	files, _ := oddPieces(t)
 	want := errors.New("disk full")
 	eachFormat(t, func(t *testing.T, name string, f Format) {
-		for room := range 3 {
-			_, err := Write(t.Context(), f, full(room<<20-1), Shard{Of: 2, Level: 3}, files)
-			if !errors.Is(err, errFull) {
-				t.Errorf("with room for %d bytes: %v", room<<20-1, err)
+		whole, size := memory{}, 0
+		if _, err := Write(t.Context(), f, whole, Shard{Of: 2, Level: 3}, files); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range whole {
+			size = max(size, b.Len())
+		}
+		for _, room := range []int{-1, 0, size / 2, size - 1} { // -1: no file can be made
+			if _, err := Write(t.Context(), f, full(room), Shard{Of: 2, Level: 3}, files); !errors.Is(err, errFull) {
+				t.Errorf("with room for %d of %d bytes: %v", room, size, err)
 			}
 		}
 		asked := 0
@@ -342,7 +353,7 @@ func TestFormatsReportErrors(t *testing.T) {
 
 var errFull = errors.New("disk full")
 
-// full is a folder with room for so many bytes, or for no file.
+// full is a folder of files with room for so many bytes each, or for no file.
 type full int
 
 func (f full) Create(string) (io.Writer, error) {
