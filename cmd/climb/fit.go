@@ -66,7 +66,7 @@ func newFit(std streams) *cobra.Command {
 	var o fitOptions
 	c := &cobra.Command{
 		Use: "fit RUNS.csv | fit MIXTURES SCORES.csv", GroupID: "main", Args: args(cobra.RangeArgs(1, 2)),
-		Short: "Fit scores to mixtures of runs made elsewhere: quality of the fit, best mixture, next runs",
+		Short: "Fit runs made elsewhere: how well scores are predicted, the best mixture, the next runs",
 		Long:  fitLong,
 		Example: `  climb fit runs.csv
   climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss
