@@ -33,23 +33,23 @@ import (
 // Config is the whole of a run, one section per component. Its YAML form is
 // climb.yaml; every field a user can set is described by its tags.
 type Config struct {
-	Preset        string                     `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"where the values that are not set here come from"`
+	Preset        string                     `json:"preset" default:"laptop" choices:"laptop,paper,recipe" doc:"preset: defaults for every value not set here"`
 	Out           string                     `json:"out" path:"file" default:"climb-run" doc:"run directory"`
-	Seed          uint64                     `json:"seed" default:"1" min:"1" doc:"same seed, same mixture and dataset, whatever the number of cores"`
+	Seed          uint64                     `json:"seed" default:"1" min:"1" doc:"random seed; the same seed gives the same mixture and dataset on any number of cores"`
 	Workers       int                        `json:"workers" min:"0" max:"4096" doc:"cores to use; 0 = all"`
-	Corpus        corpus.Options             `json:"corpus" doc:"where the documents are and how to read them"`
-	Embed         curate.EmbedConfig         `json:"embed" doc:"texts to vectors"`
-	Cluster       curate.ClusterConfig       `json:"cluster" doc:"vectors to clusters"`
-	SemDeDup      cluster.SemDeDup           `json:"semdedup" doc:"documents of nearly the same meaning, found in each cluster by their vectors"`
+	Corpus        corpus.Options             `json:"corpus" doc:"corpus: where the documents are and how to read them"`
+	Embed         curate.EmbedConfig         `json:"embed" doc:"embedding of documents"`
+	Cluster       curate.ClusterConfig       `json:"cluster" doc:"clustering of the embeddings"`
+	SemDeDup      cluster.SemDeDup           `json:"semdedup" doc:"semantic deduplication (SemDeDup): near-identical vectors within a cluster"`
 	Label         curate.LabelConfig         `json:"label" doc:"quality scores of documents"`
-	Prune         curate.PruneConfig         `json:"prune" doc:"clusters and documents to leave out"`
-	Domains       curate.DomainsConfig       `json:"domains" doc:"clusters to domains, the axes of the search"`
+	Prune         curate.PruneConfig         `json:"prune" doc:"pruning of clusters and documents by their quality scores"`
+	Domains       curate.DomainsConfig       `json:"domains" doc:"domains: the groups of documents whose weights are searched"`
 	Tokens        curate.TokensConfig        `json:"tokens" doc:"tokenizer of the proxies"`
-	Proxy         trial.ProxyConfig          `json:"proxy" doc:"the small models that score a mixture"`
-	Target        trial.TargetConfig         `json:"target" doc:"what the mixture is to be good at"`
-	Decontaminate curate.DecontaminateConfig `json:"decontaminate" doc:"documents that hold parts of the target files"`
-	Search        trial.SearchConfig         `json:"search" doc:"which mixtures to try"`
-	Confirm       trial.ConfirmConfig        `json:"confirm" doc:"fresh runs of the winner beside the baselines"`
+	Proxy         trial.ProxyConfig          `json:"proxy" doc:"proxy model: the small model that scores a mixture"`
+	Target        trial.TargetConfig         `json:"target" doc:"target: the evaluation files that the mixture is optimized for"`
+	Decontaminate curate.DecontaminateConfig `json:"decontaminate" doc:"decontamination: documents that overlap with the target files"`
+	Search        trial.SearchConfig         `json:"search" doc:"mixture search"`
+	Confirm       trial.ConfirmConfig        `json:"confirm" doc:"confirmation: the winner and the baselines again, with fresh seeds"`
 	Dataset       export.Options             `json:"dataset" doc:"the mixed dataset"`
 }
 

@@ -12,9 +12,9 @@ import (
 // reading. On unit vectors few centroids are 1.5 apart, so the threshold may
 // leave a single group (see Collapsed); use Count or a Balanced merge there.
 type Average struct {
-	Threshold float64 `json:"threshold" default:"1.5" min:"0" doc:"merge up to this mean distance"`
-	Count     int     `json:"count" min:"0" doc:"merge down to this many groups instead; 0: by threshold"`
-	Weighted  bool    `json:"weighted" doc:"weigh clusters by their tokens in the means"`
+	Threshold float64 `json:"threshold" default:"1.5" min:"0" doc:"distance threshold: merge while the mean distance is at most this"`
+	Count     int     `json:"count" min:"0" doc:"number of groups to merge down to; 0 = use threshold"`
+	Weighted  bool    `json:"weighted" doc:"weight clusters by their tokens"`
 }
 
 // Merge implements Merger.

@@ -25,9 +25,9 @@ import (
 // makes a group of its own, above the cap. Fewer clusters than Count give as
 // many groups as clusters.
 type Balanced struct {
-	Count    int     `json:"count" default:"20" min:"1" doc:"groups"`
-	MaxShare float64 `json:"max_share" default:"0.15" min:"0.001" max:"1" doc:"largest share of the tokens in one group"`
-	MaxMoves int     `json:"max_moves" default:"50" min:"1" doc:"sweeps of local moves at most"`
+	Count    int     `json:"count" default:"20" min:"1" doc:"number of groups"`
+	MaxShare float64 `json:"max_share" default:"0.15" min:"0.001" max:"1" doc:"capacity: largest share of the tokens in one group"`
+	MaxMoves int     `json:"max_moves" default:"50" min:"1" doc:"maximum sweeps of local search"`
 }
 
 // Merge implements Merger.

@@ -18,12 +18,12 @@ import (
 // at a somewhat higher sum of squared distances. In the end every point goes to
 // the nearest of all centroids.
 type Hierarchical struct {
-	K          int     `json:"k" default:"10000" min:"1" doc:"clusters; fewer where the points have fewer distinct places"`
-	Branch     int     `json:"branch" min:"0" doc:"clusters of the first level; 0: the square root of k"`
-	MaxIter    int     `json:"max_iter" default:"100" min:"1" doc:"Lloyd iterations at most, in each fit"`
-	Tol        float64 `json:"tol" default:"1e-4" min:"0" doc:"stop when the squared centroid moves sum to this share of the mean variance of a coordinate"`
-	PerCluster int     `json:"per_cluster" default:"256" min:"1" doc:"points that the fit uses, as a multiple of k; more are sampled"`
-	Spherical  bool    `json:"spherical" doc:"centroids of unit length: clusters by cosine, for vectors of unit length"`
+	K          int     `json:"k" default:"10000" min:"1" doc:"number of clusters; fewer if there are fewer distinct points"`
+	Branch     int     `json:"branch" min:"0" doc:"number of clusters of the first level; 0 = the square root of k"`
+	MaxIter    int     `json:"max_iter" default:"100" min:"1" doc:"maximum Lloyd iterations of each fit"`
+	Tol        float64 `json:"tol" default:"1e-4" min:"0" doc:"tolerance: stop when the sum of squared centroid shifts is below this share of the mean variance of a coordinate"`
+	PerCluster int     `json:"per_cluster" default:"256" min:"1" doc:"points to fit on, as a multiple of k; larger data are subsampled"`
+	Spherical  bool    `json:"spherical" doc:"spherical k-means: centroids of unit length, clusters by cosine similarity"`
 }
 
 // Shape implements Clusterer.

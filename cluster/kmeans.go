@@ -20,15 +20,15 @@ import (
 // and rows in memory whose bounds tell that nothing has changed are passed over
 // (Hamerly 2010). Neither changes the result.
 type KMeans struct {
-	K          int       `json:"k" default:"1000" min:"1" doc:"clusters; fewer where the points have fewer distinct places"`
-	MaxIter    int       `json:"max_iter" default:"300" min:"1" doc:"Lloyd iterations, or mini-batches, at most"`
-	Tol        float64   `json:"tol" default:"1e-4" min:"0" doc:"stop when the squared centroid moves sum to this share of the mean variance of a coordinate"`
-	Init       string    `json:"init" default:"kmeans||" choices:"kmeans||,kmeans++" doc:"how the first centroids are drawn"`
-	Oversample float64   `json:"oversample" default:"2" min:"0.1" doc:"kmeans||: candidates drawn a round, as a multiple of k"`
+	K          int       `json:"k" default:"1000" min:"1" doc:"number of clusters; fewer if there are fewer distinct points"`
+	MaxIter    int       `json:"max_iter" default:"300" min:"1" doc:"maximum Lloyd iterations, or mini-batches"`
+	Tol        float64   `json:"tol" default:"1e-4" min:"0" doc:"tolerance: stop when the sum of squared centroid shifts is below this share of the mean variance of a coordinate"`
+	Init       string    `json:"init" default:"kmeans||" choices:"kmeans||,kmeans++" doc:"initialization of the centroids"`
+	Oversample float64   `json:"oversample" default:"2" min:"0.1" doc:"kmeans||: oversampling factor, candidates per round as a multiple of k"`
 	Rounds     int       `json:"rounds" default:"5" min:"1" max:"20" doc:"kmeans||: rounds of candidates"`
-	PerCluster int       `json:"per_cluster" default:"256" min:"1" doc:"points that the fit uses, as a multiple of k; more are sampled"`
-	Batch      int       `json:"batch" min:"0" doc:"points of a mini-batch; 0: all points in every iteration"`
-	Spherical  bool      `json:"spherical" doc:"centroids of unit length: clusters by cosine, for vectors of unit length"`
+	PerCluster int       `json:"per_cluster" default:"256" min:"1" doc:"points to fit on, as a multiple of k; larger data are subsampled"`
+	Batch      int       `json:"batch" min:"0" doc:"mini-batch size; 0 = full batch, all points in every iteration"`
+	Spherical  bool      `json:"spherical" doc:"spherical k-means: centroids of unit length, clusters by cosine similarity"`
 	Start      []float32 `json:"-"` // K x d first centroids; nil: drawn by Init
 }
 

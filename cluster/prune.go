@@ -10,8 +10,8 @@ import (
 
 // Rules say which clusters are good enough.
 type Rules struct {
-	Floors map[string]float64 `json:"floors" doc:"least mean score of a cluster, by score; 'mean' is the average of all scores"`
-	All    bool               `json:"all" doc:"a cluster goes only if it is below all floors; otherwise below any"`
+	Floors map[string]float64 `json:"floors" doc:"floors of clusters, as score: minimum mean; 'mean' is the average of all scores"`
+	All    bool               `json:"all" doc:"prune only clusters below all floors; otherwise those below any"`
 }
 
 // A Verdict is what became of one cluster and the reasons: one for every

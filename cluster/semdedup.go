@@ -18,7 +18,7 @@ import (
 // and the few pairs across a cut are not found.
 type SemDeDup struct {
 	Epsilon float64 `json:"epsilon" min:"0" max:"0.5" doc:"documents of a cluster whose vectors have a cosine similarity above 1 - epsilon are duplicates; 0 = off. 0.05 is a mild value for neural embeddings; lexical ones need their own"`
-	Block   int     `json:"block" default:"65536" min:"2" doc:"documents of a cluster compared with one another; bounds memory, 4 bytes times the dimension for each"`
+	Block   int     `json:"block" default:"65536" min:"2" doc:"documents of a cluster compared at a time; bounds memory, 4 bytes x dimension each"`
 }
 
 // semBlock is the number of rows and columns of the products at a time.

@@ -15,9 +15,9 @@ import (
 // as one point. Weighted counts tokens, in units of the mean cluster, so that
 // the same threshold stays meaningful and merging favours small clusters.
 type Ward struct {
-	Threshold float64 `json:"threshold" default:"1.5" min:"0" doc:"merge up to this distance"`
-	Count     int     `json:"count" min:"0" doc:"merge down to this many groups instead; 0: by threshold"`
-	Weighted  bool    `json:"weighted" doc:"weigh clusters by their tokens"`
+	Threshold float64 `json:"threshold" default:"1.5" min:"0" doc:"distance threshold: merge while the Ward distance is at most this"`
+	Count     int     `json:"count" min:"0" doc:"number of groups to merge down to; 0 = use threshold"`
+	Weighted  bool    `json:"weighted" doc:"weight clusters by their tokens"`
 }
 
 // Merge implements Merger.

@@ -33,21 +33,21 @@ type Document struct {
 // Options is the section `corpus` of the configuration.
 type Options struct {
 	Inputs       []string `json:"inputs" path:"file" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line; each may be a URL s3://, gs:// or azblob://"`
-	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text,parquet,warc,megatron" doc:"one JSON object a line, one document a file, or as named; auto looks at the first bytes and the name"`
+	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text,parquet,warc,megatron" doc:"input format: JSON lines, plain text (one document a file), or as named; auto detects it from the first bytes and the name"`
 	TextField    string   `json:"text_field" default:"text" doc:"field that holds the text; a dotted path reaches into objects"`
 	IDField      string   `json:"id_field" default:"id" doc:"field that holds the id, a string or a number; where absent the id is a hash of the text"`
-	SourceField  string   `json:"source_field" default:"source" doc:"field that says where the document came from; carried along, never used to decide"`
-	Fields       string   `json:"fields" default:"keep" choices:"keep,drop" doc:"the other fields: carry them along into the dataset, or leave them out, which reads faster"`
-	Attributes   []string `json:"attributes,omitempty" doc:"of dolma's documents/ the names of folders attributes/NAME beside them; what they say of a document travels along as its field attributes"`
+	SourceField  string   `json:"source_field" default:"source" doc:"field with the provenance of the document, such as its data source; carried along, never used to decide"`
+	Fields       string   `json:"fields" default:"keep" choices:"keep,drop" doc:"other fields (metadata): carry them into the dataset, or drop them, which reads faster"`
+	Attributes   []string `json:"attributes,omitempty" doc:"dolma attributes to join to dolma's documents/, as names NAME of the folders attributes/NAME; carried along in the field attributes"`
 	Tokenizer    string   `json:"tokenizer,omitempty" path:"file" doc:"tokenizer.json that Megatron .bin/.idx inputs were made with"`
-	ShardBytes   int64    `json:"shard_bytes" default:"67108864" min:"1" doc:"most bytes of input files in one task; a small corpus is cut finer"`
+	ShardBytes   int64    `json:"shard_bytes" default:"67108864" min:"1" doc:"upper bound of input bytes in one shard, which one task reads; a small corpus is split finer"`
 	MaxLineBytes int64    `json:"max_line_bytes" default:"16777216" min:"16" max:"2147483647" doc:"longer lines and text files are skipped and counted as too_long; bounds the memory of a reader"`
 	MinTextBytes int64    `json:"min_text_bytes" default:"1" min:"1" doc:"shorter texts are skipped and counted as too_short"`
-	BadLineLimit float64  `json:"bad_line_limit" default:"0.05" min:"1e-12" max:"1" doc:"share of bad lines past which the run stops; 1 never stops, 1e-12 stops at the first"`
-	InvalidUTF8  string   `json:"invalid_utf8" default:"replace" choices:"replace,skip" doc:"bytes that are not UTF-8: put U+FFFD in their place, or skip the document; counted either way"`
-	Truncated    string   `json:"truncated" default:"error" choices:"error,skip" doc:"a truncated or corrupt compressed file: stop with an error, or count it and go on with the next file"`
-	Dedup        string   `json:"dedup" default:"id" choices:"none,id,text,words,fuzzy" doc:"drop later documents with the same id and text, with the same text, with the same words (case, punctuation, accents and white space aside), or near-duplicates, see minhash"`
-	MinHash      MinHash  `json:"minhash" doc:"with dedup fuzzy: which documents count as near-duplicates (MinHash, locality-sensitive hashing)"`
+	BadLineLimit float64  `json:"bad_line_limit" default:"0.05" min:"1e-12" max:"1" doc:"the run stops above this share of bad lines; 1 never stops, 1e-12 stops at the first"`
+	InvalidUTF8  string   `json:"invalid_utf8" default:"replace" choices:"replace,skip" doc:"invalid UTF-8: replace the bytes with U+FFFD, or skip the document; both are counted"`
+	Truncated    string   `json:"truncated" default:"error" choices:"error,skip" doc:"truncated or corrupt compressed file: stop with an error, or count it and continue with the next file"`
+	Dedup        string   `json:"dedup" default:"id" choices:"none,id,text,words,fuzzy" doc:"deduplication; of equal documents the first stays. id: exact duplicates, same id and text; text: exact duplicates, same text; words: same words (case, punctuation, accents and white space ignored); fuzzy: near-duplicates, see minhash"`
+	MinHash      MinHash  `json:"minhash" doc:"near-duplicate detection of dedup: fuzzy (MinHash, locality-sensitive hashing)"`
 }
 
 // A Shard is what one task reads: a byte range of a file, or a pack of small

@@ -28,12 +28,12 @@ import (
 // of a run; datatrove's are modulo 2^61-1. A text of fewer than Words words is
 // one run, where datatrove passes over it; one without any word matches nothing.
 type MinHash struct {
-	Words      int     `json:"words" default:"5" min:"1" max:"64" doc:"words in a shingle"`
-	Buckets    int     `json:"buckets" default:"14" min:"1" max:"256" doc:"buckets; documents that share the key of one are near-duplicates"`
-	Hashes     int     `json:"hashes" default:"8" min:"1" max:"64" doc:"hashes in the key of a bucket; more are stricter"`
-	Similarity float64 `json:"similarity" default:"0.5" min:"1e-9" max:"1" doc:"least Jaccard similarity of a match, estimated from all hashes; 1e-9 accepts every match of a bucket, as FineWeb does"`
-	Keep       string  `json:"keep" default:"longest" choices:"longest,first,best" doc:"which document of a group stays: the longest text, the first, or the one with the highest score_field; ties go to the longer, then the first"`
-	ScoreField string  `json:"score_field" doc:"for keep best: the field of a line that holds a number, higher being better; a line without it comes last"`
+	Words      int     `json:"words" default:"5" min:"1" max:"64" doc:"shingle size: words in an n-gram"`
+	Buckets    int     `json:"buckets" default:"14" min:"1" max:"256" doc:"LSH bands (buckets); documents with equal keys in one band are candidates"`
+	Hashes     int     `json:"hashes" default:"8" min:"1" max:"64" doc:"rows per LSH band: hashes in a key; more are stricter"`
+	Similarity float64 `json:"similarity" default:"0.5" min:"1e-9" max:"1" doc:"minimum Jaccard similarity of near-duplicates, estimated from all hashes; 1e-9 accepts every candidate, as FineWeb does"`
+	Keep       string  `json:"keep" default:"longest" choices:"longest,first,best" doc:"document kept of each group of near-duplicates: the longest, the first, or the best by score_field; ties go to the longer, then the first"`
+	ScoreField string  `json:"score_field" doc:"numeric field for keep: best, higher is better; documents without it rank last"`
 }
 
 // signatureSeed makes the permutations.

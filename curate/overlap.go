@@ -11,11 +11,11 @@ import (
 	"github.com/climb-go/climb/task"
 )
 
-// DecontaminateConfig says what happens to documents that share a run of words
-// with a target file, for validation or test.
+// DecontaminateConfig says what happens to documents that share an n-gram of
+// words with a target file, for validation or test.
 type DecontaminateConfig struct {
-	Action string `json:"action" default:"drop" choices:"drop,mark,none" doc:"documents that share a run of words with a file of target.validation or target.test: leave them out of every domain, write \"overlap\": true beside them in the dataset, or do not look"`
-	Words  int    `json:"words" default:"13" min:"2" max:"100" doc:"length of the run in words, of which a few characters of a script without spaces make one; items with fewer are not looked for"`
+	Action string `json:"action" default:"drop" choices:"drop,mark,none" doc:"what to do with documents that share an n-gram with a file of target.validation or target.test: drop them from every domain, mark them with \"overlap\": true in the dataset, or none (no check)"`
+	Words  int    `json:"words" default:"13" min:"2" max:"100" doc:"n of the n-gram, in words (a few characters count as a word in scripts without spaces); shorter items are not checked"`
 }
 
 // overlapOptions are what the overlap stage depends on.
@@ -44,9 +44,9 @@ func (r *Curation) overlapWith() (overlapOptions, error) {
 	return o, nil
 }
 
-// overlapStage finds the documents that share a run of words with a target
-// file: part-NNNNN.rows, and counts and samples in part-NNNNN.json. It does
-// nothing if there are no such files.
+// overlapStage finds contaminated documents, which share an n-gram of words with
+// a target file: their rows in part-NNNNN.rows, counts and samples in
+// part-NNNNN.json. It does nothing without target files.
 func (r *Curation) overlapStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "overlap", Title: "look for the target files", Format: 2, ByShard: true, Inputs: []string{"corpus", "rows"},
@@ -76,7 +76,8 @@ func (r *Curation) overlapStage() *stage.Stage {
 	}
 }
 
-// An overlapReport counts the documents that share a run with a file, by file.
+// An overlapReport counts the documents that share an n-gram with a target file,
+// by file.
 type overlapReport struct {
 	Documents int64         `json:"documents"` // that overlap with any
 	Files     []fileOverlap `json:"files"`
@@ -98,7 +99,7 @@ type overlapSample struct {
 // overlapSamples bounds the samples of a file.
 const overlapSamples = 5
 
-// evalGrams are the runs of words of the target files.
+// evalGrams are the word n-grams of the target files.
 type evalGrams struct {
 	set   *corpus.GramSet
 	files []fileOverlap

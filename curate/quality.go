@@ -15,9 +15,9 @@ import (
 	"github.com/climb-go/climb/vec"
 )
 
-// labelStage writes the scores of every document, part-NNNNN.npy, float32,
-// one column for each name of the labeler, and the bytes of its text,
-// part-NNNNN.bytes.npy, int32.
+// labelStage writes the quality scores of every document, part-NNNNN.npy,
+// float32, one column for each score of the labeler, and the length of its text
+// in bytes, part-NNNNN.bytes.npy, int32.
 func (r *Curation) labelStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "label", Title: "score every document", Format: 4, ByShard: true, Inputs: []string{"corpus", "rows"},
@@ -89,9 +89,9 @@ type assignOptions struct {
 	Overlap string      `json:"overlap"` // what happens to documents that overlap with a target file
 }
 
-// assignStage writes the domain of every document, part-NNNNN.npy, int16:
-// -1 its cluster was pruned, -2 the document was, -3 it is held out, -4 it
-// overlaps with a target file, -5 another one has nearly its meaning.
+// assignStage writes the domain of every document, part-NNNNN.npy, int16. Codes
+// below 0: -1 cluster pruned, -2 document pruned, -3 held out, -4 contaminated
+// (shares an n-gram with a target file), -5 semantic duplicate.
 func (r *Curation) assignStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "assign", Title: "assign documents to domains", Format: 4, ByShard: true, Inputs: []string{"corpus", "rows", "cluster", "semantic", "label", "overlap", "domains"},
@@ -161,20 +161,20 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	return DomainOf.WriteInts(a, n, domain)
 }
 
-// A documentRule says which documents stay.
+// A documentRule prunes documents by their scores.
 type documentRule struct {
 	floors []floor
 	all    bool // a document goes only if it is below all of them
 }
 
-// A floor is the least value of one score column.
+// A floor is the minimum of one score column.
 type floor struct {
 	column int // -1: the mean of all
 	name   string
 	least  float32
 }
 
-// newDocumentRule finds the columns of the floors, in the order of their names.
+// newDocumentRule finds the columns of the floors, sorted by name.
 func newDocumentRule(o PruneConfig, names []string) (*documentRule, error) {
 	rule := &documentRule{all: o.DocumentsIf == "all"}
 	for _, name := range slices.Sorted(maps.Keys(o.Documents)) {
@@ -187,8 +187,8 @@ func newDocumentRule(o PruneConfig, names []string) (*documentRule, error) {
 	return rule, nil
 }
 
-// fails names the score for which a document with these scores goes, the first
-// that is below its floor; "" if it stays.
+// fails names the score that prunes a document, the first below its floor; "" if
+// the document stays.
 func (r *documentRule) fails(scores []float32) string {
 	first := ""
 	for _, f := range r.floors {
@@ -213,8 +213,8 @@ func (f floor) value(scores []float32) float32 {
 	return float32(sum / float64(len(scores)))
 }
 
-// holdoutItems is the number of held-out documents of a domain in each of the
-// two files.
+// holdoutItems is the number of held-out documents of a domain in its validation
+// file, and in its test file.
 const holdoutItems = 64
 
 // holdoutStage writes the held-out documents of each domain as target files,
@@ -243,7 +243,7 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 	if err := task.ReadJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
 		return err
 	}
-	// A held-out document counts to the domain that it would be in.
+	// A held-out document counts towards the domain that it would be in.
 	items := make([][2][]byte, len(d.Domains))
 	counts := make([][2]int, len(d.Domains))
 	for shard := range t.Shards {

@@ -18,9 +18,10 @@ import (
 	"github.com/climb-go/climb/vec"
 )
 
-// semanticStage finds the documents whose vectors are nearly those of another
-// one in their cluster, part-NNNNN.rowsets: the rows of every shard. It does
-// nothing unless semdedup.epsilon is set.
+// semanticStage finds semantic duplicates (SemDeDup, arXiv 2303.09540): documents
+// whose vector nearly equals the vector of another document in the cluster. It
+// writes their rows by shard, part-NNNNN.rowsets, and does nothing unless
+// semdedup.epsilon is set.
 func (r *Curation) semanticStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "semantic", Title: "find documents of one meaning", Format: 1, Inputs: []string{"rows", "embed", "cluster"},
@@ -41,8 +42,8 @@ type semanticTask struct {
 	Parts int `json:"parts"`
 }
 
-// semanticDocs is the number of documents that a task is to hold the places of,
-// 12 bytes each.
+// semanticDocs is how many document positions (12 bytes each) one task holds in
+// memory.
 const semanticDocs = 1 << 20
 
 func (r *Curation) semanticTasks(_ *task.Plan) ([]any, error) {
@@ -86,7 +87,7 @@ func dropSemantic(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 	}
 	drop := make([]corpus.Rows, len(scan.Rows))
 	for i, docs := range members {
-		// The farthest from the centroid stays; ties go to the first.
+		// Of a pair, the document farther from the centroid stays; ties go to the first.
 		slices.SortFunc(docs, func(x, y member) int {
 			return cmp.Or(cmp.Compare(y.radius, x.radius), cmp.Compare(x.shard, y.shard), cmp.Compare(x.row, y.row))
 		})
@@ -151,7 +152,7 @@ func semanticBlock(p *task.Plan, o cluster.SemDeDup, docs []member, drop []corpu
 	return nil
 }
 
-// vectorsOf loads the vectors of documents, in their order.
+// vectorsOf loads the vectors of documents, in the order of docs.
 func vectorsOf(p *task.Plan, docs []member) (x []float32, dim int, err error) {
 	order := make([]int, len(docs))
 	for i := range order {

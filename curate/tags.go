@@ -17,12 +17,12 @@ import (
 	"github.com/climb-go/climb/task"
 )
 
-// TagConfig says which label of a document its domain is made of.
+// TagConfig says which label of a document becomes its domain.
 type TagConfig struct {
-	Field    string  `json:"field" default:"source" doc:"field with the label, with dots for nested ones; source is what corpus.source_field names"`
-	Host     bool    `json:"host" doc:"the field is a URL: the label is its host, without www."`
-	Language bool    `json:"language,omitempty" doc:"the label is the language of the text, such as en, or und where it cannot be told; field is not read"`
-	MinShare float64 `json:"min_share" default:"0.01" min:"0.0001" max:"1" doc:"labels with a smaller share of the text are one, (other)"`
+	Field    string  `json:"field" default:"source" doc:"field that holds the label, dotted if nested; source is the field that corpus.source_field names"`
+	Host     bool    `json:"host" doc:"the field is a URL; its host, without www., is the label"`
+	Language bool    `json:"language,omitempty" doc:"language identification: the label is the language of the text, such as en, or und if undetermined; field is ignored"`
+	MinShare float64 `json:"min_share" default:"0.01" min:"0.0001" max:"1" doc:"labels with a smaller share of the text are pooled as (other)"`
 }
 
 // otherTag stands for labels that are rare, noTag for their absence.
@@ -32,14 +32,14 @@ const (
 	mostTags = 1 << 16 // labels kept for a shard
 )
 
-// tagsStage writes the label of every document that domains are made of:
-// part-NNNNN.npy, int32, an index of the list part-NNNNN.json.
+// tagsStage writes the label of every document: part-NNNNN.npy, int32, indexes
+// into the list part-NNNNN.json. Domains are made of these labels.
 func (r *Curation) tagsStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "tags", Title: "read the documents' labels", Format: 1, ByShard: true, Inputs: []string{"corpus", "rows"},
 		Options: func() (any, error) {
 			if r.Config.Domains.By == "clusters" {
-				return false, nil // another stage than the one that has labels
+				return false, nil // without labels the stage is empty, and has another name
 			}
 			return r.Config.Domains.Tag, nil
 		},
@@ -213,8 +213,8 @@ func (d *Domains) cross(p *task.Plan, o DomainsConfig, shards int) (*crossing, e
 	return x, d.replace(x, cells, append(names, otherTag))
 }
 
-// frequentTags returns the labels with at least the least share of the text
-// that was not pruned, by falling size.
+// frequentTags returns the labels with at least min_share of the unpruned text,
+// largest first.
 func (d *Domains) frequentTags(p *task.Plan, o TagConfig, shards int) ([]string, error) {
 	size, total := map[string]int64{}, int64(0)
 	for n := range shards {
@@ -281,8 +281,8 @@ func (d *Domains) countCells(x *crossing, shards int) ([][]Domain, error) {
 	return cells, nil
 }
 
-// replace makes a domain of each group and label that hold a document, numbered
-// by falling size. A cluster counts to the domain that has most of its text.
+// replace makes a domain of each (group, label) pair that holds a document,
+// largest first. A cluster is listed under the domain that has most of its text.
 func (d *Domains) replace(x *crossing, cells [][]Domain, names []string) error {
 	type place struct{ group, tag int }
 	made := map[place]*Domain{}
@@ -336,5 +336,5 @@ func (d *Domains) replace(x *crossing, cells [][]Domain, names []string) error {
 	return nil
 }
 
-// mostDomains is what the number of a domain, int16, can tell apart.
+// mostDomains is the limit of a domain's number, an int16.
 const mostDomains = 1 << 15

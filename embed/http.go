@@ -26,10 +26,10 @@ import (
 // refuse it.
 type HTTP struct {
 	openai.Server `yaml:",inline"`
-	Prefix        string `json:"prefix" doc:"put before every text, as some models ask for, such as \"passage: \""`
-	MaxBytes      int    `json:"max_bytes" default:"2048" min:"1" doc:"bytes of a text that are sent; servers refuse texts past the model's context unless they truncate"`
-	Batch         int    `json:"batch" default:"32" min:"1" doc:"texts in one request"`
-	Dimensions    int    `json:"dimensions" min:"0" doc:"length of the vectors to ask for, of models that offer several; 0: the model's own"`
+	Prefix        string `json:"prefix" doc:"prefix of every text, which some models expect, such as \"passage: \""`
+	MaxBytes      int    `json:"max_bytes" default:"2048" min:"1" doc:"a text is truncated to so many bytes; servers may refuse texts longer than the model's context"`
+	Batch         int    `json:"batch" default:"32" min:"1" doc:"batch size: texts in one request"`
+	Dimensions    int    `json:"dimensions" min:"0" doc:"dimension to request from models that offer several; 0 = the model's own"`
 }
 
 // Identity implements Remote: vectors do not depend on how the server is

@@ -15,8 +15,8 @@ type Import struct {
 	Files       []string `json:"files,omitempty" path:"file" doc:".npy and Parquet files, or folders of them such as Curator's computed_embeddings, in this order; ids of X.npy stand in X.ids, one a line, as plain text or JSON strings"`
 	VectorField string   `json:"vector_field" default:"embeddings" doc:"column of Parquet files with the vectors, lists of numbers"`
 	IDField     string   `json:"id_field" default:"id" doc:"column of Parquet files with the ids of the documents"`
-	Join        string   `json:"join" default:"auto" choices:"auto,order" doc:"auto: by the id if the files have ids; order: the first vector is that of the first document, whatever the ids"`
-	SortRows    int      `json:"sort_rows" default:"1048576" min:"1" doc:"ids that are sorted in memory, 32 bytes each; more are merged on disk"`
+	Join        string   `json:"join" default:"auto" choices:"auto,order" doc:"auto: by document id if the files have ids; order: vector n belongs to document n, ids ignored"`
+	SortRows    int      `json:"sort_rows" default:"1048576" min:"1" doc:"number of ids sorted in memory, 32 bytes each; more are merged on disk (external sort)"`
 }
 
 // Row writes x, scaled to length 1, to dst. A vector of zeros becomes

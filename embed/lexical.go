@@ -30,17 +30,17 @@ import (
 // docs/design/2026-11-23-embedders.md. Character runs are for text that is
 // noisy or rich in inflection.
 type Lexical struct {
-	Dim        int     `json:"dim" default:"256" min:"1" max:"4096" doc:"length of the vectors"`
-	MaxBytes   int     `json:"max_bytes" default:"8192" min:"1" doc:"bytes of a text that are read; the rest is ignored"`
-	Features   int     `json:"features" default:"262144" min:"256" max:"16777216" doc:"hash buckets for features, a power of two"`
-	Keep       int     `json:"keep" default:"65536" min:"1" doc:"features kept, those of most documents first; the model takes keep x dim numbers"`
-	WordNGrams int     `json:"word_ngrams" default:"1" min:"1" max:"2" doc:"longest run of words that is a feature"`
-	CharNGrams int     `json:"char_ngrams" min:"0" max:"8" doc:"longest run of characters of a word that is a feature, from 3 on; 0: none"`
-	MinDocs    int     `json:"min_docs" default:"2" min:"1" doc:"documents of the sample that must hold a feature"`
-	MaxShare   float64 `json:"max_share" default:"1" min:"0" max:"1" doc:"share of the sample's documents above which a feature is left out"`
-	Sample     int     `json:"sample" default:"20000" min:"1" doc:"documents that the model is fitted on"`
-	Power      int     `json:"power" default:"2" min:"1" max:"16" doc:"power iterations of the SVD"`
-	Oversample int     `json:"oversample" default:"16" min:"1" doc:"extra directions that the SVD carries"`
+	Dim        int     `json:"dim" default:"256" min:"1" max:"4096" doc:"dimension of the vectors"`
+	MaxBytes   int     `json:"max_bytes" default:"8192" min:"1" doc:"only the first so many bytes of a text are embedded"`
+	Features   int     `json:"features" default:"262144" min:"256" max:"16777216" doc:"feature hashing: number of buckets, a power of two"`
+	Keep       int     `json:"keep" default:"65536" min:"1" doc:"number of features kept, by document frequency; the model has keep x dim numbers"`
+	WordNGrams int     `json:"word_ngrams" default:"1" min:"1" max:"2" doc:"longest word n-gram"`
+	CharNGrams int     `json:"char_ngrams" min:"0" max:"8" doc:"longest character n-gram, from 3 on, within words; 0 = none"`
+	MinDocs    int     `json:"min_docs" default:"2" min:"1" doc:"minimum document frequency: a feature occurs in at least so many sampled documents"`
+	MaxShare   float64 `json:"max_share" default:"1" min:"0" max:"1" doc:"maximum document frequency: features in more than this share of the sample are dropped"`
+	Sample     int     `json:"sample" default:"20000" min:"1" doc:"number of documents that the model is fitted on"`
+	Power      int     `json:"power" default:"2" min:"1" max:"16" doc:"power iterations of the randomized SVD"`
+	Oversample int     `json:"oversample" default:"16" min:"1" doc:"oversampling of the randomized SVD: extra directions"`
 }
 
 // A LexicalModel is a fitted Lexical. It is safe for concurrent use.

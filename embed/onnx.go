@@ -28,10 +28,10 @@ import (
 type ONNX struct {
 	Dir       string `json:"dir" path:"file" doc:"folder of the model: tokenizer.json, and model.onnx there or in onnx/ below it"`
 	Library   string `json:"library" path:"program" doc:"ONNX Runtime's shared library, 1.24 or later; empty: libonnxruntime as the system finds it"`
-	Prefix    string `json:"prefix" doc:"put before every text, as some models ask for, such as \"passage: \""`
-	MaxTokens int    `json:"max_tokens" default:"512" min:"3" doc:"tokens of a text that are read, those around it included; no more than the model has positions"`
-	Pooling   string `json:"pooling" default:"auto" choices:"auto,mean,cls" doc:"a vector from the states of the tokens: their mean or the first, as the model was trained; auto: the output sentence_embedding if the model has it, else the mean"`
-	Batch     int    `json:"batch" default:"1" min:"1" doc:"texts of about the same length that are computed together"`
+	Prefix    string `json:"prefix" doc:"prefix of every text, which some models expect, such as \"passage: \""`
+	MaxTokens int    `json:"max_tokens" default:"512" min:"3" doc:"a text is truncated to so many tokens, special tokens included; at most the model's context length"`
+	Pooling   string `json:"pooling" default:"auto" choices:"auto,mean,cls" doc:"pooling of the token states: mean, or the first token (cls), as the model was trained; auto = the model's output sentence_embedding if it has one, else mean"`
+	Batch     int    `json:"batch" default:"1" min:"1" doc:"batch size, in texts of similar length"`
 }
 
 // Identity implements Remote: vectors do not depend on where the library is.

@@ -35,11 +35,11 @@ import (
 // word that is known: elsewhere such words were measured to say nothing.
 type Word struct {
 	File       string               `json:"file" path:"file" doc:"word vectors to use, a fastText .bin or .vec; empty trains them on the sample"`
-	MaxBytes   int                  `json:"max_bytes" default:"8192" min:"1" doc:"bytes of a text that are read; the rest is ignored"`
-	Sample     int                  `json:"sample" default:"20000" min:"1" doc:"documents that the vectors are trained on, and the mean and the directions found in"`
-	TrainBytes int                  `json:"train_bytes" default:"2097152" min:"1" doc:"bytes of the sample that the vectors are trained on: the starts of the documents, of as many as there is room for"`
-	Smooth     float64              `json:"smooth" default:"0.003" min:"1e-9" doc:"a of the weight a / (a + p) of a word of frequency p"`
-	Train      fasttext.WordVectors `json:"train" doc:"the vectors that are trained"`
+	MaxBytes   int                  `json:"max_bytes" default:"8192" min:"1" doc:"only the first so many bytes of a text are embedded"`
+	Sample     int                  `json:"sample" default:"20000" min:"1" doc:"number of documents for training, and for the mean and the principal directions"`
+	TrainBytes int                  `json:"train_bytes" default:"2097152" min:"1" doc:"bytes of text that the word vectors are trained on: the starts of sampled documents"`
+	Smooth     float64              `json:"smooth" default:"0.003" min:"1e-9" doc:"SIF parameter a: a word of frequency p has weight a / (a + p)"`
+	Train      fasttext.WordVectors `json:"train" doc:"training of the word vectors (skip-gram with negative sampling)"`
 }
 
 // A WordModel is word vectors with their weights. It is safe for concurrent

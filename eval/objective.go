@@ -12,10 +12,10 @@ import (
 // A Term is one part of what a search maximises.
 type Term struct {
 	File   string  `json:"file" path:"file" doc:"task file: JSONL with choices, targets or texts, .txt, .gz and .zst too, or a task of lm-evaluation-harness as .yaml"`
-	Task   string  `json:"task,omitempty" doc:"in place of a file: name of a task in the results of lm-evaluation-harness that proxy.command leaves"`
-	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy,exact_match,acc_mutual_info,brier_score,perplexity,word_perplexity,byte_perplexity,bits_per_byte" doc:"what is measured; bpb is the smoothest for small models"`
-	Weight float64 `json:"weight" default:"1" min:"0" doc:"share in the objective, relative to the other terms"`
-	Limit  int     `json:"limit" min:"0" doc:"use only so many items, spread evenly over the file; 0 = all"`
+	Task   string  `json:"task,omitempty" doc:"instead of file: a task's name in the lm-evaluation-harness results that proxy.command writes"`
+	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy,exact_match,acc_mutual_info,brier_score,perplexity,word_perplexity,byte_perplexity,bits_per_byte" doc:"metric; bpb (bits per byte of the correct answer) is the smoothest for small models"`
+	Weight float64 `json:"weight" default:"1" min:"0" doc:"weight in the objective, relative to the other files"`
+	Limit  int     `json:"limit" min:"0" doc:"maximum number of items, evenly spaced over the file; 0 = all"`
 }
 
 // Name is that of the term's task: what it names, or its file's name without

@@ -14,12 +14,12 @@ import (
 
 // Options describe the mixed dataset.
 type Options struct {
-	Mixture    string       `json:"mixture" default:"proven" choices:"proven,best,natural" doc:"proven: the confirmed mixture if it is significantly better than the natural one, else the natural one; best: the one with the best mean, shown to be better or not; natural: the corpus as it is"`
-	Tokens     int64        `json:"tokens" min:"0" doc:"size in tokens of the proxies' tokenizer, which bounds the search; 0 = one epoch of the natural mixture, and of another one as many as the epoch cap allows"`
-	Epochs     float64      `json:"epochs" default:"4" min:"0.01" doc:"times a document may appear"`
-	ShardBytes int64        `json:"shard_bytes" default:"67108864" min:"1024" doc:"text bytes in one output shard, before compression"`
-	Format     FormatChoice `json:"format" doc:"of the shards"`
-	Level      int          `json:"level" default:"3" min:"1" max:"22" doc:"zstd level"`
+	Mixture    string       `json:"mixture" default:"proven" choices:"proven,best,natural" doc:"mixture of the dataset. proven: the confirmed mixture if it is significantly better than the natural one, else the natural one; best: the one with the best mean, significant or not; natural: the corpus as it is"`
+	Tokens     int64        `json:"tokens" min:"0" doc:"token budget of the dataset, in tokens of the proxies' tokenizer; it bounds the search; 0 = one epoch of the natural mixture, or as many tokens of another mixture as the epoch cap allows"`
+	Epochs     float64      `json:"epochs" default:"4" min:"0.01" doc:"epoch cap: how many times a document may appear"`
+	ShardBytes int64        `json:"shard_bytes" default:"67108864" min:"1024" doc:"bytes of text in one output shard, before compression"`
+	Format     FormatChoice `json:"format" doc:"format of the shards"`
+	Level      int          `json:"level" default:"3" min:"1" max:"22" doc:"zstd compression level"`
 	URL        string       `json:"url,omitempty" doc:"s3://, gs:// or azblob:// URL that the shards are written to as well, and at the end the card and manifest.json"`
 }
 

@@ -38,16 +38,16 @@ import (
 // of all rows and the rest stays 0: one thread does about the same, ten or more
 // start every row at random, with vectors that differ more from seed to seed.
 type WordVectors struct {
-	Dim       int     `json:"dim" default:"64" min:"1" max:"4096" doc:"elements of a vector"`
-	Epochs    int     `json:"epochs" default:"4" min:"1" doc:"words learned from, as a multiple of those of the texts"`
-	LR        float64 `json:"lr" default:"0.2" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
-	Window    int     `json:"window" default:"5" min:"1" doc:"words to either side, at most"`
-	Negatives int     `json:"negatives" default:"3" min:"1" doc:"words drawn at random for each one that is near"`
-	MinN      int     `json:"minn" default:"4" min:"1" doc:"shortest n-gram of characters"`
-	MaxN      int     `json:"maxn" default:"5" min:"0" max:"64" doc:"longest n-gram of characters; below minn: none"`
-	Buckets   int     `json:"buckets" default:"200000" min:"1" max:"100000000" doc:"rows that n-grams are hashed into; memory is (2 x words + buckets) x dim x 4 bytes"`
-	MinCount  int     `json:"min_count" default:"5" min:"1" doc:"a word that is rarer has no row of its own"`
-	Subsample float64 `json:"subsample" default:"1e-4" min:"1e-12" max:"1" doc:"share of the text above which a word is left out at times"`
+	Dim       int     `json:"dim" default:"64" min:"1" max:"4096" doc:"dimension of the vectors"`
+	Epochs    int     `json:"epochs" default:"4" min:"1" doc:"epochs: words trained on, as a multiple of the words of the texts"`
+	LR        float64 `json:"lr" default:"0.2" min:"1e-6" max:"100" doc:"initial learning rate; it decays linearly to 0"`
+	Window    int     `json:"window" default:"5" min:"1" doc:"context window: maximum words to either side"`
+	Negatives int     `json:"negatives" default:"3" min:"1" doc:"negative samples per context word"`
+	MinN      int     `json:"minn" default:"4" min:"1" doc:"shortest character n-gram (subword)"`
+	MaxN      int     `json:"maxn" default:"5" min:"0" max:"64" doc:"longest character n-gram (subword); below minn = none"`
+	Buckets   int     `json:"buckets" default:"200000" min:"1" max:"100000000" doc:"hash buckets for n-grams; memory is (2 x words + buckets) x dim x 4 bytes"`
+	MinCount  int     `json:"min_count" default:"5" min:"1" doc:"minimum count of a word to have a vector of its own"`
+	Subsample float64 `json:"subsample" default:"1e-4" min:"1e-12" max:"1" doc:"subsampling threshold: words more frequent than this share are randomly skipped"`
 	Seed      uint64  `json:"-"`
 }
 

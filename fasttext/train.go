@@ -26,16 +26,16 @@ import (
 //
 // The training texts are held in memory, as the numbers of their rows.
 type Classifier struct {
-	Dim        int     `json:"dim" default:"100" min:"1" max:"4096" doc:"elements of a vector"`
-	Epochs     int     `json:"epochs" default:"25" min:"1" doc:"times that the texts are read; 5 are enough for 100,000 texts"`
-	LR         float64 `json:"lr" default:"0.5" min:"1e-6" max:"100" doc:"learning rate at the start; it falls to 0 in a straight line"`
-	WordNGrams int     `json:"word_ngrams" default:"2" min:"1" max:"16" doc:"longest n-gram of words"`
-	MinN       int     `json:"minn" min:"0" doc:"shortest n-gram of characters"`
-	MaxN       int     `json:"maxn" min:"0" max:"64" doc:"longest n-gram of characters; 0 = none"`
-	Buckets    int     `json:"buckets" default:"262144" min:"1" max:"100000000" doc:"rows that n-grams are hashed into; memory is (words + buckets) x dim x 4 bytes"`
-	MinCount   int     `json:"min_count" default:"1" min:"1" doc:"a word that is rarer has no row of its own"`
-	Balance    bool    `json:"balance" doc:"every label counts alike, however many texts it has"`
-	Seed       uint64  `json:"seed" default:"1" doc:"start of the vectors, and order of the texts"`
+	Dim        int     `json:"dim" default:"100" min:"1" max:"4096" doc:"dimension of the vectors"`
+	Epochs     int     `json:"epochs" default:"25" min:"1" doc:"epochs: passes over the texts; 5 are enough for 100,000 texts"`
+	LR         float64 `json:"lr" default:"0.5" min:"1e-6" max:"100" doc:"initial learning rate; it decays linearly to 0"`
+	WordNGrams int     `json:"word_ngrams" default:"2" min:"1" max:"16" doc:"longest word n-gram"`
+	MinN       int     `json:"minn" min:"0" doc:"shortest character n-gram (subword)"`
+	MaxN       int     `json:"maxn" min:"0" max:"64" doc:"longest character n-gram (subword); 0 = none"`
+	Buckets    int     `json:"buckets" default:"262144" min:"1" max:"100000000" doc:"hash buckets for n-grams; memory is (words + buckets) x dim x 4 bytes"`
+	MinCount   int     `json:"min_count" default:"1" min:"1" doc:"minimum count of a word to have a vector of its own"`
+	Balance    bool    `json:"balance" doc:"balanced classes: every label has equal total weight"`
+	Seed       uint64  `json:"seed" default:"1" doc:"seed of the initial vectors and of the order of the texts"`
 	Workers    int     `json:"workers" min:"0" doc:"cores to use; 0 = all"`
 }
 

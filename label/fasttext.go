@@ -24,7 +24,7 @@ import (
 // and 1 for the others are 1/2 and 1/3 here (RecipeFloors).
 // climb-recipe-expected takes the mean grade in the place of the most probable.
 type FastText struct {
-	Scheme string       `json:"scheme" default:"probability" choices:"probability,expected,argmax,climb-recipe,climb-recipe-expected" doc:"probability of the model's label; or labels are numbers, and the mean or the most probable one counts, the least being 0 and the largest 1"`
+	Scheme string       `json:"scheme" default:"probability" choices:"probability,expected,argmax,climb-recipe,climb-recipe-expected" doc:"score of a model: probability of its label; or, for numeric labels, their expectation or the most probable one, scaled to 0..1"`
 	Models []Classifier `json:"models,omitempty" doc:"{name, file, label}: the score's name, the model, and the label whose probability it is"`
 }
 

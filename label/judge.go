@@ -16,8 +16,8 @@ import (
 type Judge struct {
 	openai.Server
 	MaxBytes    int     `json:"max_bytes" default:"6000" min:"100" doc:"judge the first so many bytes of a document"`
-	MaxTokens   int     `json:"max_tokens" default:"200" min:"16" doc:"longest answer in tokens"`
-	Temperature float64 `json:"temperature" min:"0" max:"2" doc:"randomness of the answers; above 0, judgements of the same text tell how sure they are"`
+	MaxTokens   int     `json:"max_tokens" default:"200" min:"16" doc:"maximum tokens of an answer"`
+	Temperature float64 `json:"temperature" min:"0" max:"2" doc:"sampling temperature; above 0, repeated judgements of a text measure their agreement"`
 }
 
 // Grades are whole numbers from 1 to 5, higher is better: advertisement is 5

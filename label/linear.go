@@ -29,12 +29,12 @@ import (
 // 1204.3982, section 3.2), in one order of additions, so that the model depends
 // on nothing but the texts.
 type Linear struct {
-	WordNGrams int     `json:"word_ngrams" default:"2" min:"1" max:"8" doc:"longest n-gram of words"`
-	Bits       int     `json:"bits" default:"18" min:"8" max:"26" doc:"n-grams are hashed to 2^bits features"`
-	L2         float64 `json:"l2" default:"1e-4" min:"1e-9" max:"1e3" doc:"weight of the penalty"`
-	Iterations int     `json:"iterations" default:"300" min:"1" doc:"steps at most"`
-	Tolerance  float64 `json:"tolerance" default:"1e-4" min:"0" doc:"stop when no weight's gradient is larger"`
-	Balance    bool    `json:"balance" doc:"every label counts alike, however many texts it has"`
+	WordNGrams int     `json:"word_ngrams" default:"2" min:"1" max:"8" doc:"longest word n-gram"`
+	Bits       int     `json:"bits" default:"18" min:"8" max:"26" doc:"feature hashing: n-grams are hashed to 2^bits features"`
+	L2         float64 `json:"l2" default:"1e-4" min:"1e-9" max:"1e3" doc:"L2 penalty"`
+	Iterations int     `json:"iterations" default:"300" min:"1" doc:"maximum iterations of the optimizer"`
+	Tolerance  float64 `json:"tolerance" default:"1e-4" min:"0" doc:"tolerance: stop when the largest gradient component is below this"`
+	Balance    bool    `json:"balance" doc:"balanced classes: every label has equal total weight"`
 }
 
 // A LinearModel is a classifier that Linear trained.

@@ -31,12 +31,12 @@ import (
 // that words rarer than MinCount share the entry of the unknown word, whose
 // probability is thereby estimated and not left over.
 type NGram struct {
-	Reference string  `json:"reference" path:"file" doc:"file or folder of the text that is good, in any format of the corpus"`
-	Order     int     `json:"order" default:"3" min:"2" max:"6" doc:"words of the longest n-gram"`
-	MinCount  int     `json:"min_count" default:"2" min:"1" doc:"occurrences of a word in the reference, below which it is unknown"`
-	Bytes     int64   `json:"bytes" default:"8388608" min:"1024" doc:"reference text read at most; memory is about 12 bytes for each of these and each order"`
+	Reference string  `json:"reference" path:"file" doc:"file or folder of good text, the language model's training data; any format of the corpus"`
+	Order     int     `json:"order" default:"3" min:"2" max:"6" doc:"order n of the n-gram model, in words"`
+	MinCount  int     `json:"min_count" default:"2" min:"1" doc:"minimum count of a word in the reference; rarer words are unknown (out of vocabulary)"`
+	Bytes     int64   `json:"bytes" default:"8388608" min:"1024" doc:"maximum bytes of reference text; memory is about 12 bytes per byte and order"`
 	MaxBytes  int     `json:"max_bytes" default:"131072" min:"1024" doc:"score the first so many bytes of a document"`
-	Limit     float64 `json:"limit" min:"0" doc:"perplexity at which the score is 1/2; 0 = twice the median of the reference texts kept out of training, one in ten"`
+	Limit     float64 `json:"limit" min:"0" doc:"perplexity at which the score is 1/2; 0 = twice the median perplexity of held-out reference texts (one in ten)"`
 }
 
 // NGramModel is a trained NGram. It is a Labeler with two columns:

@@ -95,7 +95,7 @@ import (
 // A text without words scores 0 everywhere.
 type Rules struct {
 	MaxBytes  int      `json:"max_bytes" default:"131072" min:"1024" doc:"score the first so many bytes of a document"`
-	StopWords []string `json:"stop_words,omitempty" doc:"words that running text cannot do without; none: the built-in lists of 428 languages, Gopher's eight for English"`
+	StopWords []string `json:"stop_words,omitempty" doc:"stop words that running text must contain; empty = built-in lists of 428 languages, for English Gopher's eight"`
 }
 
 // leastScore is what a column counts for at the least.

@@ -12,10 +12,10 @@ import (
 // Training makes a classifier from judged texts, calibrates it and says how far
 // its probabilities can be believed.
 type Training struct {
-	Method      string              `json:"method" default:"fasttext" choices:"fasttext,linear" doc:"averaged vectors of n-grams, saved as fastText .bin; or logistic regression on n-grams, saved as .linear"`
-	Calibration string              `json:"calibration" default:"temperature" choices:"none,temperature,isotonic" doc:"how probabilities are made honest; isotonic needs two labels and the method linear"`
-	HoldOut     float64             `json:"hold_out" default:"0.2" min:"0.02" max:"0.8" doc:"share of the texts kept out of training: half of them calibrate, the others report"`
-	Seed        uint64              `json:"seed" default:"1" doc:"which texts are held out, and the training itself"`
+	Method      string              `json:"method" default:"fasttext" choices:"fasttext,linear" doc:"classifier: fasttext (averaged n-gram embeddings, saved as fastText .bin) or linear (logistic regression on n-grams, saved as .linear)"`
+	Calibration string              `json:"calibration" default:"temperature" choices:"none,temperature,isotonic" doc:"probability calibration; isotonic needs two labels and method: linear"`
+	HoldOut     float64             `json:"hold_out" default:"0.2" min:"0.02" max:"0.8" doc:"holdout: share of the texts kept out of training, half for calibration, half for the report"`
+	Seed        uint64              `json:"seed" default:"1" doc:"seed of the holdout and of training"`
 	FastText    fasttext.Classifier `json:"fasttext"`
 	Linear      Linear              `json:"linear"`
 }

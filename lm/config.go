@@ -10,14 +10,14 @@ import (
 // Config is the shape of a model. Hidden, RopeTheta and NormEps have defaults;
 // the rest must be given (Sizes holds presets).
 type Config struct {
-	Vocab     int     `json:"vocab" min:"2" max:"4194304" doc:"tokens in the vocabulary"`
-	Width     int     `json:"width" min:"2" max:"65536" doc:"width of the residual stream; a multiple of 2 x heads"`
-	Layers    int     `json:"layers" min:"1" max:"1024" doc:"transformer blocks"`
-	Heads     int     `json:"heads" min:"1" max:"1024" doc:"attention heads"`
-	Hidden    int     `json:"hidden" min:"0" max:"262144" doc:"width of the feed-forward layer; 0 = 8/3 x width rounded up to a multiple of 32"`
-	Context   int     `json:"context" min:"1" max:"1048576" doc:"longest sequence, tokens"`
-	RopeTheta float64 `json:"rope_theta" default:"10000" min:"1" doc:"base of the rotary frequencies"`
-	NormEps   float64 `json:"norm_eps" default:"1e-5" min:"1e-12" max:"0.1" doc:"added to the mean square in RMSNorm"`
+	Vocab     int     `json:"vocab" min:"2" max:"4194304" doc:"vocabulary size"`
+	Width     int     `json:"width" min:"2" max:"65536" doc:"model dimension (width of the residual stream); a multiple of 2 x heads"`
+	Layers    int     `json:"layers" min:"1" max:"1024" doc:"number of transformer blocks"`
+	Heads     int     `json:"heads" min:"1" max:"1024" doc:"number of attention heads"`
+	Hidden    int     `json:"hidden" min:"0" max:"262144" doc:"feed-forward dimension; 0 = 8/3 x width, rounded up to a multiple of 32"`
+	Context   int     `json:"context" min:"1" max:"1048576" doc:"context length, in tokens"`
+	RopeTheta float64 `json:"rope_theta" default:"10000" min:"1" doc:"RoPE theta: base of the rotary frequencies"`
+	NormEps   float64 `json:"norm_eps" default:"1e-5" min:"1e-12" max:"0.1" doc:"RMSNorm epsilon: added to the mean square"`
 }
 
 // filled returns c with its defaults in place. Hidden is 8/3 of Width, which

@@ -18,8 +18,8 @@ type Blend struct {
 
 // Learners are the hyper-parameters of the predictors that blend and auto fit.
 type Learners struct {
-	Ridge    Ridge    `json:"ridge" doc:"linear regression"`
-	GBDT     GBDT     `json:"gbdt" doc:"boosted trees"`
+	Ridge    Ridge    `json:"ridge" doc:"ridge regression"`
+	GBDT     GBDT     `json:"gbdt" doc:"gradient-boosted trees"`
 	GP       GP       `json:"gp" doc:"Gaussian process"`
 	ExpLaw   ExpLaw   `json:"explaw" doc:"exponential law"`
 	PowerLaw PowerLaw `json:"powerlaw" doc:"power law in effective tokens"`

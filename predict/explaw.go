@@ -19,8 +19,8 @@ import (
 // chooses it from 1, 0.1, ..., 1e-6 by the leave-one-out error of the
 // linearised law, e_i/(1 - H_ii). The paper has no penalty and one start.
 type ExpLaw struct {
-	Lambda float64 `json:"lambda" min:"0" doc:"penalty per run on the spread of the coefficients; 0 chooses it by leave-one-out"`
-	Steps  int     `json:"steps" default:"50" min:"1" doc:"most steps of a fit"`
+	Lambda float64 `json:"lambda" min:"0" doc:"ridge penalty per run on the spread of the coefficients; 0 = chosen by leave-one-out cross-validation"`
+	Steps  int     `json:"steps" default:"50" min:"1" doc:"maximum optimizer steps of a fit"`
 
 	fit lawFit
 }

@@ -31,18 +31,18 @@ import (
 // accuracies or bits per byte (see RawTarget). Nothing is sampled, so the seed
 // only deals the folds.
 type GBDT struct {
-	Trees     int     `json:"trees" default:"1000" min:"1" doc:"most trees"`
-	Rate      float64 `json:"rate" default:"0.01" min:"1e-6" max:"1" doc:"learning rate: share of a tree's correction that is kept"`
-	MaxDepth  int     `json:"max_depth" default:"4" min:"1" max:"30" doc:"most splits between the root and a leaf"`
-	Leaves    int     `json:"leaves" default:"31" min:"2" max:"64" doc:"most leaves of a tree"`
-	MinLeaf   int     `json:"min_leaf" default:"5" min:"1" doc:"fewest runs in a leaf"`
-	Bins      int     `json:"bins" default:"255" min:"4" max:"255" doc:"most histogram bins of a feature"`
+	Trees     int     `json:"trees" default:"1000" min:"1" doc:"maximum number of boosted trees"`
+	Rate      float64 `json:"rate" default:"0.01" min:"1e-6" max:"1" doc:"learning rate (shrinkage) of a tree"`
+	MaxDepth  int     `json:"max_depth" default:"4" min:"1" max:"30" doc:"maximum depth of a tree"`
+	Leaves    int     `json:"leaves" default:"31" min:"2" max:"64" doc:"maximum leaves of a tree"`
+	MinLeaf   int     `json:"min_leaf" default:"5" min:"1" doc:"minimum samples (runs) in a leaf"`
+	Bins      int     `json:"bins" default:"255" min:"4" max:"255" doc:"maximum histogram bins of a feature"`
 	L1        float64 `json:"l1" default:"1" min:"0" doc:"L1 penalty on leaf values"`
 	L2        float64 `json:"l2" default:"1" min:"0" doc:"L2 penalty on leaf values"`
-	Patience  int     `json:"patience" default:"20" min:"1" doc:"stop when the cross-validated error has not fallen for this many trees"`
-	Folds     int     `json:"folds" min:"0" doc:"folds of the inner cross-validation that chooses the number of trees; 0 takes 5, and 3 where there are more than 256 runs"`
+	Patience  int     `json:"patience" default:"20" min:"1" doc:"early stopping: stop when the cross-validated error has not fallen for this many trees"`
+	Folds     int     `json:"folds" min:"0" doc:"folds of the inner cross-validation for early stopping; 0 = 5, or 3 with more than 256 runs"`
 	Seed      uint64  `json:"seed" default:"1" doc:"seed of the folds"`
-	RawTarget bool    `json:"raw_target" doc:"fit the scores in their own unit, as LightGBM does, instead of standardised"`
+	RawTarget bool    `json:"raw_target" doc:"do not standardize the scores before the fit, as LightGBM does not"`
 
 	fit gbdtFit
 }

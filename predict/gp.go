@@ -36,10 +36,10 @@ import (
 // With more than Subset runs the search for the maximum is made on Subset of
 // them, spread over the order of the targets, and Refine steps on all follow.
 type GP struct {
-	Epsilon float64 `json:"epsilon" default:"0.01" min:"1e-12" doc:"added to a share before its logarithm"`
-	Steps   int     `json:"steps" default:"60" min:"1" doc:"most steps of the search for the hyper-parameters"`
-	Subset  int     `json:"subset" default:"128" min:"2" doc:"runs that the search looks at"`
-	Refine  int     `json:"refine" default:"8" min:"1" doc:"steps on all runs that follow, where there are more than subset"`
+	Epsilon float64 `json:"epsilon" default:"0.01" min:"1e-12" doc:"added to a weight before its logarithm"`
+	Steps   int     `json:"steps" default:"60" min:"1" doc:"maximum steps of the hyper-parameter optimization (posterior mode)"`
+	Subset  int     `json:"subset" default:"128" min:"2" doc:"number of runs used for the hyper-parameters; more are subsampled"`
+	Refine  int     `json:"refine" default:"8" min:"1" doc:"further steps on all runs, if there are more than subset"`
 
 	fit gpFit
 }

@@ -17,8 +17,8 @@ import (
 // the budget replaced by its useful part. It is fitted as ExpLaw is, alpha
 // starting from 0.5 and the b_j from that law's coefficients.
 type PowerLaw struct {
-	Lambda float64 `json:"lambda" min:"0" doc:"penalty per run on the spread of log token values; 0 chooses it by leave-one-out"`
-	Steps  int     `json:"steps" default:"50" min:"1" doc:"most steps of a fit"`
+	Lambda float64 `json:"lambda" min:"0" doc:"ridge penalty per run on the spread of the log token values; 0 = chosen by leave-one-out cross-validation"`
+	Steps  int     `json:"steps" default:"50" min:"1" doc:"maximum optimizer steps of a fit"`
 
 	fit lawFit
 }

@@ -27,9 +27,9 @@ import (
 // singular value decomposition. The scales of the features are not
 // recomputed for the row left out.
 type Ridge struct {
-	Features string  `json:"features" default:"weights" choices:"weights,log,both" doc:"regress on the shares, on log(share + epsilon), or on both"`
-	Epsilon  float64 `json:"epsilon" default:"0.01" min:"1e-12" doc:"added to a share before its logarithm"`
-	Lambda   float64 `json:"lambda" min:"0" doc:"penalty per run on standardised features; 0 chooses it by leave-one-out"`
+	Features string  `json:"features" default:"weights" choices:"weights,log,both" doc:"features: the mixture weights, log(weight + epsilon), or both"`
+	Epsilon  float64 `json:"epsilon" default:"0.01" min:"1e-12" doc:"added to a weight before its logarithm"`
+	Lambda   float64 `json:"lambda" min:"0" doc:"L2 penalty per run on standardized features; 0 = chosen by leave-one-out cross-validation"`
 
 	fit ridgeFit
 }

@@ -30,14 +30,14 @@ import (
 // were tried on simulated worlds of 24 domains with seeds from 1000 on, which no
 // benchmark uses; they were not searched for.
 type Auto struct {
-	Batches    int            `json:"batches" default:"6" min:"1" doc:"rounds after the first"`
-	Start      float64        `json:"start" default:"0.25" min:"0.01" max:"1" doc:"share of the budget that the first round spends"`
-	Candidates int            `json:"candidates" default:"5000" min:"1" doc:"mixtures drawn in each round"`
-	Shortlist  int            `json:"shortlist" default:"200" min:"2" doc:"candidates that are improved, and that a batch is chosen from"`
-	Moves      int            `json:"moves" default:"20" min:"0" doc:"generations of improvement"`
-	Least      float64        `json:"least" default:"0.5" min:"0.01" max:"1" doc:"share of the budget that is spent in any case; 1 never stops early"`
-	Stop       float64        `json:"stop" default:"1" min:"0" doc:"propose nothing more when, by every plausible fit, no candidate is expected to gain more than this many times the noise of one run"`
-	Predictor  predict.Choice `json:"predictor" default:"gp" doc:"what expects a score: gp, the Gaussian process on the combined score that also says how sure it is, or another one, fitted to each task"`
+	Batches    int            `json:"batches" default:"6" min:"1" doc:"number of rounds after the first"`
+	Start      float64        `json:"start" default:"0.25" min:"0.01" max:"1" doc:"share of the budget in the first round"`
+	Candidates int            `json:"candidates" default:"5000" min:"1" doc:"number of candidate mixtures in each round"`
+	Shortlist  int            `json:"shortlist" default:"200" min:"2" doc:"number of candidates to improve; a batch is chosen from these"`
+	Moves      int            `json:"moves" default:"20" min:"0" doc:"generations of local improvement of the shortlist"`
+	Least      float64        `json:"least" default:"0.5" min:"0.01" max:"1" doc:"share of the budget spent before early stopping is considered; 1 never stops early"`
+	Stop       float64        `json:"stop" default:"1" min:"0" doc:"early stopping: stop when no candidate's expected improvement, under any plausible fit, exceeds this many noise standard deviations of one run"`
+	Predictor  predict.Choice `json:"predictor" default:"gp" doc:"predictor of scores: gp (Gaussian process on the combined score, whose uncertainty is used), or another one, fitted to each task"`
 }
 
 // Needs implements Needy.

@@ -22,11 +22,11 @@ import (
 // The answer is the candidate, measured or not, with the highest posterior
 // mean.
 type Bayes struct {
-	Acquisition string     `json:"acquisition" default:"thompson" choices:"thompson,ei" doc:"how a batch is chosen: draws from the posterior, or expected improvement"`
-	Candidates  int        `json:"candidates" default:"10000" min:"1" doc:"mixtures drawn in each round"`
-	Shortlist   int        `json:"shortlist" default:"500" min:"2" doc:"candidates with the highest upper confidence bound that a batch is chosen from"`
-	First       Random     `json:"first" doc:"the first round"`
-	GP          predict.GP `json:"gp" doc:"the Gaussian process"`
+	Acquisition string     `json:"acquisition" default:"thompson" choices:"thompson,ei" doc:"acquisition function: Thompson sampling (draws from the posterior), or expected improvement"`
+	Candidates  int        `json:"candidates" default:"10000" min:"1" doc:"number of candidate mixtures in each round"`
+	Shortlist   int        `json:"shortlist" default:"500" min:"2" doc:"a batch is chosen from so many candidates with the highest upper confidence bound"`
+	First       Random     `json:"first" doc:"sampler of the first round"`
+	GP          predict.GP `json:"gp" doc:"Gaussian process (surrogate model)"`
 }
 
 // Needs implements Needy.

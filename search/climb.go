@@ -26,12 +26,12 @@ import (
 // two scores in the history there is nothing to fit, and mixtures are drawn
 // as in a first round; if all trials failed, that is an error.
 type Climb struct {
-	Sampler       string         `json:"sampler" default:"paper" choices:"paper,recipe" doc:"where mixtures come from: the paper's description or the public recipe"`
-	Concentration float64        `json:"concentration" min:"0" doc:"sum of the paper sampler's Dirichlet parameters; 0 takes the number of domains, which is flat over the simplex if the prior is uniform"`
+	Sampler       string         `json:"sampler" default:"paper" choices:"paper,recipe" doc:"sampler of mixtures: as the paper describes, or as the public recipe does"`
+	Concentration float64        `json:"concentration" min:"0" doc:"Dirichlet concentration of the paper sampler; 0 = the number of domains, which is uniform over the simplex if the prior is uniform"`
 	Recipe        Recipe         `json:"recipe" doc:"first round of the recipe sampler"`
-	Candidates    int            `json:"candidates" default:"100000" min:"1" doc:"mixtures that the predictor ranks"`
-	Pool          int            `json:"pool" min:"0" doc:"best candidates that a round is drawn from; 0 takes the larger of 128 and the square of the round's size"`
-	Predictor     predict.Choice `json:"predictor" default:"auto" doc:"regression from mixture to score; gbdt is the published form"`
+	Candidates    int            `json:"candidates" default:"100000" min:"1" doc:"number of candidate mixtures that the predictor ranks"`
+	Pool          int            `json:"pool" min:"0" doc:"a round is drawn from so many top candidates; 0 = the larger of 128 and the square of the round's size"`
+	Predictor     predict.Choice `json:"predictor" default:"auto" doc:"predictor: regression from mixture to score; gbdt is the published choice"`
 }
 
 // Propose implements Strategy.

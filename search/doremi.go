@@ -25,9 +25,9 @@ import (
 // runs can be repeated. Bounds are kept by projection of what is run and of
 // the answer.
 type DoReMi struct {
-	Runs   int     `json:"runs" default:"16" min:"2" doc:"most proxy runs, the reference included; they go one after the other"`
-	Rate   float64 `json:"rate" default:"1" min:"1e-6" doc:"step size of the weights, per nat of excess loss"`
-	Smooth float64 `json:"smooth" default:"1e-3" min:"1e-9" max:"1" doc:"share of the uniform mixture in the weights"`
+	Runs   int     `json:"runs" default:"16" min:"2" doc:"maximum number of proxy runs, reference model included; they run in sequence"`
+	Rate   float64 `json:"rate" default:"1" min:"1e-6" doc:"step size (learning rate) of the domain weights, per nat of excess loss"`
+	Smooth float64 `json:"smooth" default:"1e-3" min:"1e-9" max:"1" doc:"smoothing: share of the uniform mixture in the weights"`
 }
 
 // Needs implements Needy.

@@ -26,8 +26,8 @@ import (
 // than domains the smallest domains go without one. A run without LogProbs
 // has its tasks as items, each with the likelihood exp(score).
 type MixMin struct {
-	Steps int     `json:"steps" default:"500" min:"1" doc:"most exponentiated-gradient steps"`
-	Rate  float64 `json:"rate" default:"1" min:"1e-6" doc:"first step size; halved until the likelihood rises"`
+	Steps int     `json:"steps" default:"500" min:"1" doc:"maximum exponentiated-gradient steps"`
+	Rate  float64 `json:"rate" default:"1" min:"1e-6" doc:"initial step size; halved until the likelihood rises"`
 }
 
 // Needs implements Needy.

@@ -27,7 +27,7 @@ import (
 // not penalise; with fewer runs than domains that has no answer. The problem's
 // least task is smoothed to stay differentiable.
 type Olmix struct {
-	Swarm Random `json:"swarm" doc:"sampler of the mixtures"`
+	Swarm Random `json:"swarm" doc:"sampler of the swarm: the mixtures that proxies are trained on"`
 }
 
 // Rounds implements Scheduler: everything at once.

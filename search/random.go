@@ -10,7 +10,7 @@ import (
 // projected onto the bounds, and recommends the best measured one: CLIMB's
 // first round with the whole budget and no predictor.
 type Random struct {
-	Concentration float64 `json:"concentration" min:"0" doc:"sum of the Dirichlet parameters; 0 takes the number of domains"`
+	Concentration float64 `json:"concentration" min:"0" doc:"Dirichlet concentration (sum of the parameters); 0 = the number of domains"`
 }
 
 // Rounds implements Scheduler: everything at once.

@@ -15,10 +15,10 @@ import (
 // its test set. Bounds are kept by projection. From a pool the best one is taken:
 // a mean of its mixtures is not in it.
 type RegMix struct {
-	Recipe     Recipe         `json:"recipe" doc:"sampler of the training mixtures"`
-	Candidates int            `json:"candidates" default:"100000" min:"1" doc:"simulated mixtures"`
-	Top        int            `json:"top" default:"128" min:"1" doc:"best simulated mixtures whose mean is the answer"`
-	Predictor  predict.Choice `json:"predictor" default:"auto" doc:"regression from mixture to score; gbdt is the published form"`
+	Recipe     Recipe         `json:"recipe" doc:"sampler of the mixtures that proxies are trained on"`
+	Candidates int            `json:"candidates" default:"100000" min:"1" doc:"number of simulated candidate mixtures"`
+	Top        int            `json:"top" default:"128" min:"1" doc:"top-k: the answer is the mean of the best so many candidates"`
+	Predictor  predict.Choice `json:"predictor" default:"auto" doc:"predictor: regression from mixture to score; gbdt is the published choice"`
 }
 
 // Rounds implements Scheduler: everything at once.

@@ -19,13 +19,13 @@ import (
 // would not sum to 1), and where the ratio cap rejects nearly every draw, the
 // rest are projected onto it instead of returning fewer mixtures than asked.
 type Recipe struct {
-	Temperature float64 `json:"temperature" default:"0.5" min:"1e-3" max:"10" doc:"exponent on the prior before it is renormalised"`
-	MinStrength float64 `json:"min_strength" default:"0.1" min:"1e-6" doc:"least sum of the Dirichlet parameters"`
-	MaxStrength float64 `json:"max_strength" default:"5" min:"1e-6" doc:"largest sum of the Dirichlet parameters"`
-	Strengths   int     `json:"strengths" default:"15" min:"1" doc:"strengths between the two, evenly spaced in the logarithm"`
-	MaxRatio    float64 `json:"max_ratio" default:"15" min:"1" doc:"reject a mixture that has a share of more than this many times the prior's"`
+	Temperature float64 `json:"temperature" default:"0.5" min:"1e-3" max:"10" doc:"temperature: exponent on the prior before it is renormalized"`
+	MinStrength float64 `json:"min_strength" default:"0.1" min:"1e-6" doc:"smallest Dirichlet concentration (sum of the parameters)"`
+	MaxStrength float64 `json:"max_strength" default:"5" min:"1e-6" doc:"largest Dirichlet concentration"`
+	Strengths   int     `json:"strengths" default:"15" min:"1" doc:"number of concentrations, log-spaced between the two"`
+	MaxRatio    float64 `json:"max_ratio" default:"15" min:"1" doc:"rejection: a mixture with a weight above this multiple of the prior's is redrawn"`
 	MinShare    float64 `json:"min_share" default:"2e-4" min:"0" max:"1" doc:"shares below this become 0"`
-	Oversample  int     `json:"oversample" default:"100" min:"1" doc:"draws per mixture wanted; the wanted ones are picked among them at random"`
+	Oversample  int     `json:"oversample" default:"100" min:"1" doc:"oversampling: draws per mixture needed, among which mixtures are picked at random"`
 }
 
 // draw returns one mixture of the recipe within the limits. A draw beyond the

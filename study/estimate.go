@@ -8,8 +8,8 @@ import (
 	"github.com/climb-go/climb/report"
 )
 
-// A Estimate says what a study will take before anything is spent. It is
-// an upper bound: runs that arms have in common are counted for each.
+// An Estimate is the predicted cost of a study, before anything is spent. It is
+// an upper bound: runs that several arms share are counted for each arm.
 type Estimate struct {
 	Cores      int          `json:"cores"`
 	Proxy      report.Model `json:"proxy"`

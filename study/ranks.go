@@ -24,13 +24,13 @@ import (
 	"github.com/climb-go/climb/wire"
 )
 
-// A Proxy is another kind of proxy: it is trained on every mixture that
-// the target was trained on, to see whether it puts them in the same order. The
-// study's own proxy is always asked so.
+// A Proxy is a kind of proxy whose ranking is checked: it is trained on every
+// mixture that the target model was trained on, and the two rankings are
+// correlated. The study's own proxy is always checked.
 type Proxy struct {
-	Name   string   `json:"name" doc:"of the row"`
-	Metric string   `json:"metric" doc:"what is looked at in every validation file, instead of each term's metric"`
-	Set    ast.Node `json:"set" doc:"options of climb.yaml's proxy that differ, in its form"`
+	Name   string   `json:"name" doc:"name of the row"`
+	Metric string   `json:"metric" doc:"metric on every validation file; empty = the metric of each file"`
+	Set    ast.Node `json:"set" doc:"options of climb.yaml's proxy section that differ, written as in climb.yaml"`
 
 	config *climb.Config // with set
 }
@@ -91,8 +91,8 @@ func (s *Study) resolveProxies() error {
 	return nil
 }
 
-// rank trains the study's proxies on the mixtures of the target runs of a group.
-// Proxies that differ in nothing but their metric share their runs.
+// rank trains every kind of proxy on the mixtures of a group's target runs.
+// Kinds that differ only in their metric share their runs.
 func (c *comparison) rank(ctx context.Context, target *group) error {
 	var need []targetSpec
 	mixtures, _ := target.mixtures()
@@ -126,8 +126,8 @@ func (c *comparison) rank(ctx context.Context, target *group) error {
 	return nil
 }
 
-// mixtures lists those that the group has trained on the corpus, in the order of
-// their runs, and the runs of each that did not fail.
+// mixtures lists the mixtures that the group has trained on, in the order of the
+// runs, with the runs of each mixture that did not fail.
 func (g *group) mixtures() (out []mix.Mixture, runs map[string][]*targetResult) {
 	runs = map[string][]*targetResult{}
 	for _, s := range g.need {
@@ -141,8 +141,8 @@ func (g *group) mixtures() (out []mix.Mixture, runs map[string][]*targetResult) 
 	return out, runs
 }
 
-// rankings correlates the scores of proxies on the validation files with those
-// of the target on the test files, its seeds averaged.
+// rankings correlates proxy scores on the validation files with target scores on
+// the test files. The target's scores are averaged over seeds.
 func (c *comparison) rankings(target *group) (out []report.Ranking, err error) {
 	mixtures, runs := target.mixtures()
 	for i, g := range c.ranks {
@@ -196,8 +196,8 @@ func (c *comparison) validated(r *train.Result, o int, metric string) (float64, 
 	return eval.Objective(terms, results)
 }
 
-// transferMixtures are those of proxies that are trained at the target's size
-// too: of the first round of the first search, evenly spread over their ranks.
+// transferMixtures are the first-round mixtures that are also trained at target
+// size: from the first search, evenly spaced by rank.
 func (c *comparison) transferMixtures() (out []mix.Mixture) {
 	_, trials := c.transferTrials()
 	n := min(c.Transfer, len(trials))
@@ -207,8 +207,8 @@ func (c *comparison) transferMixtures() (out []mix.Mixture) {
 	return out
 }
 
-// transferTrials lists the mixtures of the first round of the first arm that
-// searches, best first.
+// transferTrials lists the first round of the first arm that searches, best
+// mixture first.
 func (c *comparison) transferTrials() (*arm, []mix.Mixture) {
 	if c.Transfer == 0 {
 		return nil, nil
@@ -234,16 +234,15 @@ func (c *comparison) transferTrials() (*arm, []mix.Mixture) {
 	return nil, nil
 }
 
-// correlate fills in the rank correlations. The interval of Spearman's is
-// predict.SpearmanInterval: resampled mixtures in perfect order stay in it, so
-// that a bootstrap calls three of them certain.
+// correlate fills in the rank correlations. The interval of Spearman's rho is
+// predict.SpearmanInterval and not a bootstrap: resampling mixtures that are in
+// perfect order always gives 1, so a bootstrap would be certain after three.
 func correlate(t *report.Ranking, level float64) {
 	t.Spearman, t.Kendall = predict.Spearman(t.Proxy, t.Target), kendall(t.Proxy, t.Target)
 	t.Interval[0], t.Interval[1] = predict.SpearmanInterval(t.Spearman, len(t.Proxy), level)
 }
 
-// kendall is Kendall's tau-a: the share of pairs in the same order less that of
-// pairs in the other order.
+// kendall is Kendall's tau-a: (concordant - discordant pairs) / all pairs.
 func kendall(a, b []float64) float64 {
 	sum, pairs := 0, 0
 	for i := range a {

@@ -144,12 +144,12 @@ func (c *comparison) objectiveResult(groups []*group, o int) (*report.Objective,
 	return out, nil
 }
 
-// doubts are what the reader has to know of the intervals of an objective.
+// doubts lists the caveats of an objective's intervals.
 func doubts(rows []*compared, terms []eval.Term) (out []string) {
 	var series []train.Series
 	unknown := false
 	for _, r := range rows {
-		if len(r.Answers) == 1 && len(r.series.Runs) > 0 { // what differs is the seed alone
+		if len(r.Answers) == 1 && len(r.series.Runs) > 0 { // runs differ in the seed only
 			series = append(series, r.series)
 		}
 		unknown = unknown || len(r.scores) > 0 && eval.Mean(r.scores).Unknown
@@ -267,8 +267,8 @@ func mean(runs []eval.Run) float64 {
 	return m
 }
 
-// tested is what a target run scores on the test files of an objective: bits
-// per byte by the terms' weights, accuracy with each task counted alike.
+// tested is the score of a target run on the test files of an objective: bits
+// per byte as the weighted mean over terms, accuracy as the plain mean over tasks.
 type tested struct {
 	score, bpb, acc eval.Run
 	hasAcc          bool
@@ -360,7 +360,7 @@ func (c *comparison) reference(out *report.Objective, rows []*compared, g *group
 	return nil
 }
 
-// gains compares a row with those that do not search.
+// gains compares a row with the baselines, which do not search.
 func (c *comparison) gains(r *compared, rows []*compared, out *report.Objective) {
 	for _, b := range rows {
 		if b.Searches || b == r {
@@ -397,15 +397,14 @@ func pairedRuns(a, b *compared, of func(*compared) []eval.Run) (x, y []eval.Run)
 	return x, y
 }
 
-// bootstrapDraws is the number of resamples of an interval by bootstrap.
+// bootstrapDraws is the number of bootstrap resamples of an interval.
 const bootstrapDraws = 10000
 
-// pairs compares every two rows, which are sorted, best first. The verdict goes
-// by Student's t of the paired differences, the error by the items included
-// (eval.Estimate): with as few seeds as a study has, percentiles of resampled
-// means, which are printed beside it, are too narrow (of five values they are
-// those of the normal distribution times sqrt(4/5), where Student's are 1.6 times
-// as wide).
+// pairs compares every two rows, best first. The verdict is by Student's t of the
+// paired differences, item error included (eval.Estimate). The percentile
+// bootstrap is printed beside it and decides nothing: with few seeds it is too
+// narrow. With five it spans sqrt(4/5) of the normal interval, and Student's
+// interval is 1.6 times as wide.
 func (c *comparison) pairs(rows []*compared) []report.Versus {
 	var out []report.Versus
 	var p []float64
@@ -446,7 +445,7 @@ func (c *comparison) pairs(rows []*compared) []report.Versus {
 	return out
 }
 
-// compareVerdict says in a sentence what the best strategy beats.
+// compareVerdict is one sentence: what the best strategy beats.
 func compareVerdict(pairs []report.Versus, rows []*compared, level float64) string {
 	if len(rows) < 2 {
 		return ""
@@ -477,8 +476,8 @@ func compareVerdict(pairs []report.Versus, rows []*compared, level float64) stri
 	return text
 }
 
-// costOf adds up what a strategy costs on its own: one search, and its target
-// runs.
+// costOf adds up the cost of a strategy if it were run alone: one search and its
+// target runs.
 func (c *comparison) costOf(x *Strategy, o int, runs []seedRun) (report.Cost, error) {
 	t := c.Target
 	out := report.Cost{TargetRuns: len(runs)}

@@ -36,9 +36,8 @@ type comparison struct {
 	took time.Duration
 }
 
-// An arm is one search of a strategy for an objective, or a strategy that does
-// not search: a run that differs from the others in what comes after its
-// tokens, or also before if its configuration says so.
+// An arm is one run of the study: one strategy, one objective, one search seed.
+// Arms share every stage whose options agree, usually all up to the tokens.
 type arm struct {
 	study     *comparison
 	strategy  *Strategy
@@ -76,8 +75,8 @@ func (s *Study) Compare(ctx context.Context, watch func(stage.Event)) (*Comparis
 	return out, err
 }
 
-// clean removes what a study that was killed left half written outside its
-// stages, whose own is removed when they run.
+// clean removes the half-written files of a killed study that lie outside of
+// the stages. A stage cleans its own directory when it runs.
 func (c *comparison) clean() error {
 	entries, err := os.ReadDir(c.Config.Out)
 	if err != nil {
@@ -192,7 +191,7 @@ func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
 	return out, report.WriteComparison(groups[0].dir, out)
 }
 
-// settle runs the pipeline of an arm up to its search, and takes the answer.
+// settle runs the pipeline of an arm up to its search, and keeps the answer.
 func (a *arm) settle(ctx context.Context) error {
 	stages := a.run.Stages()
 	for i, s := range stages {
@@ -246,7 +245,7 @@ func (a *arm) settle(ctx context.Context) error {
 	return nil
 }
 
-// first tells whether a stage is shown: of arms that share it, by the first.
+// first tells whether a stage is shown. Arms that share a stage show it once.
 func (a *arm) first(stage string) bool {
 	for _, other := range a.study.arms {
 		if other == a {
@@ -259,8 +258,8 @@ func (a *arm) first(stage string) bool {
 	return true
 }
 
-// steps are those of the display: the searches, the target runs, and the ranks
-// by proxies.
+// steps counts the steps of the display: searches, target runs, rankings by
+// proxies.
 func (c *comparison) steps() int {
 	n := max(1, c.targets) + len(c.Proxies)
 	for _, a := range c.arms {

@@ -24,10 +24,10 @@ import (
 	"github.com/climb-go/climb/wire"
 )
 
-// A Study compares strategies: each searches with its own budget of proxies,
-// then models of the target's size are trained on the answers, with the same
-// seeds for all, and scored on files that no search has seen. Its YAML form is
-// what `climb compare` reads.
+// A Study compares strategies. Each strategy searches with its own budget of
+// proxy runs. Target models are then trained on the answers, with the same seeds
+// for all, and scored on test files that no search has seen. `climb compare`
+// reads a Study as YAML.
 type Study struct {
 	Options
 	Config     *climb.Config // what all strategies share
@@ -37,41 +37,41 @@ type Study struct {
 
 // Options are the parts of a Study that are plain values.
 type Options struct {
-	Objectives []Objective `json:"objectives" doc:"what mixtures are to be good at, each searched for on its own; none takes the target of the configuration"`
-	Target     Target      `json:"target" doc:"the model that the answers are for"`
-	Seeds      int         `json:"seeds" default:"5" min:"2" doc:"target runs of every answer"`
-	Searches   int         `json:"searches" default:"1" min:"1" doc:"independent searches of every strategy; the seeds are spread over their answers"`
-	Draws      int         `json:"draws" default:"1" min:"1" doc:"random mixtures for each seed of the strategy random; their mean is its figure"`
-	Level      float64     `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level"`
-	Curve      int         `json:"curve" default:"4" min:"0" doc:"points of the learning curves on the validation files; 0 draws none"`
-	Transfer   int         `json:"transfer" min:"0" doc:"mixtures of the first search's start that are trained at the target's size too, so that proxies are asked to rank more than the answers; 0 = none"`
+	Objectives []Objective `json:"objectives" doc:"sets of target files, each searched for separately; without any, the target of climb.yaml"`
+	Target     Target      `json:"target" doc:"target model: the larger model that is trained on every answer"`
+	Seeds      int         `json:"seeds" default:"5" min:"2" doc:"training seeds: target runs of every answer"`
+	Searches   int         `json:"searches" default:"1" min:"1" doc:"independent searches of every strategy; the training seeds are spread over their answers"`
+	Draws      int         `json:"draws" default:"1" min:"1" doc:"random mixtures per seed for the strategy random, whose figure is their mean"`
+	Level      float64     `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level of the intervals"`
+	Curve      int         `json:"curve" default:"4" min:"0" doc:"points of each learning curve on the validation files; 0 draws none"`
+	Transfer   int         `json:"transfer" min:"0" doc:"number of first-round mixtures also trained at target size, to check that proxies rank mixtures as the target does; 0 = none"`
 }
 
-// A Objective is a named target.
+// An Objective is a named set of target files.
 type Objective struct {
-	Name       string      `json:"name" doc:"of the objective"`
-	Validation []eval.Term `json:"validation" doc:"files that the searches look at"`
-	Test       []eval.Term `json:"test" doc:"files that are read at the end only"`
+	Name       string      `json:"name" doc:"name of the objective"`
+	Validation []eval.Term `json:"validation" doc:"validation files: the searches optimize for these"`
+	Test       []eval.Term `json:"test" doc:"test files: target models are scored on these, and no search reads them"`
 	Weights    string      `json:"weights" default:"equal" choices:"equal,bytes" doc:"as target.weights in climb.yaml"`
-	Reference  int         `json:"reference" min:"0" doc:"target runs on the text of the validation files themselves, which excess losses are counted from; 0 = none"`
+	Reference  int         `json:"reference" min:"0" doc:"number of reference models, trained on the validation text itself; excess loss is measured from them; 0 = none"`
 }
 
-// A Target is the model that the answers are for.
+// A Target describes the target model, which is trained on every answer.
 type Target struct {
-	Size   string        `json:"size" doc:"a name that climb lm sizes lists, instead of model"`
+	Size   string        `json:"size" doc:"model preset (see climb lm sizes), as an alternative to model"`
 	Model  lm.Config     `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
-	Tokens int64         `json:"tokens" min:"1" doc:"training tokens; no answer repeats a domain more than search.epochs times in them"`
-	Batch  int           `json:"batch" default:"16" min:"1" doc:"sequences in a batch"`
-	Optim  train.Options `json:"optim" doc:"optimizer and schedule"`
+	Tokens int64         `json:"tokens" min:"1" doc:"token budget of a target run; the epoch cap (search.epochs) of the answers is counted for it"`
+	Batch  int           `json:"batch" default:"16" min:"1" doc:"batch size, in sequences"`
+	Optim  train.Options `json:"optim" doc:"optimizer and learning-rate schedule"`
 }
 
 // A Strategy is a row of the comparison.
 type Strategy struct {
-	Name       string   `json:"name" doc:"of the row"`
-	Strategy   string   `json:"strategy" doc:"natural, uniform, random (other random mixtures for each seed), best-of-random, or one that climb methods lists; name if it is empty"`
-	Objectives []string `json:"objectives" doc:"those that it takes part in; all if empty"`
-	Metric     string   `json:"metric" doc:"what its searches look at in every validation file, instead of each term's metric"`
-	Set        ast.Node `json:"set" doc:"options of climb.yaml that differ, in its form"`
+	Name       string   `json:"name" doc:"name of the row"`
+	Strategy   string   `json:"strategy" doc:"natural, uniform, random (new random mixtures for each seed), best-of-random, or a search strategy of climb methods; empty = as name"`
+	Objectives []string `json:"objectives" doc:"objectives that the strategy competes on; empty = all"`
+	Metric     string   `json:"metric" doc:"metric that the searches optimize on every validation file; empty = the metric of each file"`
+	Set        ast.Node `json:"set" doc:"options of climb.yaml that differ for this row, written as in climb.yaml"`
 
 	config *climb.Config // with set
 }
@@ -86,7 +86,7 @@ type studyFile struct {
 	Options    `yaml:",inline"`
 }
 
-// searches tells whether the strategy measures proxies.
+// searches tells whether the strategy trains proxies.
 func (s *Strategy) searches() bool {
 	return s.Strategy != "natural" && s.Strategy != "uniform" && s.Strategy != "random"
 }
@@ -333,12 +333,13 @@ func (x *Strategy) resolve(s *Study) error {
 	return c.Resolve()
 }
 
-// needsLoss tells whether the strategy looks at held-out text of the domains.
+// needsLoss tells whether the strategy needs the loss on held-out text of each
+// domain.
 func (x *Strategy) needsLoss() bool {
 	return search.NeedsOf(x.config.Search.Strategy.Value()).DomainLoss
 }
 
-// takesPart tells whether the strategy is compared on an objective.
+// takesPart tells whether the strategy competes on an objective.
 func (x *Strategy) takesPart(objective string) bool {
 	return len(x.Objectives) == 0 || slices.Contains(x.Objectives, objective)
 }
@@ -364,7 +365,8 @@ func (s *Study) terms(test bool) (out []eval.Term) {
 	return out
 }
 
-// holdsOut tells whether a strategy looks at held-out text of the domains.
+// holdsOut tells whether any strategy needs the loss on held-out text of each
+// domain.
 func (s *Study) holdsOut() bool {
 	return slices.ContainsFunc(s.Strategies, func(x Strategy) bool { return x.needsLoss() })
 }

@@ -25,10 +25,10 @@ import (
 // compareFormat is the version of what a target run measures.
 const compareFormat = 2
 
-// compareStage trains models of the target's size on the answers of the arms.
-// It is no part of the pipeline: its directory is named after the target, the
-// files of all objectives and the tokens. batch-NN.plan.json lists runs that no
-// earlier batch has; compare.json is the outcome.
+// compareStage trains target models on the answers of the arms. It stands outside
+// of the pipeline: its directory is named after the target model, the files of
+// all objectives and the tokens. batch-NN.plan.json lists runs that earlier
+// batches lack; compare.json is the outcome.
 func compareStage() *stage.Stage {
 	return &stage.Stage{Name: "compare", Title: "train the target models", Format: compareFormat, Skims: []string{"encode"}, Run: runTarget}
 }
@@ -36,8 +36,8 @@ func compareStage() *stage.Stage {
 // Stages are the stages of a study and of the pipeline, as a worker needs them.
 func Stages() stage.Table { return append(climb.Stages(), compareStage()) }
 
-// targetOptions are what a target run, or a proxy that ranks the same mixtures,
-// depends on beside its mixture and seed.
+// targetOptions are the options that a target run depends on, apart from its
+// mixture and seed. A proxy whose ranking is checked is described the same way.
 type targetOptions struct {
 	Model      trial.ProxyConfig   `json:"model"` // the target's, as a proxy would be described
 	Curve      int                 `json:"curve,omitempty"`
@@ -64,8 +64,8 @@ func (t targetSpec) key() string {
 
 func (t targetSpec) dir() string { return "trials/" + t.key() }
 
-// A group is the arms that share their tokens, and their target runs; or a kind
-// of proxy, and its runs on the same mixtures.
+// A group is a set of arms with the same tokens and their target runs, or a kind
+// of proxy and its runs on the same mixtures.
 type group struct {
 	study   *comparison
 	arms    []*arm
@@ -83,7 +83,7 @@ type targetResult struct {
 	CoreSeconds float64
 }
 
-// groups parts the arms by their tokens.
+// groups partitions the arms by their tokens.
 func (c *comparison) groups() ([]*group, error) {
 	t := c.Target
 	o := targetOptions{Model: trial.ProxyConfig{Model: t.Model, Tokens: t.Tokens, Batch: t.Batch, Optim: t.Optim}, Curve: c.Curve}
@@ -111,11 +111,11 @@ func (c *comparison) groups() ([]*group, error) {
 	return groups, nil
 }
 
-// seed is that of target run k: the same for all arms, and none of a search.
+// seed is the seed of target run k: equal for all arms, and used by no search.
 func (c *comparison) seed(k int) uint64 { return c.Config.Seed + 1000 + uint64(k) }
 
-// specs are the target runs of an arm with seed k, if it is one of this arm's
-// seeds: one, or of random as many as there are draws.
+// specs lists the target runs of an arm with seed k: one, or one a draw for the
+// strategy random, or none if k belongs to another search of the strategy.
 func (a *arm) specs(k int) (out []targetSpec, err error) {
 	if a.strategy.searches() && k%a.study.Searches != a.search {
 		return nil, nil
@@ -138,7 +138,7 @@ func (a *arm) specs(k int) (out []targetSpec, err error) {
 	return out, nil
 }
 
-// specs lists the runs that the group needs, each once.
+// specs lists the runs that the group needs, without repeats.
 func (g *group) specs() (out []targetSpec, err error) {
 	add := func(s targetSpec) {
 		if !slices.ContainsFunc(out, func(o targetSpec) bool { return o.key() == s.key() }) {
@@ -170,7 +170,7 @@ func (g *group) specs() (out []targetSpec, err error) {
 	return out, nil
 }
 
-// measure runs what is missing of the runs that are needed, and reads them all.
+// measure makes the needed runs that are missing, and reads all of them.
 func (g *group) measure(ctx context.Context, need []targetSpec) error {
 	g.need = need
 	batches, err := g.batches(need)
@@ -191,8 +191,7 @@ func (g *group) measure(ctx context.Context, need []targetSpec) error {
 	return nil
 }
 
-// batches loads the batches that are there, and adds one of the runs that they
-// lack.
+// batches loads the existing batches, and adds one for the runs that they lack.
 func (g *group) batches(need []targetSpec) (out []*task.Plan, err error) {
 	need = slices.Clone(need)
 	for n := 1; ; n++ {
@@ -246,7 +245,7 @@ func (g *group) read(p *task.Plan) error {
 	return nil
 }
 
-// runTarget trains and scores one model of the target's size.
+// runTarget trains and scores one target model.
 func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	var o targetOptions
 	var spec targetSpec
@@ -288,8 +287,8 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	return a.WriteJSON(spec.dir()+"/result.json", result)
 }
 
-// writeReference writes the text of task files as tokens: of every item its
-// context and its right answer.
+// writeReference tokenizes task files: the context and the correct answer of
+// every item.
 func writeReference(prefix, tokenizer string, terms []eval.Term) error {
 	tok, err := token.Load(tokenizer)
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 
 // TrainOptions are the settings of [Train].
 type TrainOptions struct {
-	Vocab        int      `json:"vocab" default:"8192" min:"257" max:"1048576" doc:"number of ids to learn, the 256 bytes and the special tokens included"`
-	MinFrequency int64    `json:"min_frequency" default:"2" min:"1" doc:"a pair of tokens is merged only if it occurs this often"`
+	Vocab        int      `json:"vocab" default:"8192" min:"257" max:"1048576" doc:"vocabulary size, the 256 bytes and the special tokens included"`
+	MinFrequency int64    `json:"min_frequency" default:"2" min:"1" doc:"minimum frequency of a pair of tokens to be merged"`
 	Special      []string `json:"special" default:"<|endoftext|>" doc:"special tokens, which get the first ids; one of them ends a document"`
-	Pattern      string   `json:"pattern" default:"llama3" choices:"gpt2,llama3" doc:"how text is cut into words: as GPT-2 does, or as Llama 3 does (numbers in groups of up to three digits)"`
-	Memory       int64    `json:"memory" default:"536870912" min:"1048576" doc:"bytes for the table of distinct words; when it is full the rarest are forgotten"`
+	Pattern      string   `json:"pattern" default:"llama3" choices:"gpt2,llama3" doc:"pre-tokenization: split text into words as GPT-2 or as Llama 3 does (numbers in groups of up to three digits)"`
+	Memory       int64    `json:"memory" default:"536870912" min:"1048576" doc:"memory for the table of distinct words, in bytes; when it is full the rarest words are dropped"`
 }
 
 // Train learns a tokenizer from texts: it counts their words, then merges the

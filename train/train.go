@@ -18,13 +18,13 @@ import (
 type Options struct {
 	LR     float64 `json:"lr" min:"0" doc:"peak learning rate; 0 = 0.32 / width of the model, as measured for the sizes of lm"`
 	MinLR  float64 `json:"min_lr" default:"0.0001" min:"0" doc:"learning rate at the end of the decay"`
-	Warmup float64 `json:"warmup" default:"0.05" min:"0" max:"1" doc:"share of the steps that warm up"`
-	Clip   float64 `json:"clip" default:"1" min:"0" doc:"largest norm of the gradient"`
+	Warmup float64 `json:"warmup" default:"0.05" min:"0" max:"1" doc:"warm-up: share of the steps in which the learning rate rises to its peak"`
+	Clip   float64 `json:"clip" default:"1" min:"0" doc:"gradient clipping: largest norm"`
 
-	Optimizer optim.Choice         `json:"optimizer" doc:"what moves the weights"`
-	Schedule  optim.ScheduleChoice `json:"schedule" doc:"learning rate by step, after the warm-up"`
+	Optimizer optim.Choice         `json:"optimizer" doc:"optimizer"`
+	Schedule  optim.ScheduleChoice `json:"schedule" doc:"learning-rate schedule after warm-up"`
 
-	Precision string `json:"precision" default:"float32" choices:"float32,bfloat16" doc:"of the products in training; bfloat16 is faster where the processor has AVX512_BF16, slower elsewhere. Weights, sums and the evaluation stay float32"`
+	Precision string `json:"precision" default:"float32" choices:"float32,bfloat16" doc:"precision of matrix products in training; bfloat16 is faster on processors with AVX512_BF16, slower on others. Master weights, accumulation and evaluation stay float32"`
 }
 
 // A Job describes one training run completely.
@@ -52,8 +52,8 @@ type Job struct {
 	Items bool `json:"items,omitempty"`
 }
 
-// A Result is what a run measured, and nothing that differs when it is run again. A run that diverged has Failed set and no
-// scores: it is quarantined, never ranked.
+// A Result holds only reproducible values: running the Job again gives the same Result. A run that diverged has Failed set and
+// no scores: it is quarantined, never ranked.
 type Result struct {
 	Mixture  string             `json:"mixture,omitempty"`  // hash of the Job's; a program need not write it
 	Score    float64            `json:"score"`              // higher is better

@@ -23,7 +23,7 @@ import (
 	"github.com/climb-go/climb/train"
 )
 
-// ValidationFiles is targetFiles of files that a search looks at.
+// ValidationFiles is curate.TargetFiles for the files that a search optimizes for.
 func ValidationFiles(c *stage.Cache, terms []eval.Term) ([]curate.TargetFile, error) {
 	out, err := curate.TargetFiles(c, terms)
 	for _, t := range out {
@@ -41,9 +41,10 @@ func ValidationFiles(c *stage.Cache, terms []eval.Term) ([]curate.TargetFile, er
 	return out, err
 }
 
-// Weighed multiplies the weights of terms, if they are to count bytes, by the
-// mean length of the right answers: their mean is then bits over bytes, as if
-// all answers were one text, but that within a file every answer counts alike.
+// Weighed turns weights per byte (target.weights: bytes) into weights per file:
+// each is multiplied by the mean length of the file's correct answers. The
+// weighted mean is then total bits over total bytes, except that within a file
+// every answer counts equally.
 func Weighed(c *stage.Cache, terms []eval.Term, how string) ([]eval.Term, error) {
 	if how != "bytes" {
 		return terms, nil
@@ -62,14 +63,16 @@ func Weighed(c *stage.Cache, terms []eval.Term, how string) ([]eval.Term, error)
 	return terms, nil
 }
 
-// proxyOptions are what a trial depends on beside its mixture and seed.
+// proxyOptions are the options that a trial depends on, apart from its mixture
+// and seed.
 type proxyOptions struct {
 	Proxy      ProxyConfig         `json:"proxy"`
 	Validation []curate.TargetFile `json:"validation"`
 	Test       []curate.TargetFile `json:"test,omitempty"` // confirmation only
-	// Shared are the validation files of all searches of a study, in the plan of a
-	// round and not among the options of the stage: a run is scored on them all, so
-	// that the searches share it.
+	// Shared are the validation files of all searches of a study. Each run is scored
+	// on all of them, so that searches share runs. They stand in the plan of a round
+	// and not among the options of the stage, so that its name does not depend on
+	// them.
 	Shared []curate.TargetFile `json:"shared,omitempty"`
 }
 
@@ -85,7 +88,7 @@ func (r *Trials) proxyOptions(test bool) (proxyOptions, error) {
 	return o, err
 }
 
-// A trialSpec is a task of a search or confirm plan: one proxy run.
+// A trialSpec is a task of a search or confirmation plan: one proxy run.
 type trialSpec struct {
 	Name    string      `json:"name,omitempty"` // candidate or baseline
 	Mixture mix.Mixture `json:"mixture"`
@@ -94,7 +97,7 @@ type trialSpec struct {
 	Round   int         `json:"round"` // 0-based
 }
 
-// dir is where the trial's files are, below its stage.
+// dir is the folder of the trial's files, below its stage.
 func (t trialSpec) dir() string {
 	if t.Name != "" {
 		return fmt.Sprintf("trials/%s-%s-%d", t.Name, t.Hash, t.Seed)
@@ -102,15 +105,15 @@ func (t trialSpec) dir() string {
 	return fmt.Sprintf("trials/%s-%d", t.Hash, t.Seed)
 }
 
-// baseStage trains the model that the proxies continue: model/, on the natural
-// mixture, to the end of the stable phase.
+// baseStage trains the base model that proxies continue from: model/, on the
+// natural mixture, to the end of the stable phase of the learning-rate schedule.
 func (r *Trials) baseStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "base", Title: "train the base model", Format: 2, Inputs: []string{"vocab", "encode", "tokens"}, Skims: []string{"encode"},
 		Options: func() (any, error) {
 			p := r.Config.Proxy
 			if !p.HasBase() {
-				return false, nil // another stage than the one that has a model
+				return false, nil // without a base the stage is empty, and has another name
 			}
 			p.Tokens, p.Command = 0, nil // of the proxies
 			return baseOptions{r.Config.Seed, p}, nil
@@ -167,8 +170,8 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	return a.WriteJSON("result.json", result)
 }
 
-// proxyTrainer trains on one core while there are other tasks for the rest, and
-// on all it is left with otherwise.
+// proxyTrainer trains on one core while other tasks use the rest, and on all
+// free cores otherwise.
 func proxyTrainer(ctx context.Context) train.Proxy {
 	return train.Proxy{Workers: func() int { return launch.Cores(ctx) }}
 }
@@ -210,7 +213,7 @@ func NewJob(p *task.Plan, o ProxyConfig) (train.Job, error) {
 	return j, nil
 }
 
-// job is a trial's, without what it is scored on.
+// job is the Job of a trial, without the files that it is scored on.
 func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 	j, err := NewJob(p, o.Proxy)
 	j.Mixture, j.Seed = spec.Mixture, spec.Seed
@@ -225,8 +228,8 @@ func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	return trialWith(nil)(ctx, p, n, a)
 }
 
-// trialWith is runTrial with the configuration's own command, where the plan has it
-// without its secrets.
+// trialWith is runTrial with the command of the configuration: the plan has it
+// with the secrets taken out.
 func trialWith(command train.Arguments) task.Func {
 	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 		return runTrialBy(ctx, p, n, a, command)
@@ -324,8 +327,8 @@ func (m *coreMeter) workers() int {
 	return m.n
 }
 
-// terms are the objective and the test files: the configuration's, or else
-// the held-out documents of each domain, every domain counting alike.
+// terms are the objective and the test files: the target files of the
+// configuration, or else the held-out documents of each domain with equal weights.
 func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval.Term, err error) {
 	for _, t := range o.Validation {
 		target = append(target, t.Term)
@@ -345,8 +348,8 @@ func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval
 	return target, tests, err
 }
 
-// holdoutTerms are the files of one half that the manifests of the stage name; any
-// other file in its folder is not read.
+// holdoutTerms are the files of one half (validation or test) that the manifests
+// of the stage name. Any other file in its folder is ignored.
 func holdoutTerms(dir, half string) ([]eval.Term, error) {
 	p, err := task.Load(filepath.Join(dir, "plan.json"))
 	if err != nil {
@@ -367,7 +370,7 @@ func holdoutTerms(dir, half string) ([]eval.Term, error) {
 	return terms, nil
 }
 
-// readTrial loads what a task of a trial plan measured.
+// readTrial loads the result of a task of a trial plan.
 func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
 	var spec trialSpec
 	if err := p.Task(n, &spec); err != nil {
@@ -377,8 +380,8 @@ func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
 	return spec, result, err
 }
 
-// ReadResult loads the result of task n, of the run in dir, and checks that it is
-// one of the mixture.
+// ReadResult loads the result of task n, whose run is in dir, and checks that it
+// belongs to the mixture.
 func ReadResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, error) {
 	if err := p.Verify(n); err != nil {
 		return nil, err
@@ -397,8 +400,8 @@ func ReadResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, 
 	return result, nil
 }
 
-// takeBack makes the failed runs of a plan count as not done, so that the next
-// command runs them again.
+// takeBack unpublishes the failed runs of a plan, so that the next command runs
+// them again.
 func takeBack(p *task.Plan) error {
 	for n := range p.Tasks {
 		_, result, err := readTrial(p, n)

@@ -30,9 +30,9 @@ type ClusterView struct {
 	Neighbors  []ClusterNear    `json:"neighbors,omitempty"`
 }
 
-// ClusterNear is a cluster beside another. Overlap is the share of the latter's
-// documents that lie at most a twentieth further from this centroid than from
-// their own: how far the border between the two is a matter of chance.
+// ClusterNear is a neighbour of the described cluster. Overlap is the share of
+// the described cluster's documents whose distance to this neighbour's centroid is
+// within 5 % of the distance to their own: how arbitrary the border is.
 type ClusterNear struct {
 	ID       int     `json:"id"`
 	Name     string  `json:"name"`
@@ -107,8 +107,8 @@ type place struct {
 	dist       float32
 }
 
-// Cluster describes one cluster, with the given number of its most central and
-// of its most marginal documents, and its nearest neighbours.
+// Cluster describes one cluster: its nearest neighbours, its n most central and
+// its n most marginal documents.
 func (r *View) Cluster(ctx context.Context, id, documents int) (*ClusterView, error) {
 	all, err := r.views()
 	if err != nil {
@@ -143,7 +143,7 @@ func (r *View) Cluster(ctx context.Context, id, documents int) (*ClusterView, er
 	return v, err
 }
 
-// neighbors returns the nearest clusters and their overlap.
+// neighbors returns the nearest clusters, with their overlap.
 func (r *View) neighbors(all []ClusterView, id int, members []place) ([]ClusterNear, error) {
 	c, err := curate.ReadCentroids(r.Dir("refine"))
 	if err != nil {
@@ -251,10 +251,10 @@ func exampleOf(d corpus.Document) curate.Example {
 	return curate.Example{ID: d.ID, Text: curate.CutRunes(d.Text, curate.ExampleBytes)}
 }
 
-// ClusterQuality says how much of the clustering is in the data. Silhouette is
-// the mean over a sample (Rousseeuw 1987), -1 to 1. Stability is the adjusted
-// Rand index between the clusters of a sample that different seeds find, mean
-// and least over the pairs: 1 if they agree, 0 if by chance alone.
+// ClusterQuality says how clear and how reproducible the clusters are. Silhouette
+// is the mean silhouette over a sample (Rousseeuw 1987), -1 to 1. Stability is
+// the adjusted Rand index between clusterings of a sample with different seeds,
+// mean and minimum over pairs of seeds: 1 is agreement, 0 is chance.
 type ClusterQuality struct {
 	Sample         int     `json:"sample"`
 	Silhouette     float64 `json:"silhouette"`

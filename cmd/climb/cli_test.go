@@ -60,11 +60,11 @@ func TestPlan(t *testing.T) {
 	if f := float64(p.Documents) / 240; f < 0.7 || f > 1.3 {
 		t.Errorf("%d documents guessed, there are 240", p.Documents)
 	}
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "a proxy takes 46 steps only") { // 12,000 / (8 x 32)
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "a proxy takes only 46 steps") { // 12,000 / (8 x 32)
 		t.Errorf("warnings %q", p.Warnings)
 	}
 	writeFile(t, filepath.Join(dir, "long.yaml"), []byte(strings.Replace(small, "tokens: 12000", "tokens: 120000", 1)))
-	if out := mustRun(t, dir, "plan", "long.yaml"); strings.Contains(out, "steps only") {
+	if out := mustRun(t, dir, "plan", "long.yaml"); strings.Contains(out, "a proxy takes only") {
 		t.Errorf("468 steps:\n%s", out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "run")); err == nil {

@@ -14,9 +14,9 @@ import (
 // arXiv:2005.14165, appendix B), not the 0.9 and 0.999 of the Adam paper, and
 // so is the decay.
 type AdamW struct {
-	Beta1        float64 `json:"beta1" default:"0.9" min:"0" max:"0.9999" doc:"decay of the mean gradient"`
-	Beta2        float64 `json:"beta2" default:"0.95" min:"0" max:"0.999999" doc:"decay of the mean squared gradient"`
-	Eps          float64 `json:"eps" default:"1e-8" min:"1e-30" doc:"added to the root of the mean square"`
+	Beta1        float64 `json:"beta1" default:"0.9" min:"0" max:"0.9999" doc:"first-moment decay rate (mean gradient)"`
+	Beta2        float64 `json:"beta2" default:"0.95" min:"0" max:"0.999999" doc:"second-moment decay rate (mean squared gradient)"`
+	Eps          float64 `json:"eps" default:"1e-8" min:"1e-30" doc:"epsilon: added to the root of the second moment"`
 	WeightDecay  float64 `json:"weight_decay" default:"0.1" min:"0" max:"10" doc:"decoupled weight decay: each step shrinks matrix elements by lr x weight_decay"`
 	DisableDecay bool    `json:"disable_decay" doc:"no weight decay at all"`
 

@@ -5,8 +5,8 @@ package optim
 // the straight line, and "sqrt" is 1 - sqrt of the decay done, which Hägele et
 // al. (2024, arXiv:2405.18392, §3) found best.
 type WSD struct {
-	Decay float64 `json:"decay" default:"0.5" min:"0" max:"1" doc:"share of the steps, at the end, in which the rate decays"`
-	Shape string  `json:"shape" default:"linear" choices:"linear,sqrt,cosine,exponential" doc:"curve of the decay"`
+	Decay float64 `json:"decay" default:"0.5" min:"0" max:"1" doc:"decay phase: share of the steps, at the end, in which the learning rate decays"`
+	Shape string  `json:"shape" default:"linear" choices:"linear,sqrt,cosine,exponential" doc:"shape of the decay"`
 }
 
 var _ Scheduler = (*WSD)(nil)
