@@ -91,10 +91,17 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	plan := flag.Bool("plan", false, "say what will run and for how long, and stop")
 	quick := flag.Bool("quick", false, "a tiny study on the small copy of the corpus, to see that everything works")
+	results := flag.String("figure", "", "draw the gains over the natural mixture in the results in this file (-json), as SVG, and stop")
 	out := flag.String("out", "evidence-run", "run directory; the same one goes on with what is there")
 	data := flag.String("data", cmp.Or(os.Getenv("CLIMB_TEST_DATA"), filepath.Join("..", "shared", "data")), "folder of the shared data")
 	p.flags(flag.CommandLine)
 	flag.Parse()
+	if *results != "" {
+		if err := drawFigure(*results, os.Stdout); err != nil {
+			log.Fatal("evidence: ", err)
+		}
+		return
+	}
 	if *quick {
 		p.quick(flag.CommandLine)
 	}
