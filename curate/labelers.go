@@ -87,7 +87,7 @@ func (o LabelConfig) checkLanguages() error {
 		return &option.ConfigError{Text: "label.languages: the labeler has a score language already; give it another name"}
 	}
 	for _, code := range o.Languages {
-		if known := lang.Languages(); code != label.AnyLanguage && !slices.Contains(known, code) {
+		if known := append(lang.Languages(), lang.Macrolanguages()...); code != label.AnyLanguage && !slices.Contains(known, code) {
 			return &option.ConfigError{Text: fmt.Sprintf("label.languages: %q is not %s or one of %s", code, label.AnyLanguage, strings.Join(known, ", "))}
 		}
 	}

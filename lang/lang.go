@@ -52,8 +52,39 @@ func Identify(text string) (code string, confidence float32) {
 	return m.codes[best], p[best]
 }
 
+// macros are the macrolanguages of ISO 639-3 whose members are written so much alike
+// that character n-grams confuse them.
+var macros = []struct {
+	code string
+	of   []string
+}{
+	{"hbs", []string{"hr", "sr"}}, // Serbo-Croatian
+	{"msa", []string{"id", "ms"}}, // Malay
+	{"nor", []string{"nb", "nn"}}, // Norwegian
+}
+
+// Macrolanguages lists the codes that stand for several languages.
+func Macrolanguages() (codes []string) {
+	for _, m := range macros {
+		codes = append(codes, m.code)
+	}
+	return codes
+}
+
+// Macrolanguage is the code of the macrolanguage that a language belongs to, or the
+// language's own.
+func Macrolanguage(code string) string {
+	for _, m := range macros {
+		if slices.Contains(m.of, code) {
+			return m.code
+		}
+	}
+	return code
+}
+
 // Confidence returns how sure it is that text is in one of the languages of
-// codes; that of the most probable language if there are none.
+// codes, or of their macrolanguages; that of the most probable language if there are
+// none.
 func Confidence(text string, codes []string) float32 {
 	if len(codes) == 0 {
 		_, c := Identify(text)
@@ -64,7 +95,7 @@ func Confidence(text string, codes []string) float32 {
 	m.judge(&p, text)
 	var sum float32
 	for i, x := range p[:len(m.codes)] {
-		if slices.Contains(codes, m.codes[i]) {
+		if slices.Contains(codes, m.codes[i]) || slices.Contains(codes, Macrolanguage(m.codes[i])) {
 			sum += x
 		}
 	}

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -61,6 +62,35 @@ func TestIdentify(t *testing.T) {
 }
 
 // TestUndetermined: what is hardly language has no language.
+// A macrolanguage is as sure as its languages together, and has no others.
+func TestMacrolanguages(t *testing.T) {
+	for code, texts := range map[string][]string{
+		"hbs": {"Jučer smo dugo šetali uz rijeku i razgovarali o tome kamo ćemo otići sljedećeg ljeta.", "Juče smo dugo šetali pored reke i pričali o tome gde ćemo ići sledećeg leta."},
+		"msa": {"Semalam kami berjalan lama di tepi sungai sambil bercakap tentang percutian pada musim panas akan datang.", "Kemarin sore kami berjalan lama di tepi sungai dan berbicara tentang liburan musim panas mendatang."},
+		"nor": {"I går gikk vi lenge langs elva og snakket om hvor vi skal reise neste sommer.", "I går gjekk vi lenge langs elva og snakka om kvar vi skal reise neste sommar."},
+	} {
+		for _, text := range texts {
+			if c := Confidence(text, []string{code}); c < 0.75 {
+				t.Errorf("%s: %.3f for %q", code, c, text)
+			}
+			sum := float32(0)
+			for _, l := range Languages() {
+				if Macrolanguage(l) == code {
+					sum += Confidence(text, []string{l})
+				}
+			}
+			if c := Confidence(text, []string{code}); math.Abs(float64(c-sum)) > 1e-6 {
+				t.Errorf("%s: %v, its languages %v", code, c, sum)
+			}
+		}
+	}
+	for _, code := range Macrolanguages() {
+		if slices.Contains(Languages(), code) || Macrolanguage("en") != "en" {
+			t.Errorf("%s is a language of its own", code)
+		}
+	}
+}
+
 func TestUndetermined(t *testing.T) {
 	var three string
 	for _, s := range sentences[:3] {

@@ -33,7 +33,8 @@ type LanguageTexts struct {
 	Languages int             `json:"languages"`
 	Documents float64         `json:"documents"` // mean over the languages of the share named right
 	Pieces    float64         `json:"pieces"`
-	Sure      float64         `json:"pieces_sure"` // of the pieces with a confidence of 0.9 or more, named right
+	Sure      float64         `json:"pieces_sure"`             // of the pieces with a confidence of 0.9 or more, named right
+	Macro     float64         `json:"documents_macrolanguage"` // mean of the shares of documents whose macrolanguage is right
 	By        []LanguageShare `json:"by_language"`
 }
 
@@ -43,6 +44,7 @@ type LanguageShare struct {
 	Texts     int            `json:"texts"`
 	Documents float64        `json:"documents"`
 	Pieces    float64        `json:"pieces"`
+	Macro     float64        `json:"documents_macrolanguage"`
 	Confused  map[string]int `json:"confused,omitempty"` // pieces that were given another code, 2 % or more
 }
 
@@ -127,8 +129,12 @@ func identifyAll(texts map[string][]string) (r LanguageTexts) {
 		s := LanguageShare{Code: code, Texts: len(all)}
 		confused := map[string]int{}
 		for _, text := range all {
-			if got, _ := lang.Identify(text); got == code {
+			got, _ := lang.Identify(text)
+			if got == code {
 				s.Documents += 1 / float64(len(all))
+			}
+			if lang.Confidence(text, []string{lang.Macrolanguage(code)}) >= lang.Least {
+				s.Macro += 1 / float64(len(all))
 			}
 			p := piece(text)
 			got, confidence := lang.Identify(p)
@@ -153,6 +159,7 @@ func identifyAll(texts map[string][]string) (r LanguageTexts) {
 	for _, s := range r.By {
 		r.Documents += s.Documents / float64(r.Languages)
 		r.Pieces += s.Pieces / float64(r.Languages)
+		r.Macro += s.Macro / float64(r.Languages)
 	}
 	if sure > 0 {
 		r.Sure = float64(right) / float64(sure)
