@@ -65,7 +65,7 @@ var policy = []struct {
 	{"trial", "curate eval export history launch lm lm/optim mix predict search stage task token train wire", ""},
 	{"dataset", "blob corpus curate export stage task trial", ""},
 	{"judge", "corpus curate label stage task wire", ""},
-	{"view", "cluster corpus curate embed eval export fasttext lang lm report search stage task token trial vec", "golang.org/x/sys"},
+	{"view", "cluster corpus curate dataset embed eval export fasttext lang lm report search stage task token trial vec", "golang.org/x/sys"},
 	{".", "blob cluster corpus curate dataset embed escape eval export label lm/optim predict report search stage task token trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
 	{"demo", "", ""},

@@ -97,7 +97,7 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err != nil {
 		return err
 	}
-	cents, err := ReadCentroids(p.Input("refine"))
+	cents, err := centroidsOf(p, "refine")
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	}
 	d.alarm()
 	a.Count("domains", int64(len(d.Domains)))
-	return a.WriteJSON("domains.json", d)
+	return domainsFile.Write(a, d)
 }
 
 // writeCentroids writes the domains' centroids, centroids.npy: the means of
@@ -151,7 +151,7 @@ func (d *Domains) writeCentroids(cents *cluster.Centroids, a *task.Attempt) erro
 	if err != nil {
 		return err
 	}
-	return stage.WriteFloats(a, "centroids.npy", "<f4", m.D, m.X)
+	return writeCentroids(a, m)
 }
 
 // writeShards writes the domain of every document, part-NNNNN.npy, int16, -1

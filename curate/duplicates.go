@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/climb-go/climb/corpus"
@@ -49,19 +48,22 @@ func signShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	t, err := loadShards(p.Input("corpus"))
+	t, err := scannedTexts(p)
 	if err != nil {
 		return err
 	}
-	var scan corpus.ScanResult
-	if err := errors.Join(unchanged(t.Shards[n], t.stamps), task.ReadJSON(filepath.Join(p.Input("corpus"), stage.Part(n, "json")), &scan)); err != nil {
+	if err := unchanged(t.Shards[n], t.stamps); err != nil {
 		return err
 	}
-	f, err := a.Create(stage.Part(n, "sig"))
+	scan, err := scanOf.Read(p, n)
 	if err != nil {
 		return err
 	}
-	g, err := a.Create(stage.Part(n, "sketch"))
+	f, err := signatureOf.Create(a, n)
+	if err != nil {
+		return err
+	}
+	g, err := sketchOf.Create(a, n)
 	if err != nil {
 		return err
 	}
@@ -97,20 +99,20 @@ func matchBucket(ctx context.Context, p *task.Plan, n int, a *task.Attempt) erro
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	in, err := task.Load(filepath.Join(p.Input("signatures"), "plan.json"))
+	signatures, err := signatureOf.All(p)
 	if err != nil {
 		return err
 	}
-	signatures, sketches := make([]string, len(in.Tasks)), make([]string, len(in.Tasks))
-	for i := range in.Tasks {
-		signatures[i], sketches[i] = in.Path(stage.Part(i, "sig")), in.Path(stage.Part(i, "sketch"))
+	sketches, err := sketchOf.All(p)
+	if err != nil {
+		return err
 	}
-	f, err := a.Create(stage.Part(n, "pairs"))
+	f, err := pairsOf.Create(a, n)
 	if err != nil {
 		return err
 	}
 	counts, err := corpus.Match(ctx, signatures, sketches, n, o.MinHash, f)
-	a.Count("documents", counts.Documents)
+	documents.Add(a, counts.Documents)
 	a.Count("pairs", counts.Pairs)
 	a.Count("rejected", counts.Rejected)
 	return errors.Join(err, f.Close())
@@ -172,16 +174,14 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	in, err := task.Load(filepath.Join(p.Input("corpus"), "plan.json"))
+	parts, err := hashesOf.All(p)
 	if err != nil {
 		return err
 	}
 	rep := ScanReport{}
-	parts := make([]string, len(in.Tasks))
-	for i := range in.Tasks {
-		parts[i] = in.Path(stage.Part(i, "scan"))
-		var scan corpus.ScanResult
-		if err := task.ReadJSON(in.Path(stage.Part(i, "json")), &scan); err != nil {
+	for i := range parts {
+		scan, err := scanOf.Read(p, i)
+		if err != nil {
 			return err
 		}
 		rep.Bad.Merge(&scan.Bad)
@@ -200,7 +200,7 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if err := rep.drop(in, copies, near, a); err != nil {
+	if err := rep.drop(p, copies, near, a); err != nil {
 		return err
 	}
 	if rep.Documents == 0 {
@@ -210,25 +210,21 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 	if rep.Near.Pairs, err = samplePairs(ctx, p, near.Drops, o.MinHash); err != nil {
 		return err
 	}
-	a.Count("documents", rep.Documents)
-	return a.WriteJSON("scan.json", rep)
+	documents.Add(a, rep.Documents)
+	return scanReport.Write(a, &rep)
 }
 
 // findNear joins what the buckets stage found.
 func findNear(ctx context.Context, p *task.Plan, copies []*corpus.Rows) (*corpus.Near, error) {
-	in, err := task.Load(filepath.Join(p.Input("buckets"), "plan.json"))
+	pairs, err := pairsOf.All(p)
 	if err != nil {
 		return nil, err
-	}
-	var pairs []string
-	for i := range in.Tasks {
-		pairs = append(pairs, in.Path(stage.Part(i, "pairs")))
 	}
 	return corpus.FindNear(ctx, pairs, copies)
 }
 
 // drop writes the rows to drop of each shard, and counts them.
-func (rep *ScanReport) drop(in *task.Plan, copies []*corpus.Rows, near *corpus.Near, a *task.Attempt) error {
+func (rep *ScanReport) drop(p *task.Plan, copies []*corpus.Rows, near *corpus.Near, a *task.Attempt) error {
 	bySource := map[string]*sourceCount{}
 	left := near.Drops
 	for shard, drop := range copies {
@@ -237,7 +233,7 @@ func (rep *ScanReport) drop(in *task.Plan, copies []*corpus.Rows, near *corpus.N
 			isNear.Add(left[0].Row)
 			rep.Near.Bytes += left[0].Bytes
 		}
-		sources, err := readSources(in.Path(stage.Part(shard, "sources")))
+		sources, err := readSources(sourcesOf.Path(p, shard))
 		if err != nil {
 			return err
 		}
@@ -254,7 +250,7 @@ func (rep *ScanReport) drop(in *task.Plan, copies []*corpus.Rows, near *corpus.N
 		}
 		rep.Rows[shard] -= int64(drop.Len())
 		rep.Documents += rep.Rows[shard]
-		if err := writeRows(a, stage.Part(shard, "drop"), drop); err != nil {
+		if err := writeRows(a, dropOf, shard, drop); err != nil {
 			return err
 		}
 	}
@@ -298,7 +294,7 @@ func samplePairs(ctx context.Context, p *task.Plan, drops []corpus.NearDrop, o c
 	if len(drops) == 0 {
 		return nil, nil
 	}
-	t, err := loadShards(p.Input("corpus"))
+	t, err := scannedTexts(p)
 	if err != nil {
 		return nil, err
 	}

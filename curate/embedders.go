@@ -53,7 +53,7 @@ func newEmbedOptions(c *Config) (embedOptions, error) {
 // vectorizerStage fits the embedder on a sample.
 func (r *Curation) vectorizerStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "vectorizer", Title: "fit the embedder", Format: 6, Inputs: []string{"corpus", "rows"},
+		Name: vectorizer, Title: "fit the embedder", Format: 6, Inputs: []string{"corpus", "rows"},
 		Options: func() (any, error) { return newEmbedOptions(&r.Config) },
 		Tasks:   stage.One,
 		Run:     fitEmbedder,
@@ -149,9 +149,12 @@ func CutBytes(s string, n int) string {
 	return string([]byte(s[:n]))
 }
 
+// vectorizer is the stage whose output the embedder, or the gathered vectors, are.
+const vectorizer = "vectorizer"
+
 // readEmbedOptions reads what the vectorizer stage was planned with.
 func readEmbedOptions(p *task.Plan) (o embedOptions, err error) {
-	v, err := task.Load(filepath.Join(p.Input("vectorizer"), "plan.json"))
+	v, err := stage.PlanOf(p, vectorizer)
 	if err != nil {
 		return o, err
 	}
@@ -160,7 +163,7 @@ func readEmbedOptions(p *task.Plan) (o embedOptions, err error) {
 
 // loadEmbedder opens what the vectorizer stage of p's inputs has written.
 func loadEmbedder(ctx context.Context, p *task.Plan, o embedOptions) (embedding.Embedder, error) {
-	dir := p.Input("vectorizer")
+	dir := p.Input(vectorizer)
 	return stage.Cached(ctx, "embedder "+dir, func(string) (embedding.Embedder, error) {
 		m, err := o.maker(p)
 		if err != nil {

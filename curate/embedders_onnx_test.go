@@ -57,7 +57,7 @@ func TestVectorsOfAModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, h, err := stage.ReadFloats(filepath.Join(dir1, stage.Part(0, "npy")))
+	x, h, err := stage.ReadFloats(filepath.Join(dir1, part(0, "npy")))
 	if err != nil || h.Cols != 8 || h.Rows < 100 {
 		t.Fatalf("%+v, %v", h, err)
 	}

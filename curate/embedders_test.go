@@ -81,7 +81,7 @@ func TestServerVectorsAreAskedForOnce(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(r.Dir("embed"), "answers")); !os.IsNotExist(err) {
 		t.Errorf("kept answers stay: %v", err)
 	}
-	x, h, err := stage.ReadFloats(filepath.Join(r.Dir("embed"), stage.Part(0, "npy")))
+	x, h, err := stage.ReadFloats(filepath.Join(r.Dir("embed"), part(0, "npy")))
 	if err != nil || h.Cols != dim || len(x) == 0 {
 		t.Errorf("%+v, %v", h, err)
 	}
@@ -105,7 +105,7 @@ func TestWordVectorsOfAFile(t *testing.T) {
 		if err := r.Until(context.Background(), "embed"); err != nil {
 			t.Fatal(err)
 		}
-		data, err := os.ReadFile(filepath.Join(r.Dir("embed"), stage.Part(0, "npy")))
+		data, err := os.ReadFile(filepath.Join(r.Dir("embed"), part(0, "npy")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,13 @@ type importedVectors struct {
 	Files []importedFile `json:"files"`
 }
 
+var importedFiles = stage.File[importedVectors]{Stage: vectorizer, Name: "import.json"}
+
+const (
+	importedName = "import.npy"
+	importedIDs  = "import.ids"
+)
+
 // importedFile is a file that vectors came from, in the order of import.npy.
 type importedFile struct {
 	Path string `json:"path"`
@@ -78,11 +85,11 @@ type importer struct {
 // importVectors reads the files once, and checks what can be checked without
 // the documents' ids.
 func importVectors(ctx context.Context, p *task.Plan, o embedding.Import, files []task.FileStamp, a *task.Attempt) (err error) {
-	var scan ScanReport
-	if err := task.ReadJSON(filepath.Join(p.Input("rows"), "scan.json"), &scan); err != nil {
+	scan, err := scanReport.Read(p)
+	if err != nil {
 		return err
 	}
-	out, err := a.Create("import.npy")
+	out, err := a.Create(importedName)
 	if err != nil {
 		return err
 	}
@@ -116,7 +123,7 @@ func importVectors(ctx context.Context, p *task.Plan, o embedding.Import, files 
 		return err
 	}
 	a.Count("vectors", m.Rows)
-	return a.WriteJSON("import.json", m.importedVectors)
+	return importedFiles.Write(a, &m.importedVectors)
 }
 
 // add takes the next vector of the last file.
@@ -151,7 +158,7 @@ func (m *importer) writeIndex(a *task.Attempt) error {
 	if !m.ByID {
 		return nil
 	}
-	f, err := a.Create("import.ids")
+	f, err := a.Create(importedIDs)
 	if err != nil {
 		return err
 	}
@@ -173,24 +180,23 @@ type lookup struct {
 
 // openLookup is for the documents of one shard, in their order.
 func openLookup(p *task.Plan, shard int) (*lookup, error) {
-	dir := p.Input("vectorizer")
-	l := &lookup{}
-	if err := task.ReadJSON(filepath.Join(dir, "import.json"), &l.importedVectors); err != nil {
+	imported, err := importedFiles.Read(p)
+	if err != nil {
 		return nil, err
 	}
-	var scan ScanReport
-	if err := task.ReadJSON(filepath.Join(p.Input("rows"), "scan.json"), &scan); err != nil {
+	scan, err := scanReport.Read(p)
+	if err != nil {
 		return nil, err
 	}
+	dir, l := p.Input(vectorizer), &lookup{importedVectors: *imported}
 	for _, rows := range scan.Rows[:shard] {
 		l.next += rows
 	}
-	var err error
-	if l.npy, err = vec.OpenNPY(filepath.Join(dir, "import.npy")); err != nil {
+	if l.npy, err = vec.OpenNPY(filepath.Join(dir, importedName)); err != nil {
 		return nil, err
 	}
 	if l.ByID {
-		if l.ids, err = corpus.OpenIDIndex(filepath.Join(dir, "import.ids")); err != nil {
+		if l.ids, err = corpus.OpenIDIndex(filepath.Join(dir, importedIDs)); err != nil {
 			return nil, errors.Join(err, l.npy.Close())
 		}
 	}
@@ -231,9 +237,9 @@ func (l *lookup) close() error {
 
 // uniqueIDs refuses documents that share an id where vectors are found by ids: all but
 // one would have the vector of another text.
-func uniqueIDs(vectorizer string, p *task.Plan, sortRows int) (err error) {
-	var imported importedVectors
-	if err := task.ReadJSON(filepath.Join(vectorizer, "import.json"), &imported); err != nil || !imported.ByID {
+func uniqueIDs(p *task.Plan, sortRows int) (err error) {
+	imported, err := importedFiles.Read(p)
+	if err != nil || !imported.ByID {
 		return err
 	}
 	s := corpus.NewIDSorter(context.Background(), sortRows)
@@ -256,7 +262,7 @@ func uniqueIDs(vectorizer string, p *task.Plan, sortRows int) (err error) {
 	for row, id := range embeddedIDs(p, int(twice.First>>32), &err) {
 		if int64(row) == twice.First&(1<<32-1) {
 			return task.Permanent(fmt.Errorf("embed.import: the id %q is that of two documents (%s, rows %d and %s, %d): make the ids unique, name another field in corpus.id_field, set corpus.dedup: id if the texts are the same, or join: order if the vectors are in the order of the documents",
-				id, stage.Part(int(twice.First>>32), "ids"), row, stage.Part(int(twice.Second>>32), "ids"), twice.Second&(1<<32-1)))
+				id, idsOf.Name(int(twice.First>>32)), row, idsOf.Name(int(twice.Second>>32)), twice.Second&(1<<32-1)))
 		}
 	}
 	return errors.Join(err, twice)
@@ -265,7 +271,7 @@ func uniqueIDs(vectorizer string, p *task.Plan, sortRows int) (err error) {
 // embeddedIDs are the ids of the documents of a task of the embed stage.
 func embeddedIDs(p *task.Plan, n int, err *error) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
-		f, e := os.Open(p.Path(stage.Part(n, "ids")))
+		f, e := os.Open(idsOf.Path(p, n))
 		if e != nil {
 			*err = e
 			return

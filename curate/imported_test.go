@@ -109,7 +109,7 @@ func checkImported(t *testing.T, r *climb.Run, docs int) {
 	}
 	at := 0
 	for n := range p.Tasks {
-		x, h, err := stage.ReadFloats(p.Path(stage.Part(n, "npy")))
+		x, h, err := stage.ReadFloats(p.Path(part(n, "npy")))
 		if err != nil || h.Cols != importDim {
 			t.Fatal(h, err)
 		}

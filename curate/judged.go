@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"path/filepath"
 
 	"github.com/climb-go/climb/corpus"
-	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 )
 
@@ -41,7 +39,7 @@ func (j Judged) Fate() string {
 // in the order of shards and rows.
 func (r *Curation) Judged(ctx context.Context) iter.Seq2[Judged, error] {
 	return func(yield func(Judged, error) bool) {
-		p, err := task.Load(filepath.Join(r.Dir("assign"), "plan.json"))
+		p, err := r.Assignment()
 		if err != nil {
 			yield(Judged{}, err)
 			return
@@ -68,7 +66,7 @@ func judgedShard(ctx context.Context, p *task.Plan, t *Texts, shard int) iter.Se
 			yield(Judged{}, err)
 			return
 		}
-		domains, err := stage.ReadInts(p.Path(stage.Part(shard, "npy")))
+		domains, err := DomainOf.Ints(p, shard)
 		if err == nil && len(domains) != len(g.Clusters) {
 			err = fmt.Errorf("shard %d: %d documents assigned, %d clustered", shard, len(domains), len(g.Clusters))
 		}

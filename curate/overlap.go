@@ -162,23 +162,31 @@ func overlapShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 		return err
 	}
 	rep.Documents = int64(rows.Len())
-	a.Count("documents", rep.Documents)
-	if err := writeRows(a, stage.Part(n, "rows"), rows); err != nil {
+	documents.Add(a, rep.Documents)
+	if err := writeRows(a, overlapRows, n, rows); err != nil {
 		return err
 	}
-	return a.WriteJSON(stage.Part(n, "json"), rep)
+	return overlapOf.Write(a, n, rep)
 }
 
-// ReadOverlap adds up what the tasks of the overlap stage found.
-func ReadOverlap(p *task.Plan) (overlapReport, error) {
-	var sum overlapReport
+// Overlap adds up what the tasks of the overlap stage found.
+func (r *Curation) Overlap() (*overlapReport, error) {
+	p, err := r.Plan(overlapOf.Stage)
+	if err != nil {
+		return nil, err
+	}
+	return readOverlap(p)
+}
+
+func readOverlap(p *task.Plan) (*overlapReport, error) {
+	sum := &overlapReport{}
 	for n := range p.Tasks {
 		if err := p.Verify(n); err != nil {
-			return sum, err
+			return nil, err
 		}
-		var rep overlapReport
-		if err := task.ReadJSON(p.Path(stage.Part(n, "json")), &rep); err != nil {
-			return sum, err
+		rep, err := overlapOf.Read(p, n)
+		if err != nil {
+			return nil, err
 		}
 		if n == 0 {
 			sum = rep
@@ -198,9 +206,9 @@ func ReadOverlap(p *task.Plan) (overlapReport, error) {
 // Overlapping reads the rows of a shard that overlap with a target file; none
 // if the stage had nothing to look for.
 func Overlapping(p *task.Plan, n int) (*corpus.Rows, error) {
-	in, err := task.Load(filepath.Join(p.Input("overlap"), "plan.json"))
+	in, err := stage.PlanOf(p, overlapRows.Stage)
 	if err != nil || len(in.Tasks) == 0 {
 		return nil, err
 	}
-	return readRows(in.Path(stage.Part(n, "rows")))
+	return readRows(overlapRows.Path(in, n))
 }

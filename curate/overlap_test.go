@@ -13,7 +13,6 @@ import (
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/report"
-	"github.com/climb-go/climb/stage"
 )
 
 // contaminated writes a corpus of n documents, in every tenth of which a part of
@@ -69,7 +68,7 @@ target: {validation: [{file: %[1]s/choice.json}], test: [{file: %[1]s/texts.json
 		if err := r.Until(context.Background(), "domains"); err != nil {
 			t.Fatal(err)
 		}
-		codes, err := stage.ReadInts(filepath.Join(r.Dir("assign"), stage.Part(0, "npy")))
+		codes, err := ints(filepath.Join(r.Dir("assign"), part(0, "npy")))
 		if err != nil || len(codes) != n {
 			t.Fatalf("%d codes, %v", len(codes), err)
 		}

@@ -4,26 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 
 	"github.com/climb-go/climb/stage"
-	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/token"
-	"github.com/climb-go/climb/vec"
 )
 
 // rowsOf is the number of documents of a shard.
 func rowsOf(b *stage.Publication, shard int) (int, error) {
-	var scan ScanReport
-	if err := task.ReadJSON(filepath.Join(b.Plan.Input("rows"), "scan.json"), &scan); err != nil {
+	scan, err := scanReport.Read(b.Plan)
+	if err != nil {
 		return 0, err
 	}
 	return int(scan.Rows[shard]), nil
 }
 
 func checkVocab(b *stage.Publication) error {
-	const name = "tokenizer.json"
+	const name = tokenizerName
 	if err := b.Only([]string{name}, nil); err != nil {
 		return err
 	}
@@ -31,14 +28,14 @@ func checkVocab(b *stage.Publication) error {
 	if err != nil {
 		return b.Reread(name, err)
 	}
-	b.Attempt.Count("vocab", int64(tok.Vocab()))
+	vocabulary.Add(b.Attempt, int64(tok.Vocab()))
 	return nil
 }
 
 // checkVectors holds the vectors of a shard to its documents, to length 1, and to
 // the dimensions of the shards that are done.
 func checkVectors(b *stage.Publication) error {
-	name, ids := stage.Part(b.Task, "npy"), stage.Part(b.Task, "ids")
+	name, ids := VectorOf.Name(b.Task), idsOf.Name(b.Task)
 	if err := b.Only([]string{name}, []string{ids}); err != nil {
 		return err
 	}
@@ -70,7 +67,7 @@ func checkVectors(b *stage.Publication) error {
 func doneDim(b *stage.Publication) (int, error) {
 	for n := range b.Plan.Tasks {
 		if _, err := b.Plan.Manifest(n); err == nil {
-			r, err := vec.OpenNPY(b.Plan.Path(stage.Part(n, "npy")))
+			r, err := VectorOf.Open(b.Plan, n)
 			if err != nil {
 				return 0, err
 			}
@@ -81,11 +78,11 @@ func doneDim(b *stage.Publication) (int, error) {
 }
 
 func checkCentroids(b *stage.Publication) error {
-	const name = "centroids.npy"
+	const name = centroidsName
 	if err := b.Only([]string{name}, nil); err != nil {
 		return err
 	}
-	x, err := vec.OpenNPY(VectorOf.Path(b.Plan, 0))
+	x, err := VectorOf.Open(b.Plan, 0)
 	if err != nil {
 		return err
 	}
@@ -95,7 +92,7 @@ func checkCentroids(b *stage.Publication) error {
 }
 
 func checkClusters(b *stage.Publication) error {
-	name, dist := stage.Part(b.Task, "npy"), stage.Part(b.Task, "dist.npy")
+	name, dist := ClusterOf.Name(b.Task), DistanceOf.Name(b.Task)
 	if err := b.Only([]string{name, dist}, nil); err != nil {
 		return err
 	}
@@ -103,7 +100,7 @@ func checkClusters(b *stage.Publication) error {
 	if err != nil {
 		return err
 	}
-	c, err := ReadCentroids(b.Plan.Input("refine"))
+	c, err := centroidsOf(b.Plan, "refine")
 	if err != nil {
 		return err
 	}
@@ -120,7 +117,7 @@ func checkClusters(b *stage.Publication) error {
 }
 
 func checkScores(b *stage.Publication) error {
-	name, size := stage.Part(b.Task, "npy"), stage.Part(b.Task, "bytes.npy")
+	name, size := scoresOf.Name(b.Task), bytesOf.Name(b.Task)
 	if err := b.Only([]string{name, size}, nil); err != nil {
 		return err
 	}
@@ -140,7 +137,7 @@ func checkScores(b *stage.Publication) error {
 }
 
 func checkTags(b *stage.Publication) error {
-	name, list := stage.Part(b.Task, "npy"), stage.Part(b.Task, "json")
+	name, list := tagOf.Name(b.Task), tagNamesOf.Name(b.Task)
 	if err := b.Only([]string{name, list}, nil); err != nil {
 		return err
 	}
@@ -161,23 +158,23 @@ func checkTags(b *stage.Publication) error {
 
 // checkDomains holds the domains to their clusters and every document's to them.
 func checkDomains(b *stage.Publication) error {
-	const list = "domains.json"
-	var scan ScanReport
-	if err := task.ReadJSON(filepath.Join(b.Plan.Input("rows"), "scan.json"), &scan); err != nil {
+	list := domainsFile.Name
+	scan, err := scanReport.Read(b.Plan)
+	if err != nil {
 		return err
 	}
 	need := []string{list}
 	for shard := range scan.Rows {
-		need = append(need, stage.Part(shard, "npy"))
+		need = append(need, mergedOf.Name(shard))
 	}
-	if err := b.Only(need, []string{"centroids.npy"}); err != nil {
+	if err := b.Only(need, []string{centroidsName}); err != nil {
 		return err
 	}
 	var o domainsOptions
 	if err := b.Plan.Option(&o); err != nil {
 		return err
 	}
-	cents, err := ReadCentroids(b.Plan.Input("refine"))
+	cents, err := centroidsOf(b.Plan, "refine")
 	if err != nil {
 		return err
 	}
@@ -190,7 +187,7 @@ func checkDomains(b *stage.Publication) error {
 	}
 	docs := make([]int64, len(d.Domains))
 	for shard, rows := range scan.Rows {
-		domain, err := b.Ints(stage.Part(shard, "npy"), []string{"<i2"}, int(rows), PrunedCluster, len(d.Domains)-1)
+		domain, err := b.Ints(mergedOf.Name(shard), []string{"<i2"}, int(rows), PrunedCluster, len(d.Domains)-1)
 		if err != nil {
 			return err
 		}
@@ -206,10 +203,10 @@ func checkDomains(b *stage.Publication) error {
 		}
 	}
 	b.Attempt.Count("domains", int64(len(d.Domains)))
-	if !b.Has("centroids.npy") {
+	if !b.Has(centroidsName) {
 		return nil
 	}
-	_, err = b.Floats("centroids.npy", stage.Form{Dtypes: []string{"<f4"}, Rows: len(d.Domains), Cols: cents.D}, nil)
+	_, err = b.Floats(centroidsName, stage.Form{Dtypes: []string{"<f4"}, Rows: len(d.Domains), Cols: cents.D}, nil)
 	return err
 }
 
@@ -254,7 +251,7 @@ func (d *Domains) check(scores []string, clusters int) error {
 
 // checkCodes counts as the stage does: later stages read the counters.
 func checkCodes(b *stage.Publication) error {
-	name := stage.Part(b.Task, "npy")
+	name := DomainOf.Name(b.Task)
 	if err := b.Only([]string{name}, nil); err != nil {
 		return err
 	}
@@ -262,8 +259,8 @@ func checkCodes(b *stage.Publication) error {
 	if err != nil {
 		return err
 	}
-	var d Domains
-	if err := task.ReadJSON(filepath.Join(b.Plan.Input("domains"), "domains.json"), &d); err != nil {
+	d, err := DomainsOf(b.Plan)
+	if err != nil {
 		return err
 	}
 	codes, err := b.Ints(name, []string{"<i2"}, rows, SemanticCopy, len(d.Domains)-1)
@@ -275,8 +272,8 @@ func checkCodes(b *stage.Publication) error {
 		return err
 	}
 	for row, dom := range codes {
-		b.Attempt.Count(fmt.Sprintf("documents:%d", dom), 1)
-		b.Attempt.Count(fmt.Sprintf("bytes:%d", dom), int64(size[row]))
+		documentsAs.Add(b.Attempt, dom, 1)
+		bytesAs.Add(b.Attempt, dom, int64(size[row]))
 	}
 	return nil
 }

@@ -174,7 +174,7 @@ func TestPublishChecksWhatItIsGiven(t *testing.T) {
 func TestPublishKeepsDimensions(t *testing.T) {
 	out, own := waiting(t), t.TempDir()
 	publish := func(n int, data []byte) error {
-		path := filepath.Join(own, stage.Part(n, "npy"))
+		path := filepath.Join(own, part(n, "npy"))
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
-	"github.com/climb-go/climb/vec"
 )
 
 // labelStage writes the quality scores of every document, part-NNNNN.npy,
@@ -39,11 +37,7 @@ func labelShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error
 		return err
 	}
 	names := labeler.Names()
-	out, err := a.Create(stage.Part(n, "npy"))
-	if err != nil {
-		return err
-	}
-	w, err := vec.NewNPYWriter(out, "<f4", len(names))
+	w, out, err := scoresOf.Create(a, n, len(names))
 	if err != nil {
 		return err
 	}
@@ -110,8 +104,8 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	var d Domains
-	if err := task.ReadJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
+	d, err := DomainsOf(p)
+	if err != nil {
 		return err
 	}
 	domain, err := mergedOf.Ints(p, n)
@@ -144,8 +138,8 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		case dom < 0:
 			dom = PrunedCluster
 		case reason != "":
-			a.Count("pruned_documents:"+reason, 1)
-			a.Count("pruned_bytes:"+reason, int64(g.Bytes[row]))
+			prunedDocuments.Add(a, reason, 1)
+			prunedBytes.Add(a, reason, int64(g.Bytes[row]))
 			dom = prunedDocument
 		case o.Overlap == "drop" && overlap.Has(row):
 			dom = Overlaps
@@ -155,8 +149,8 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 			dom = HeldOut
 		}
 		domain[row] = int32(dom)
-		a.Count(fmt.Sprintf("documents:%d", dom), 1)
-		a.Count(fmt.Sprintf("bytes:%d", dom), int64(g.Bytes[row]))
+		documentsAs.Add(a, dom, 1)
+		bytesAs.Add(a, dom, int64(g.Bytes[row]))
 	}
 	return DomainOf.WriteInts(a, n, domain)
 }
@@ -239,8 +233,8 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 	if err != nil {
 		return err
 	}
-	var d Domains
-	if err := task.ReadJSON(filepath.Join(p.Input("domains"), "domains.json"), &d); err != nil {
+	d, err := DomainsOf(p)
+	if err != nil {
 		return err
 	}
 	// A held-out document counts towards the domain that it would be in.
@@ -279,10 +273,74 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 			if counts[dom][half] == 0 {
 				continue
 			}
-			if err := a.WriteFile(fmt.Sprintf("%s-%03d.jsonl", name, dom), items[dom][half]); err != nil {
+			if err := a.WriteFile(heldOutName(name, dom), items[dom][half]); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// heldOutName is the file of a half, "validation" or "test", of a domain.
+func heldOutName(half string, dom int) string { return fmt.Sprintf("%s-%03d.jsonl", half, dom) }
+
+// HeldOutDomain is the domain of a file of held-out documents, named without its
+// ending.
+func HeldOutDomain(name string) (dom int, ok bool) {
+	n, err := fmt.Sscanf(name, "validation-%d", &dom)
+	return dom, n == 1 && err == nil
+}
+
+// HeldOutFiles are those of one half that the manifests of the stage holdout name,
+// for a plan that reads the stage; any other file in its folder is not read.
+func HeldOutFiles(p *task.Plan, half string) ([]string, error) {
+	in, err := stage.PlanOf(p, "holdout")
+	if err != nil {
+		return nil, err
+	}
+	return heldOutFiles(in, half)
+}
+
+// HeldOutFiles are those of one half.
+func (r *Curation) HeldOutFiles(half string) ([]string, error) {
+	in, err := r.Plan("holdout")
+	if err != nil {
+		return nil, err
+	}
+	return heldOutFiles(in, half)
+}
+
+func heldOutFiles(in *task.Plan, half string) (paths []string, err error) {
+	manifests, err := stage.Manifests(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range manifests {
+		for _, o := range m.Outputs { // sorted by name
+			if strings.HasPrefix(o.Name, half+"-") {
+				paths = append(paths, in.Path(o.Name))
+			}
+		}
+	}
+	return paths, nil
+}
+
+// Left counts the documents of no domain.
+type Left struct {
+	Below                                          map[string]int64 // by the score that is below its floor
+	PrunedCluster, HeldOut, Overlaps, SemanticCopy int64
+}
+
+// Left reads how many documents have no domain, and why.
+func (r *Curation) Left() (*Left, error) {
+	p, err := r.Assignment()
+	if err != nil {
+		return nil, err
+	}
+	m, err := stage.Manifests(p)
+	if err != nil {
+		return nil, err
+	}
+	return &Left{Below: prunedDocuments.Names(m...), PrunedCluster: documentsAs.Of(PrunedCluster, m...), HeldOut: documentsAs.Of(HeldOut, m...),
+		Overlaps: documentsAs.Of(Overlaps, m...), SemanticCopy: documentsAs.Of(SemanticCopy, m...)}, nil
 }

@@ -42,7 +42,11 @@ type tallySpec struct {
 	Round     string `json:"round"`
 }
 
-func (t tallySpec) file(ext string) string { return t.Round + "/" + stage.Part(t.Shard, ext) }
+func (t tallySpec) file(ext string) string {
+	return t.Round + "/" + stage.Parts{Stage: refinedFile.Stage, Ext: ext}.Name(t.Shard)
+}
+
+var refinedFile = stage.Answer[refined]{Stage: "refine"}
 
 // A refined is the output of the refine stage, refine.json.
 type refined struct {
@@ -51,7 +55,7 @@ type refined struct {
 }
 
 func (r *Curation) driveRefine(ctx context.Context, p *task.Plan, e stage.Event) (ran bool, err error) {
-	if _, err := os.Stat(p.Path("refine.json")); err == nil {
+	if r.Done(refinedFile.Stage) {
 		return false, nil
 	}
 	var o refineOptions
@@ -61,11 +65,11 @@ func (r *Curation) driveRefine(ctx context.Context, p *task.Plan, e stage.Event)
 	if err := r.Verify(ctx, p.Input("centroids")); err != nil {
 		return false, err
 	}
-	c, err := ReadCentroids(p.Input("centroids"))
+	c, err := centroidsOf(p, "centroids")
 	if err != nil {
 		return false, err
 	}
-	from, out := filepath.Join(filepath.Base(p.Input("centroids")), "centroids.npy"), refined{Inertia: []float64{}}
+	from, out := filepath.Join(filepath.Base(p.Input("centroids")), centroidsName), refined{Inertia: []float64{}}
 	for round := range o.Rounds {
 		name := fmt.Sprintf("round-%02d", round+1)
 		e.Title = fmt.Sprintf("refine the clusters, round %d of %d", round+1, o.Rounds)
@@ -85,10 +89,10 @@ func (r *Curation) driveRefine(ctx context.Context, p *task.Plan, e stage.Event)
 		}
 		from = filepath.Join(filepath.Base(p.Dir()), file)
 	}
-	if err := out.save(p, "centroids.npy", c); err != nil {
+	if err := out.save(p, centroidsName, c); err != nil {
 		return true, err
 	}
-	return o.Rounds > 0, task.WriteSealed(p.Path("refine.json"), out)
+	return o.Rounds > 0, refinedFile.Write(p, &out)
 }
 
 // runTally runs a round, or what is missing of it, and adds up its tasks in
@@ -184,9 +188,23 @@ func readTally(p *task.Plan, n int) (*cluster.Tally, error) {
 	return t, nil
 }
 
-// ReadCentroids loads the clusters from the output of a stage.
-func ReadCentroids(dir string) (*cluster.Centroids, error) {
-	return loadCentroids(filepath.Join(dir, "centroids.npy"))
+// centroidsName is the file of clusters of the stages centroids and refine, and of
+// the domains that are made of clusters.
+const centroidsName = "centroids.npy"
+
+// centroidsOf loads the clusters that a stage has found, for a plan that reads it.
+func centroidsOf(p *task.Plan, stage string) (*cluster.Centroids, error) {
+	return loadCentroids(filepath.Join(p.Input(stage), centroidsName))
+}
+
+// Centroids loads the clusters that the documents are in.
+func (r *Curation) Centroids() (*cluster.Centroids, error) {
+	return loadCentroids(filepath.Join(r.Dir(refinedFile.Stage), centroidsName))
+}
+
+// writeCentroids writes clusters as an output.
+func writeCentroids(a *task.Attempt, c *cluster.Centroids) error {
+	return stage.WriteFloats(a, centroidsName, "<f4", c.D, c.X)
 }
 
 func loadCentroids(path string) (*cluster.Centroids, error) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/climb-go/climb/cluster"
@@ -50,8 +49,8 @@ func (r *Curation) semanticTasks(_ *task.Plan) ([]any, error) {
 	if r.Config.SemDeDup.Epsilon == 0 {
 		return nil, nil
 	}
-	var scan ScanReport
-	if err := r.ReadOutput("rows", "scan.json", &scan); err != nil {
+	scan, err := r.Scan()
+	if err != nil {
 		return nil, err
 	}
 	parts := int(min(256, 1+scan.Documents/semanticDocs))
@@ -71,14 +70,14 @@ type member struct {
 func dropSemantic(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	var o cluster.SemDeDup
 	var t semanticTask
-	var scan ScanReport
 	if err := p.Option(&o); err != nil {
 		return err
 	}
 	if err := p.Task(n, &t); err != nil {
 		return err
 	}
-	if err := task.ReadJSON(filepath.Join(p.Input("rows"), "scan.json"), &scan); err != nil {
+	scan, err := scanReport.Read(p)
+	if err != nil {
 		return err
 	}
 	members, err := membersOf(p, t, len(scan.Rows))
@@ -102,9 +101,9 @@ func dropSemantic(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 		a.Report(int64(i+1), int64(len(members)))
 	}
 	for i := range drop {
-		a.Count("documents", int64(drop[i].Len()))
+		documents.Add(a, int64(drop[i].Len()))
 	}
-	return writeRowSets(a, stage.Part(n, "rowsets"), drop)
+	return writeRowSets(a, n, drop)
 }
 
 // membersOf lists the documents of the clusters of a task, by cluster.
@@ -169,7 +168,7 @@ func vectorsOf(p *task.Plan, docs []member) (x []float32, dim int, err error) {
 				in.Close()
 			}
 			shard = docs[i].shard
-			if in, err = vec.OpenNPY(VectorOf.Path(p, int(shard))); err != nil {
+			if in, err = VectorOf.Open(p, int(shard)); err != nil {
 				return nil, 0, err
 			}
 			dim = in.Header.Cols
@@ -190,7 +189,7 @@ func vectorsOf(p *task.Plan, docs []member) (x []float32, dim int, err error) {
 
 // writeRowSets writes the rows of every shard: the offsets of the sets and their
 // end, uint64, then the sets.
-func writeRowSets(a *task.Attempt, name string, sets []corpus.Rows) error {
+func writeRowSets(a *task.Attempt, n int, sets []corpus.Rows) error {
 	at := uint64(8 * (len(sets) + 1))
 	head, body := binary.LittleEndian.AppendUint64(nil, at), []byte(nil)
 	for i := range sets {
@@ -201,7 +200,7 @@ func writeRowSets(a *task.Attempt, name string, sets []corpus.Rows) error {
 		body = append(body, data...)
 		head = binary.LittleEndian.AppendUint64(head, at+uint64(len(body)))
 	}
-	return a.WriteFile(name, append(head, body...))
+	return dropSetsOf.Write(a, n, append(head, body...))
 }
 
 // readRowSet reads the rows of one shard.
@@ -229,13 +228,13 @@ func readRowSet(path string, shard int) (*corpus.Rows, error) {
 
 // semanticDuplicates reads the rows of a shard that the semantic stage found.
 func semanticDuplicates(p *task.Plan, shard int) (*corpus.Rows, error) {
-	in, err := task.Load(filepath.Join(p.Input("semantic"), "plan.json"))
+	sets, err := dropSetsOf.All(p)
 	if err != nil {
 		return nil, err
 	}
 	out := &corpus.Rows{}
-	for n := range in.Tasks {
-		rows, err := readRowSet(in.Path(stage.Part(n, "rowsets")), shard)
+	for _, path := range sets {
+		rows, err := readRowSet(path, shard)
 		if err != nil {
 			return nil, err
 		}

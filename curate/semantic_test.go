@@ -27,20 +27,20 @@ func vectorDocs(t *testing.T, r *climb.Run) []vectorDoc {
 	t.Helper()
 	var docs []vectorDoc
 	for shard := range r.Curation.Shards {
-		read := func(name string) string { return filepath.Join(r.Dir(name), stage.Part(shard, "npy")) }
+		read := func(name string) string { return filepath.Join(r.Dir(name), part(shard, "npy")) }
 		x, h, err := stage.ReadFloats(read("embed"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		clusters, err := stage.ReadInts(read("cluster"))
+		clusters, err := ints(read("cluster"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		codes, err := stage.ReadInts(read("assign"))
+		codes, err := ints(read("assign"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		dist, _, err := stage.ReadFloats(filepath.Join(r.Dir("cluster"), stage.Part(shard, "dist.npy")))
+		dist, _, err := stage.ReadFloats(filepath.Join(r.Dir("cluster"), part(shard, "dist.npy")))
 		if err != nil {
 			t.Fatal(err)
 		}

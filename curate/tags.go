@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -77,7 +76,7 @@ func (r *Curation) tagsStage() *stage.Stage {
 			if err := tagOf.WriteInts(a, n, tags); err != nil {
 				return err
 			}
-			return a.WriteJSON(stage.Part(n, "json"), names)
+			return tagNamesOf.Write(a, n, names)
 		},
 		Accept: checkTags,
 	}
@@ -161,7 +160,7 @@ func (x *crossing) read(n int) (ids, tags []int32, err error) {
 	if x.tags == nil {
 		return ids, make([]int32, len(ids)), nil
 	}
-	tags, names, err := readTags(x.p.Input("tags"), n)
+	tags, names, err := readTags(x.p, n)
 	if err == nil && len(tags) != len(ids) {
 		err = fmt.Errorf("shard %d: %d documents clustered, %d with a label", n, len(ids), len(tags))
 	}
@@ -178,12 +177,15 @@ func (x *crossing) read(n int) (ids, tags []int32, err error) {
 	return ids, tags, nil
 }
 
-func readTags(dir string, n int) (tags []int32, names []string, err error) {
-	if tags, err = stage.ReadInts(filepath.Join(dir, stage.Part(n, "npy"))); err != nil {
+func readTags(p *task.Plan, n int) (tags []int32, names []string, err error) {
+	if tags, err = tagOf.Ints(p, n); err != nil {
 		return nil, nil, err
 	}
-	err = task.ReadJSON(filepath.Join(dir, stage.Part(n, "json")), &names)
-	return tags, names, err
+	list, err := tagNamesOf.Read(p, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tags, *list, nil
 }
 
 // cross splits the domains by the documents' labels.
@@ -218,7 +220,7 @@ func (d *Domains) cross(p *task.Plan, o DomainsConfig, shards int) (*crossing, e
 func (d *Domains) frequentTags(p *task.Plan, o TagConfig, shards int) ([]string, error) {
 	size, total := map[string]int64{}, int64(0)
 	for n := range shards {
-		tags, names, err := readTags(p.Input("tags"), n)
+		tags, names, err := readTags(p, n)
 		if err != nil {
 			return nil, err
 		}

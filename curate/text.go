@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/climb-go/climb/corpus"
@@ -60,8 +59,8 @@ func scanOptions(c *Config) corpus.Options {
 func (r *Curation) tellSkipped(p *task.Plan) error {
 	var bad corpus.Bad
 	for i := range p.Tasks {
-		var scan corpus.ScanResult
-		if err := task.ReadJSON(p.Path(stage.Part(i, "json")), &scan); err != nil {
+		scan, err := scanOf.Read(p, i)
+		if err != nil {
 			return errors.Join(r.Verify(context.Background(), p.Dir()), err)
 		}
 		bad.Merge(&scan.Bad)
@@ -110,7 +109,7 @@ func scanShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err := unchanged(s, stamps); err != nil {
 		return err
 	}
-	f, err := a.Create(stage.Part(n, "scan"))
+	f, err := hashesOf.Create(a, n)
 	if err != nil {
 		return err
 	}
@@ -119,51 +118,79 @@ func scanShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
 		return err
 	}
-	a.Count("documents", result.Documents)
+	documents.Add(a, result.Documents)
 	a.Count("bad_lines", result.Bad.Dropped())
 	sources, err := result.Sources.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	if err := a.WriteFile(stage.Part(n, "sources"), sources); err != nil {
+	if err := sourcesOf.Write(a, n, sources); err != nil {
 		return err
 	}
-	return a.WriteJSON(stage.Part(n, "json"), result)
+	return scanOf.Write(a, n, *result)
 }
 
 // Texts reads the documents of a run for a stage: shard by shard, duplicates
 // and bad lines left out, rows numbered from 0 in each shard.
 type Texts struct {
-	options corpus.Options
 	Shards  []corpus.Shard
+	Scan    *ScanReport
+	options corpus.Options
 	stamps  map[string]task.FileStamp
-	corpus  string // directory of the corpus stage
-	rowsDir string
-	Scan    ScanReport
+	corpus  *task.Plan // of the stage
+	rows    *task.Plan // of the stage; nil: duplicates are not left out
 }
 
-// OpenTexts finds the documents from the directories of the corpus and rows
-// stages.
+// OpenTexts finds the documents of a plan that reads the stages corpus and rows.
 func OpenTexts(ctx context.Context, p *task.Plan) (*Texts, error) {
-	return stage.Cached(ctx, p.Input("rows"), func(rows string) (*Texts, error) { return LoadTexts(p.Input("corpus"), rows) })
+	return stage.Cached(ctx, p.Input(dropOf.Stage), func(string) (*Texts, error) {
+		in, err := stage.PlanOf(p, scanOf.Stage)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := stage.PlanOf(p, dropOf.Stage)
+		if err != nil {
+			return nil, err
+		}
+		return loadTexts(in, rows)
+	})
 }
 
-func LoadTexts(corpusDir, rowsDir string) (*Texts, error) {
-	t, err := loadShards(corpusDir)
+// Texts finds the documents of a run that has reached the target corpus.
+func (r *Curation) Texts() (*Texts, error) {
+	in, err := r.Plan(scanOf.Stage)
 	if err != nil {
 		return nil, err
 	}
-	t.rowsDir = rowsDir
-	return t, task.ReadJSON(filepath.Join(rowsDir, "scan.json"), &t.Scan)
-}
-
-// loadShards finds the documents as they were scanned, with all their rows.
-func loadShards(corpusDir string) (*Texts, error) {
-	in, err := task.Load(filepath.Join(corpusDir, "plan.json"))
+	rows, err := r.Plan(dropOf.Stage)
 	if err != nil {
 		return nil, err
 	}
-	t := &Texts{corpus: corpusDir, Shards: make([]corpus.Shard, len(in.Tasks)), stamps: stampsByPath(in)}
+	return loadTexts(in, rows)
+}
+
+func loadTexts(in, rows *task.Plan) (*Texts, error) {
+	t, err := loadShards(in)
+	if err != nil {
+		return nil, err
+	}
+	t.rows = rows
+	t.Scan, err = scanReport.Read(rows)
+	return t, err
+}
+
+// scannedTexts finds the documents of a plan that reads the stage corpus, as they
+// were scanned, with all their rows.
+func scannedTexts(p *task.Plan) (*Texts, error) {
+	in, err := stage.PlanOf(p, scanOf.Stage)
+	if err != nil {
+		return nil, err
+	}
+	return loadShards(in)
+}
+
+func loadShards(in *task.Plan) (*Texts, error) {
+	t := &Texts{corpus: in, Shards: make([]corpus.Shard, len(in.Tasks)), stamps: stampsByPath(in)}
 	var o corpusOptions
 	if err := in.Option(&o); err != nil {
 		return nil, err
@@ -210,13 +237,13 @@ func (t *Texts) Shard(ctx context.Context, n int) iter.Seq2[corpus.Document, err
 			yield(corpus.Document{}, err)
 			return
 		}
-		drop, err := readRows(filepath.Join(t.rowsDir, stage.Part(n, "drop")))
+		drop, err := readRows(dropOf.Path(t.rows, n))
 		if err != nil {
 			yield(corpus.Document{}, err)
 			return
 		}
-		var scan corpus.ScanResult
-		if err := task.ReadJSON(filepath.Join(t.corpus, stage.Part(n, "json")), &scan); err != nil {
+		scan, err := scanOf.Read(t.corpus, n)
+		if err != nil {
 			yield(corpus.Document{}, err)
 			return
 		}
@@ -228,7 +255,7 @@ func (t *Texts) Shard(ctx context.Context, n int) iter.Seq2[corpus.Document, err
 			}
 		}
 		if sum != scan.Texts {
-			yield(corpus.Document{}, task.Permanent(fmt.Errorf("input %s holds other text than when it was scanned, though its size and time are the same: put it back as it was, or remove %s and what was made from it and run again", t.Shards[n], t.corpus)))
+			yield(corpus.Document{}, task.Permanent(fmt.Errorf("input %s holds other text than when it was scanned, though its size and time are the same: put it back as it was, or remove %s and what was made from it and run again", t.Shards[n], t.corpus.Dir())))
 		}
 	}
 }
@@ -246,13 +273,13 @@ func readRows(path string) (*corpus.Rows, error) {
 	return rows, nil
 }
 
-// writeRows writes a set of rows as an output.
-func writeRows(a *task.Attempt, name string, rows *corpus.Rows) error {
+// writeRows writes a set of rows as the output of task n.
+func writeRows(a *task.Attempt, to stage.Parts, n int, rows *corpus.Rows) error {
 	data, err := rows.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	return a.WriteFile(name, data)
+	return to.Write(a, n, data)
 }
 
 // sample returns about n documents spread evenly over the corpus: one drawn
@@ -305,7 +332,7 @@ func stratified(total, n int64, seed uint64) func() (int64, bool) {
 
 // PerShard lists one task for each shard of the corpus.
 func (r *Curation) PerShard(_ *task.Plan) ([]any, error) {
-	in, err := task.Load(filepath.Join(r.Dir("corpus"), "plan.json"))
+	in, err := r.Plan(scanOf.Stage)
 	if err != nil {
 		return nil, err
 	}
@@ -320,8 +347,8 @@ func (r *Curation) PerShard(_ *task.Plan) ([]any, error) {
 
 // TextBytes is the amount of the stages that read every document.
 func (r *Curation) TextBytes() (float64, string) {
-	var s ScanReport
-	if task.ReadJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s) != nil {
+	s, err := r.Scan()
+	if err != nil { // not there yet
 		return r.InputBytes(), "B"
 	}
 	return float64(s.TextBytes), "B"

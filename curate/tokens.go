@@ -60,14 +60,14 @@ func trainTokenizer(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) e
 	if err != nil {
 		return err
 	}
-	f, err := a.Create("tokenizer.json")
+	f, err := a.Create(tokenizerName)
 	if err != nil {
 		return err
 	}
 	if err := tok.Save(f); err != nil {
 		return err
 	}
-	a.Count("vocab", int64(tok.Vocab()))
+	vocabulary.Add(a, int64(tok.Vocab()))
 	return f.Close()
 }
 
@@ -123,7 +123,7 @@ func (r *Curation) encodeStage() *stage.Stage {
 }
 
 func encodeShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	tok, err := stage.Cached(ctx, filepath.Join(p.Input("vocab"), "tokenizer.json"), token.Load)
+	tok, err := stage.Cached(ctx, tokenizerPath(p), token.Load)
 	if err != nil {
 		return err
 	}
@@ -148,15 +148,15 @@ func encodeShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) erro
 			ids = append(tok.Encode(ids[:0], d.Text), tok.EOD())
 			length[d.Row] = int32(len(ids))
 			byDomain[dom] = appendTokens(byDomain[dom], ids, width)
-			a.Count(fmt.Sprintf("tokens:%d", dom), int64(len(ids)))
-			a.Count(fmt.Sprintf("bytes:%d", dom), int64(len(d.Text)))
+			tokensAs.Add(a, dom, int64(len(ids)))
+			bytesAs.Add(a, dom, int64(len(d.Text)))
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	f, err := a.Create(stage.Part(n, "tok"))
+	f, err := textOf.Create(a, n)
 	if err != nil {
 		return err
 	}
@@ -213,26 +213,20 @@ func (r *Curation) tokensStage() *stage.Stage {
 	}
 }
 
-// Domains reads the output of the domains stage.
-func (r *Curation) Domains() (*Domains, error) {
-	d := &Domains{}
-	return d, r.ReadOutput("domains", "domains.json", d)
-}
-
 func writeTokens(ctx context.Context, p *task.Plan, dom int, a *task.Attempt) error {
-	tok, err := stage.Cached(ctx, filepath.Join(p.Input("vocab"), "tokenizer.json"), token.Load)
+	tok, err := stage.Cached(ctx, tokenizerPath(p), token.Load)
 	if err != nil {
 		return err
 	}
-	in, err := task.Load(filepath.Join(p.Input("encode"), "plan.json"))
+	in, err := stage.PlanOf(p, textOf.Stage)
 	if err != nil {
 		return err
 	}
-	bin, err := a.Create(fmt.Sprintf("domain-%03d.bin", dom))
+	bin, err := a.Create(domainPrefix(dom) + ".bin")
 	if err != nil {
 		return err
 	}
-	idx, err := a.Create(fmt.Sprintf("domain-%03d.idx", dom))
+	idx, err := a.Create(domainPrefix(dom) + ".idx")
 	if err != nil {
 		return err
 	}
@@ -274,7 +268,7 @@ func copyTokens(w *token.IndexWriter, p *task.Plan, shard, dom, width int) error
 			skip += int64(length[row])
 		}
 	}
-	f, err := os.Open(filepath.Join(p.Input("encode"), stage.Part(shard, "tok")))
+	f, err := os.Open(textOf.Path(p, shard))
 	if err != nil {
 		return err
 	}
@@ -309,23 +303,74 @@ func copyTokens(w *token.IndexWriter, p *task.Plan, shard, dom, width int) error
 	return nil
 }
 
-// Supply sums the tokens and the text bytes of each domain from the manifests
-// of the encode stage.
-func Supply(encodeDir string, domains int) (tokens, size []int64, err error) {
-	p, err := task.Load(filepath.Join(encodeDir, "plan.json"))
+// domainPrefix is the name of a domain's pair of token files without its ending.
+func domainPrefix(dom int) string { return fmt.Sprintf("domain-%03d", dom) }
+
+// TokenFiles are the pairs of token files by domain, without their endings, for a
+// plan that reads the stage tokens.
+func TokenFiles(p *task.Plan) ([]string, error) {
+	in, err := stage.PlanOf(p, "tokens")
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for dom := range in.Tasks {
+		paths = append(paths, in.Path(domainPrefix(dom)))
+	}
+	return paths, nil
+}
+
+const tokenizerName = "tokenizer.json"
+
+func tokenizerPath(p *task.Plan) string { return filepath.Join(p.Input("vocab"), tokenizerName) }
+
+// Tokenizer is the tokenizer.json of a plan that reads the stage vocab, and the
+// size of its vocabulary.
+func Tokenizer(p *task.Plan) (path string, vocab int, err error) {
+	in, err := stage.PlanOf(p, "vocab")
+	if err != nil {
+		return "", 0, err
+	}
+	m, err := in.Manifest(0)
+	if err != nil {
+		return "", 0, err
+	}
+	return tokenizerPath(p), int(vocabulary.Of(m)), nil
+}
+
+// Supply sums the tokens and the text bytes of each domain, for a plan that reads
+// the stage encode.
+func Supply(p *task.Plan, domains int) (tokens, size []int64, err error) {
+	in, err := stage.PlanOf(p, TokensOf.Stage)
 	if err != nil {
 		return nil, nil, err
 	}
-	tokens, size = make([]int64, domains), make([]int64, domains)
-	for n := range p.Tasks {
-		m, err := p.Manifest(n)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: task %d: %w", p.Dir(), n, err)
-		}
-		for d := range tokens {
-			tokens[d] += m.Counters[fmt.Sprintf("tokens:%d", d)]
-			size[d] += m.Counters[fmt.Sprintf("bytes:%d", d)]
-		}
+	return supply(in, domains)
+}
+
+// Supply sums the tokens and the text bytes of each domain.
+func (r *Curation) Supply(domains int) (tokens, size []int64, err error) {
+	in, err := r.Plan(TokensOf.Stage)
+	if err != nil {
+		return nil, nil, err
 	}
-	return tokens, size, nil
+	return supply(in, domains)
+}
+
+func supply(in *task.Plan, domains int) (tokens, size []int64, err error) {
+	m, err := stage.Manifests(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tokensAs.Sums(domains, m...), bytesAs.Sums(domains, m...), nil
+}
+
+// Encoded tells how many shards the plan of a stage that reads encode has to go
+// through.
+func Encoded(p *task.Plan) (shards int, err error) {
+	in, err := stage.PlanOf(p, TokensOf.Stage)
+	if err != nil {
+		return 0, err
+	}
+	return len(in.Tasks), nil
 }

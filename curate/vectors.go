@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/climb-go/climb/cluster"
@@ -45,7 +44,7 @@ const answersDir = "answers"
 // documents share an id.
 func (r *Curation) checkEmbed(p *task.Plan) error {
 	if m, ok := r.Config.Embed.Method.Value().(embedding.Joiner); ok {
-		return uniqueIDs(r.Dir("vectorizer"), p, m.Vectors().SortRows)
+		return uniqueIDs(p, m.Vectors().SortRows)
 	}
 	return os.RemoveAll(p.Path(answersDir))
 }
@@ -60,11 +59,7 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
-	out, err := a.Create(stage.Part(n, "npy"))
-	if err != nil {
-		return err
-	}
-	w, err := vec.NewNPYWriter(out, "<f2", e.dim)
+	w, out, err := VectorOf.Create(a, n, e.dim)
 	if err != nil {
 		return err
 	}
@@ -85,7 +80,7 @@ func embedShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) (err 
 	if err := errors.Join(w.Close(), out.Close()); err != nil {
 		return err
 	}
-	return a.WriteFile(stage.Part(n, "ids"), ids)
+	return idsOf.Write(a, n, ids)
 }
 
 // An embeddingTask is what the task of one shard makes its vectors with.
@@ -176,7 +171,7 @@ func (r *Curation) centroidsStage() *stage.Stage {
 			if err := p.Option(&o); err != nil {
 				return err
 			}
-			x, n, dim, err := SampleVectors(p, o.Sample, o.Seed)
+			x, n, dim, err := sampleVectors(p, o.Sample, o.Seed)
 			if err != nil {
 				return err
 			}
@@ -187,29 +182,37 @@ func (r *Curation) centroidsStage() *stage.Stage {
 			a.Count("clusters", int64(c.K))
 			a.Count("iterations", int64(c.Iterations))
 			a.Count("sample", int64(n))
-			return stage.WriteFloats(a, "centroids.npy", "<f4", c.D, c.X)
+			return writeCentroids(a, c)
 		},
 		Accept: checkCentroids,
 	}
 }
 
 // SampleVectors loads about limit rows spread over all shards.
-func SampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim int, err error) {
-	var scan ScanReport
-	if err := task.ReadJSON(filepath.Join(p.Input("rows"), "scan.json"), &scan); err != nil {
+func (r *Curation) SampleVectors(limit int) (x []float32, n, dim int, err error) {
+	p, err := r.Plan("centroids")
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	return sampleVectors(p, limit, r.Config.Seed)
+}
+
+func sampleVectors(p *task.Plan, limit int, seed uint64) (x []float32, n, dim int, err error) {
+	scan, err := scanReport.Read(p)
+	if err != nil {
 		return nil, 0, 0, err
 	}
 	next := stratified(scan.Documents, int64(limit), seed^0x51)
 	want, more := next()
 	var base int64
 	for shard, rows := range scan.Rows {
-		r, err := vec.OpenNPY(VectorOf.Path(p, shard))
+		r, err := VectorOf.Open(p, shard)
 		if err != nil {
 			return nil, 0, 0, err
 		}
 		if h := r.Header; int64(h.Rows) != rows || dim != 0 && h.Cols != dim {
 			r.Close()
-			return nil, 0, 0, fmt.Errorf("%s has %d rows of %d, want %d of %d", stage.Part(shard, "npy"), h.Rows, h.Cols, rows, dim)
+			return nil, 0, 0, fmt.Errorf("%s has %d rows of %d, want %d of %d", VectorOf.Name(shard), h.Rows, h.Cols, rows, dim)
 		}
 		if dim = r.Header.Cols; x == nil { // at once: a slice that grows is held twice
 			x = vec.Make(int(min(int64(limit), scan.Documents)) * dim)
@@ -243,11 +246,11 @@ func (r *Curation) clusterStage() *stage.Stage {
 }
 
 func clusterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	c, err := stage.Cached(ctx, p.Input("refine"), ReadCentroids)
+	c, err := stage.Cached(ctx, p.Input(refinedFile.Stage), func(string) (*cluster.Centroids, error) { return centroidsOf(p, refinedFile.Stage) })
 	if err != nil {
 		return err
 	}
-	in, err := vec.OpenNPY(VectorOf.Path(p, n))
+	in, err := VectorOf.Open(p, n)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"
 )
@@ -31,7 +30,7 @@ func TestSampleVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for shard := range scan.Rows {
-		f, err := os.Create(filepath.Join(dir, "embed", stage.Part(shard, "npy")))
+		f, err := os.Create(filepath.Join(dir, "embed", VectorOf.Name(shard)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +56,7 @@ func TestSampleVectors(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	x, n, d, err := SampleVectors(p, limit, 1)
+	x, n, d, err := sampleVectors(p, limit, 1)
 	runtime.ReadMemStats(&after)
 	if err != nil || n != limit || d != dim || len(x) != n*d {
 		t.Fatalf("%d rows of %d in %d numbers, want %d of %d: %v", n, d, len(x), limit, dim, err)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 
@@ -51,6 +50,45 @@ func (r *Dataset) stages() stage.Table {
 	return stage.Table{r.drawStage(), r.scatterStage(), r.datasetStage()}
 }
 
+// What the stages write and count.
+var (
+	drawFile = stage.File[export.Draw]{Stage: "draw", Name: "draw.json"}
+	pieceOf  = stage.Parts{Stage: "scatter", Ext: "piece"} // export.Piece
+)
+
+const (
+	documentsAs = stage.Counts("documents")  // of scatter, by domain, copies counted
+	repeatedAs  = stage.Counts("repeated")   // of scatter, by domain: documents that are there more than once
+	taken       = stage.Counter("documents") // of dataset
+
+	datasetName  = "dataset" // the stage
+	cardName     = "README.md"
+	manifestName = "manifest.json"
+)
+
+// Path is the directory of the dataset.
+func (r *Dataset) Path() string { return r.Dir(datasetName) }
+
+// Manifest reads that of the dataset.
+func (r *Dataset) Manifest() (*export.Manifest, error) {
+	m := &export.Manifest{}
+	return m, task.ReadJSON(filepath.Join(r.Path(), manifestName), m)
+}
+
+// Taken counts the documents of each domain in the dataset, copies included, and
+// those that are in it more than once.
+func (r *Dataset) Taken(domains int) (documents, repeated []int64, err error) {
+	p, err := r.Plan(pieceOf.Stage)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := stage.Manifests(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return documentsAs.Sums(domains, m...), repeatedAs.Sums(domains, m...), nil
+}
+
 type drawOptions struct {
 	Seed       uint64  `json:"seed"`
 	Mixture    string  `json:"mixture"`
@@ -78,8 +116,8 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	var c trial.Confirmation
-	if err := task.ReadJSON(filepath.Join(p.Input("confirm"), "confirm.json"), &c); err != nil {
+	c, err := trial.ConfirmationOf(p)
+	if err != nil {
 		return err
 	}
 	row, reason := c.Answer(o.Mixture)
@@ -87,7 +125,7 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	if row.Name == "natural" && o.Tokens == 0 {
 		epochs = min(1, epochs)
 	}
-	tokens, size, err := curate.Supply(p.Input("encode"), len(w))
+	tokens, size, err := curate.Supply(p, len(w))
 	if err != nil {
 		return err
 	}
@@ -109,18 +147,18 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 	}
 	draw := drawer.Finish(perToken, o.ShardBytes)
 	draw.Choice = export.Choice{Name: row.Name, Reason: reason}
-	return a.WriteJSON("draw.json", draw)
+	return drawFile.Write(a, &draw)
 }
 
 // eachRow calls use with the domain, key and tokens of every document that has
 // a domain.
 func eachRow(ctx context.Context, p *task.Plan, seed uint64, use func(domain int, key uint64, tokens int64)) error {
-	in, err := task.Load(filepath.Join(p.Input("encode"), "plan.json"))
+	shards, err := curate.Encoded(p)
 	if err != nil {
 		return err
 	}
 	key := export.Draw{Seed: seed}
-	for shard := range in.Tasks {
+	for shard := range shards {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -155,10 +193,12 @@ func (r *Dataset) scatterStage() *stage.Stage {
 }
 
 func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	var draw export.Draw
-	var d curate.Domains
-	if err := errors.Join(task.ReadJSON(filepath.Join(p.Input("draw"), "draw.json"), &draw),
-		task.ReadJSON(filepath.Join(p.Input("domains"), "domains.json"), &d)); err != nil {
+	draw, err := drawFile.Read(p)
+	if err != nil {
+		return err
+	}
+	d, err := curate.DomainsOf(p)
+	if err != nil {
 		return err
 	}
 	domains, err := curate.DomainOf.Ints(p, n)
@@ -198,10 +238,10 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 		return err
 	}
 	for dom := range documents {
-		a.Count(fmt.Sprintf("documents:%d", dom), documents[dom])
-		a.Count(fmt.Sprintf("repeated:%d", dom), repeated[dom])
+		documentsAs.Add(a, dom, documents[dom])
+		repeatedAs.Add(a, dom, repeated[dom])
 	}
-	f, err := a.Create(stage.Part(n, "piece"))
+	f, err := pieceOf.Create(a, n)
 	if err != nil {
 		return err
 	}
@@ -223,14 +263,14 @@ type shardOptions struct {
 // there too, a shard before its task ends.
 func (r *Dataset) datasetStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "dataset", Title: "write the dataset", Format: 4,
+		Name: datasetName, Title: "write the dataset", Format: 4,
 		Inputs: []string{"corpus", "domains", "confirm", "draw", "scatter"},
 		Options: func() (any, error) {
 			return shardOptions{r.Config.Options.Format, r.Config.Options.Level, r.Config.Options.URL}, nil
 		},
 		Tasks: func(*task.Plan) ([]any, error) {
-			var draw export.Draw
-			if err := r.ReadOutput("draw", "draw.json", &draw); err != nil {
+			draw, err := drawFile.ReadFrom(r.Run)
+			if err != nil {
 				return nil, err
 			}
 			tasks := make([]any, draw.Shards)
@@ -251,20 +291,16 @@ func gatherShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) erro
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	in, err := task.Load(filepath.Join(p.Input("scatter"), "plan.json"))
+	pieces, err := pieceOf.All(p)
 	if err != nil {
 		return err
-	}
-	pieces := make([]string, len(in.Tasks))
-	for i := range pieces {
-		pieces[i] = in.Path(stage.Part(i, "piece"))
 	}
 	out := &shardFolder{ctx: ctx, attempt: a, url: o.URL}
 	documents, err := export.Write(ctx, o.Format.Value(), out, export.Shard{N: n, Of: len(p.Tasks), Level: o.Level}, pieces)
 	if err != nil {
 		return errors.Join(err, out.end())
 	}
-	a.Count("documents", int64(documents))
+	taken.Add(a, int64(documents))
 	return out.close()
 }
 
@@ -321,12 +357,16 @@ func (s *shardFolder) end() (err error) {
 // describe writes the manifest and the card. Both depend on the
 // dataset alone, so they are the same each time.
 func (r *Dataset) describe(p *task.Plan) error {
-	var draw export.Draw
-	var d curate.Domains
-	var c trial.Confirmation
-	if err := errors.Join(r.ReadOutput("draw", "draw.json", &draw),
-		r.ReadOutput("domains", "domains.json", &d),
-		task.ReadJSON(filepath.Join(r.Dir("confirm"), "confirm.json"), &c)); err != nil {
+	draw, err := drawFile.ReadFrom(r.Run)
+	if err != nil {
+		return err
+	}
+	d, err := r.curation.Domains()
+	if err != nil {
+		return err
+	}
+	c, err := trial.ConfirmationOf(p)
+	if err != nil {
 		return err
 	}
 	m := export.Manifest{Kind: "dataset", Version: r.Config.Version, Seed: draw.Seed, Tokens: draw.Tokens, Verdict: c.Verdict, Choice: draw.Choice, Format: r.Config.Options.Format.Name(), Strategy: r.Config.Strategy}
@@ -338,31 +378,31 @@ func (r *Dataset) describe(p *task.Plan) error {
 		if err != nil {
 			return err
 		}
-		m.Documents += t.Counters["documents"]
+		m.Documents += taken.Of(t)
 		for _, o := range t.Outputs {
-			m.Shards = append(m.Shards, export.ShardEntry{Name: o.Name, Bytes: o.Bytes, SHA256: o.SHA256, Documents: t.Counters["documents"]})
+			m.Shards = append(m.Shards, export.ShardEntry{Name: o.Name, Bytes: o.Bytes, SHA256: o.SHA256, Documents: taken.Of(t)})
 		}
 	}
 	var card bytes.Buffer
 	if err := m.WriteCard(&card); err != nil {
 		return err
 	}
-	sum := task.NewOutput("README.md", card.Bytes())
+	sum := task.NewOutput(cardName, card.Bytes())
 	m.Card = &export.ShardEntry{Name: sum.Name, Bytes: sum.Bytes, SHA256: sum.SHA256}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
 	data = task.Seal(data)
-	if err := errors.Join(task.WriteFile(p.Path("README.md"), card.Bytes()), task.WriteFile(p.Path("manifest.json"), data)); err != nil {
+	if err := errors.Join(task.WriteFile(p.Path(cardName), card.Bytes()), task.WriteFile(p.Path(manifestName), data)); err != nil {
 		return err
 	}
 	if url := r.Config.Options.URL; url != "" {
-		if err := errors.Join(putObject(blob.Join(url, "README.md"), card.Bytes()), putObject(blob.Join(url, "manifest.json"), data)); err != nil {
+		if err := errors.Join(putObject(blob.Join(url, cardName), card.Bytes()), putObject(blob.Join(url, manifestName), data)); err != nil {
 			return err
 		}
 	}
-	return r.Link("dataset")
+	return r.Link(datasetName)
 }
 
 // putObject writes one small object of a bucket.

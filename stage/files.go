@@ -1,15 +1,11 @@
 package stage
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"
 )
-
-// Part is the name of an output of task n: part-NNNNN.EXT.
-func Part(n int, ext string) string { return fmt.Sprintf("part-%05d.%s", n, ext) }
 
 // A Column is an array with a value, or a row of values, for each document: one
 // NumPy file a shard, written by the task of that shard.
@@ -19,30 +15,62 @@ type Column struct {
 	Dtype string // of NumPy: "<i4"
 }
 
-// Path is the file of a shard, for a plan that reads the stage.
-func (c Column) Path(p *task.Plan, shard int) string { return c.In(p.Input(c.Stage), shard) }
+func (c Column) parts() Parts { return Parts{c.Stage, c.Ext} }
 
-// In is the file of a shard in the directory of the stage.
-func (c Column) In(dir string, shard int) string { return filepath.Join(dir, Part(shard, c.Ext)) }
+// Name is that of the file of a shard, below the directory of the stage.
+func (c Column) Name(shard int) string { return c.parts().Name(shard) }
 
-// Ints loads the whole numbers of a shard, for a plan that reads the stage.
-func (c Column) Ints(p *task.Plan, shard int) ([]int32, error) { return ReadInts(c.Path(p, shard)) }
+// Path is the file of a shard, for a plan of the stage or one that reads it.
+func (c Column) Path(p *task.Plan, shard int) string { return c.parts().Path(p, shard) }
 
-// Floats loads the numbers of a shard, rows x columns, for a plan that reads the
-// stage.
+// PathIn is the file of a shard of a run.
+func (c Column) PathIn(r *Run, shard int) string {
+	return filepath.Join(r.Dir(c.Stage), c.Name(shard))
+}
+
+// Create makes the file of a shard, to be written row by row. The caller closes
+// both, the writer first.
+func (c Column) Create(a *task.Attempt, shard, cols int) (*vec.NPYWriter, *task.File, error) {
+	f, err := c.parts().Create(a, shard)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := vec.NewNPYWriter(f, c.Dtype, cols)
+	return w, f, err
+}
+
+// Open opens the file of a shard, for a plan of the stage or one that reads it.
+func (c Column) Open(p *task.Plan, shard int) (*vec.NPYReader, error) {
+	return vec.OpenNPY(c.Path(p, shard))
+}
+
+// Ints loads the whole numbers of a shard, for a plan of the stage or one that
+// reads it.
+func (c Column) Ints(p *task.Plan, shard int) ([]int32, error) { return readInts(c.Path(p, shard)) }
+
+// IntsIn loads the whole numbers of a shard of a run.
+func (c Column) IntsIn(r *Run, shard int) ([]int32, error) { return readInts(c.PathIn(r, shard)) }
+
+// Floats loads the numbers of a shard, rows x columns, for a plan of the stage or
+// one that reads it.
 func (c Column) Floats(p *task.Plan, shard int) ([]float32, vec.NPYHeader, error) {
 	return ReadFloats(c.Path(p, shard))
 }
 
+// FloatsIn loads the numbers of a shard of a run.
+func (c Column) FloatsIn(r *Run, shard int) ([]float32, vec.NPYHeader, error) {
+	return ReadFloats(c.PathIn(r, shard))
+}
+
 // WriteInts writes the whole numbers of a shard as an output.
 func (c Column) WriteInts(a *task.Attempt, shard int, x []int32) error {
-	return writeArray(a, Part(shard, c.Ext), c.Dtype, 0, func(w *vec.NPYWriter) error { return w.WriteInts(x) })
+	return writeArray(a, c.Name(shard), c.Dtype, 0, func(w *vec.NPYWriter) error { return w.WriteInts(x) })
 }
 
 // WriteFloats writes the numbers of a shard as an output, rows x cols; 0 columns
 // make an array of one dimension.
 func (c Column) WriteFloats(a *task.Attempt, shard, cols int, x []float32) error {
-	return WriteFloats(a, Part(shard, c.Ext), c.Dtype, cols, x)
+	return WriteFloats(a, c.Name(shard), c.Dtype, cols, x)
 }
 
 // ReadFloats loads a whole float matrix.
@@ -65,8 +93,8 @@ func WriteFloats(a *task.Attempt, name, dtype string, cols int, x []float32) err
 	return writeArray(a, name, dtype, cols, func(w *vec.NPYWriter) error { return w.WriteFloats(x) })
 }
 
-// ReadInts loads a whole integer column.
-func ReadInts(path string) ([]int32, error) {
+// readInts loads a whole integer column.
+func readInts(path string) ([]int32, error) {
 	r, err := vec.OpenNPY(path)
 	if err != nil {
 		return nil, err

@@ -124,8 +124,7 @@ func (r *Run) Until(ctx context.Context, last string) error {
 
 // plan makes the stage's plan, or loads the one that is there.
 func (r *Run) plan(s *Stage) (*task.Plan, error) {
-	dir := r.Dir(s.Name)
-	if p, err := task.Load(filepath.Join(dir, "plan.json")); err == nil {
+	if p, err := r.Plan(s.Name); err == nil {
 		return p, nil
 	}
 	o, err := s.Options()
@@ -147,7 +146,7 @@ func (r *Run) plan(s *Stage) (*task.Plan, error) {
 	if p.Tasks, err = Raw(tasks); err != nil {
 		return nil, err
 	}
-	return p, p.Save(dir)
+	return p, p.Save(r.Dir(s.Name))
 }
 
 // Do runs or resumes one stage, whose inputs are done. The event says where in

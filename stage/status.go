@@ -84,12 +84,12 @@ func (r *Run) Plans(stage string) ([]*task.Plan, error) {
 
 // Done tells whether the stage of the name needs nothing more.
 func (r *Run) Done(stage string) bool {
-	p, err := task.Load(filepath.Join(r.Dir(stage), "plan.json"))
+	p, err := r.Plan(stage)
 	if err != nil {
 		return false
 	}
 	if r.stages.Find(stage).Drive != nil { // the answer is written when all rounds are through
-		_, err := os.Stat(p.Path(stage + ".json"))
+		_, err := os.Stat(p.Path(answer(stage)))
 		return err == nil
 	}
 	missing, err := p.Missing()

@@ -37,9 +37,9 @@ func verified(v *task.Verifier, stages Table, run task.Func) task.Func {
 // done before in this run.
 func (r *Run) Verify(ctx context.Context, dir string) error { return r.checked.Stage(ctx, dir) }
 
-// ReadOutput decodes an output of a stage that is a single task, which must be
+// readOutput decodes an output of a stage that is a single task, which must be
 // what it was when it was written.
-func (r *Run) ReadOutput(stage, name string, v any) error {
+func (r *Run) readOutput(stage, name string, v any) error {
 	data, err := task.ReadOutput(r.Dir(stage), name)
 	if err != nil {
 		return err

@@ -512,7 +512,7 @@ func (c *comparison) costOf(x *Strategy, o int, runs []seedRun) (report.Cost, er
 						out.ProxyCoreSeconds += m.Seconds
 						continue
 					}
-					out.ProxyTokens += m.Counters["tokens"]
+					out.ProxyTokens += trial.Tokens.Of(m)
 					out.ProxyCoreSeconds += m.CoreSeconds
 				}
 			}

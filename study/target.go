@@ -261,7 +261,7 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	}
 	job.Mixture, job.Seed, job.Curve, job.Items = spec.Mixture, spec.Seed, o.Curve, len(o.Test) > 0
 	if o.Model.HasBase() {
-		job.Init = filepath.Join(p.Input("base"), "model")
+		job.Init = trial.BaseModel(p)
 	}
 	for _, t := range o.Validation {
 		job.Target = append(job.Target, t.Term)
@@ -284,7 +284,7 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
-	return a.WriteJSON(spec.dir()+"/result.json", result)
+	return trial.WriteResult(a, spec.dir(), result)
 }
 
 // writeReference tokenizes task files: the context and the correct answer of

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ type confirmOptions struct {
 // confirm.json is the outcome.
 func (r *Trials) confirmStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "confirm", Title: "confirm with fresh seeds", Format: 3,
+		Name: confirmFile.Stage, Title: "confirm with fresh seeds", Format: 3,
 		Inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base", "search"}, Skims: []string{"encode"},
 		Options: func() (any, error) {
 			o, err := r.proxyOptions(true)
@@ -132,7 +131,7 @@ func (r *Trials) driveConfirm(ctx context.Context, p *task.Plan, e stage.Event) 
 			}
 		}
 	}
-	plan, ran, err := r.runTrials(ctx, p, "round-01", specs, e)
+	plan, ran, err := r.runTrials(ctx, p, roundName(1), specs, e)
 	if err != nil {
 		return ran, err
 	}
@@ -143,7 +142,7 @@ func (r *Trials) driveConfirm(ctx context.Context, p *task.Plan, e stage.Event) 
 	if err != nil {
 		return ran, err
 	}
-	return ran, task.WriteSealed(p.Path("confirm.json"), out)
+	return ran, confirmFile.Write(p, out)
 }
 
 // confirmSeed is the k-th fresh seed: none that the search has used.
@@ -188,7 +187,7 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 	if err := plan.Option(&po); err != nil {
 		return nil, err
 	}
-	target, tests, err := po.terms(plan.Input("holdout"), true)
+	target, tests, err := po.terms(heldOut(plan), true)
 	if err != nil {
 		return nil, err
 	}
@@ -402,12 +401,15 @@ func verdict(w ConfirmedRow, better, not []string, level float64) string {
 
 // ReadConfirm loads the outcome of the confirm stage.
 func (r *Trials) ReadConfirm() (*Confirmation, error) {
-	c, path := &Confirmation{}, filepath.Join(r.Dir("confirm"), "confirm.json")
-	if err := task.ReadJSON(path, c); err != nil {
+	c, err := confirmFile.ReadFrom(r.Run)
+	if err != nil {
 		return nil, err
 	}
-	return c, notAsWritten(path, c.check())
+	return c, notAsWritten(confirmFile.Path(r.Run), c.check())
 }
+
+// ConfirmationOf loads it for a plan that reads the stage.
+func ConfirmationOf(p *task.Plan) (*Confirmation, error) { return confirmFile.Read(p) }
 
 // check reports what no confirmation holds.
 func (c *Confirmation) check() error {

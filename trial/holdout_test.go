@@ -35,7 +35,7 @@ func TestStaleFilesAreNotRead(t *testing.T) {
 		}
 	}
 	for half, want := range map[string]string{"validation": "validation-000.jsonl validation-002.jsonl", "test": "test-000.jsonl"} {
-		terms, err := holdoutTerms(p.Dir(), half)
+		terms, err := heldOut(p).terms(half)
 		var names []string
 		for _, term := range terms {
 			names = append(names, filepath.Base(term.File))
@@ -47,7 +47,7 @@ func TestStaleFilesAreNotRead(t *testing.T) {
 	if err := os.Remove(p.DonePath(0)); err != nil {
 		t.Fatal(err)
 	}
-	if terms, err := holdoutTerms(p.Dir(), "validation"); err == nil {
+	if terms, err := heldOut(p).terms("validation"); err == nil {
 		t.Errorf("without its manifest: %v", terms)
 	}
 }

@@ -73,7 +73,7 @@ func (c *SearchDomains) apply(p *search.Problem) error {
 func (r *Trials) objective(p *search.Problem) error {
 	c := r.Config.Search.Objective
 	p.Combine, p.KL = c.Combine, c.KL
-	terms, err := (&proxyOptions{Validation: plainFiles(r.Config.Target.Validation)}).firstTerms(r.Dir("holdout"))
+	terms, err := (&proxyOptions{Validation: plainFiles(r.Config.Target.Validation)}).firstTerms(r.curation.HeldOutFiles)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,8 @@ func plainFiles(terms []eval.Term) []curate.TargetFile {
 }
 
 // firstTerms is the objective alone.
-func (o *proxyOptions) firstTerms(holdoutDir string) ([]eval.Term, error) {
-	target, _, err := o.terms(holdoutDir, false)
+func (o *proxyOptions) firstTerms(heldOut halves) ([]eval.Term, error) {
+	target, _, err := o.terms(heldOut, false)
 	return target, err
 }
 
@@ -124,8 +124,8 @@ func (r *Trials) domainLoss(result *train.Result, domains int) []float64 {
 	}
 	var out []float64
 	for _, v := range result.Validate {
-		var d int
-		if n, err := fmt.Sscanf(v.Task, "validation-%d", &d); n != 1 || err != nil || d >= domains {
+		d, ok := curate.HeldOutDomain(v.Task)
+		if !ok || d >= domains {
 			continue
 		}
 		if out == nil {

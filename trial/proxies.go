@@ -1,15 +1,16 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/climb-go/climb/curate"
@@ -109,7 +110,7 @@ func (t trialSpec) dir() string {
 // natural mixture, to the end of the stable phase of the learning-rate schedule.
 func (r *Trials) baseStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "base", Title: "train the base model", Format: 2, Inputs: []string{"vocab", "encode", "tokens"}, Skims: []string{"encode"},
+		Name: baseName, Title: "train the base model", Format: 2, Inputs: []string{"vocab", "encode", "tokens"}, Skims: []string{"encode"},
 		Options: func() (any, error) {
 			p := r.Config.Proxy
 			if !p.HasBase() {
@@ -146,7 +147,7 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	if err != nil {
 		return err
 	}
-	tokens, _, err := curate.Supply(p.Input("encode"), len(job.Domains))
+	tokens, _, err := curate.Supply(p, len(job.Domains))
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	if o.Proxy.Base.LR > 0 {
 		job.Optim.LR = o.Proxy.Base.LR
 	}
-	job.Save = filepath.Join(a.Dir(), "model")
+	job.Save = filepath.Join(a.Dir(), modelDir)
 	result, err := proxyTrainer(ctx).Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
 	if err != nil {
 		return err
@@ -167,7 +168,7 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	if result.Failed != "" {
 		return task.Permanent(fmt.Errorf("the base model %s; lower proxy.optim.lr", result.Failed))
 	}
-	return a.WriteJSON("result.json", result)
+	return WriteResult(a, "", result)
 }
 
 // proxyTrainer trains on one core while other tasks use the rest, and on all
@@ -192,33 +193,23 @@ func natural(tokens []int64) (mix.Mixture, error) {
 // NewJob fills in what all jobs of a plan share. The plan reads the stages
 // vocab and tokens.
 func NewJob(p *task.Plan, o ProxyConfig) (train.Job, error) {
-	j := train.Job{Tokenizer: filepath.Join(p.Input("vocab"), "tokenizer.json"), Model: o.Model,
-		Tokens: o.Tokens, Batch: o.Batch, Optim: o.Optim}
-	vocab, err := task.Load(filepath.Join(p.Input("vocab"), "plan.json"))
-	if err != nil {
-		return j, err
-	}
-	m, err := vocab.Manifest(0)
-	if err != nil {
-		return j, err
-	}
-	j.Model.Vocab = int(m.Counters["vocab"])
-	in, err := task.Load(filepath.Join(p.Input("tokens"), "plan.json"))
-	if err != nil {
-		return j, err
-	}
-	for d := range in.Tasks {
-		j.Domains = append(j.Domains, in.Path(fmt.Sprintf("domain-%03d", d)))
-	}
-	return j, nil
+	j := train.Job{Model: o.Model, Tokens: o.Tokens, Batch: o.Batch, Optim: o.Optim}
+	var err, err2 error
+	j.Tokenizer, j.Model.Vocab, err = curate.Tokenizer(p)
+	j.Domains, err2 = curate.TokenFiles(p)
+	return j, cmp.Or(err, err2)
 }
+
+// BaseModel is the model that the proxies of a plan that reads the stage base
+// continue.
+func BaseModel(p *task.Plan) string { return filepath.Join(p.Input(baseName), modelDir) }
 
 // job is the Job of a trial, without the files that it is scored on.
 func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 	j, err := NewJob(p, o.Proxy)
 	j.Mixture, j.Seed = spec.Mixture, spec.Seed
 	if o.Proxy.HasBase() {
-		j.Init = filepath.Join(p.Input("base"), "model")
+		j.Init = BaseModel(p)
 	}
 	return j, err
 }
@@ -252,10 +243,10 @@ func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, comma
 	if err != nil {
 		return err
 	}
-	if job.Target, job.Test, err = o.terms(p.Input("holdout"), p.Kind == "confirm"); err != nil {
+	if job.Target, job.Test, err = o.terms(heldOut(p), p.Kind == confirmFile.Stage); err != nil {
 		return err
 	}
-	job.Items = p.Kind == "confirm"
+	job.Items = p.Kind == confirmFile.Stage
 	if len(command) == 0 {
 		command = o.Proxy.Command
 	}
@@ -263,7 +254,7 @@ func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, comma
 	if err != nil {
 		return err
 	}
-	return a.WriteJSON(spec.dir()+"/result.json", result)
+	return WriteResult(a, spec.dir(), result)
 }
 
 // RunJob trains a job, by a command if there is one, writes job.json and
@@ -275,10 +266,10 @@ func RunJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, com
 	if len(command) > 0 {
 		trainer = train.Command{Args: command, Dir: a.Dir()}
 	}
-	if err := a.WriteJSON(dir+"/job.json", job); err != nil {
+	if err := writeJob(a, dir, job); err != nil {
 		return nil, 0, err
 	}
-	log, err := a.Create(dir + "/progress.jsonl")
+	log, err := a.Create(path.Join(dir, progressName))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -301,10 +292,10 @@ func RunJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, com
 	coreSeconds = cores.used.Seconds()
 	a.Spend(coreSeconds)
 	if result.Failed != "" {
-		a.Count("failed", 1)
+		failed.Add(a, 1)
 	}
 	for _, t := range result.Tokens {
-		a.Count("tokens", t)
+		Tokens.Add(a, t)
 	}
 	return result, coreSeconds, nil
 }
@@ -329,7 +320,7 @@ func (m *coreMeter) workers() int {
 
 // terms are the objective and the test files: the target files of the
 // configuration, or else the held-out documents of each domain with equal weights.
-func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval.Term, err error) {
+func (o *proxyOptions) terms(heldOut halves, test bool) (target, tests []eval.Term, err error) {
 	for _, t := range o.Validation {
 		target = append(target, t.Term)
 	}
@@ -339,8 +330,8 @@ func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval
 	if len(target) > 0 {
 		return target, tests, nil
 	}
-	if target, err = holdoutTerms(holdoutDir, "validation"); err == nil && test && len(tests) == 0 {
-		tests, err = holdoutTerms(holdoutDir, "test")
+	if target, err = heldOut.terms("validation"); err == nil && test && len(tests) == 0 {
+		tests, err = heldOut.terms("test")
 	}
 	if err == nil && len(target) == 0 {
 		err = task.Permanent(errors.New("no document was held out to score mixtures with: the corpus is too small; name files in target.validation, or raise target.holdout"))
@@ -348,26 +339,53 @@ func (o *proxyOptions) terms(holdoutDir string, test bool) (target, tests []eval
 	return target, tests, err
 }
 
-// holdoutTerms are the files of one half (validation or test) that the manifests
-// of the stage name. Any other file in its folder is ignored.
-func holdoutTerms(dir, half string) ([]eval.Term, error) {
-	p, err := task.Load(filepath.Join(dir, "plan.json"))
-	if err != nil {
-		return nil, err
+// halves give the files of held-out documents of one half, "validation" or "test".
+type halves func(half string) ([]string, error)
+
+// heldOut are the files of the run of a plan.
+func heldOut(p *task.Plan) halves {
+	return func(half string) ([]string, error) { return curate.HeldOutFiles(p, half) }
+}
+
+func (h halves) terms(half string) ([]eval.Term, error) {
+	files, err := h(half)
+	terms := make([]eval.Term, len(files))
+	for i, file := range files {
+		terms[i] = eval.Term{File: file, Metric: "bpb", Weight: 1}
 	}
-	var terms []eval.Term
-	for n := range p.Tasks {
-		m, err := p.Manifest(n)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range m.Outputs { // sorted by name
-			if strings.HasPrefix(o.Name, half+"-") {
-				terms = append(terms, eval.Term{File: p.Path(o.Name), Metric: "bpb", Weight: 1})
-			}
-		}
-	}
-	return terms, nil
+	return terms, err
+}
+
+// Names below the directory of a run.
+const (
+	jobName      = "job.json"
+	progressName = "progress.jsonl"
+	resultName   = "result.json"
+)
+
+// What the stages of proxies write, and what their tasks count.
+var (
+	searchFile  = stage.Answer[Search]{Stage: "search"}
+	confirmFile = stage.Answer[Confirmation]{Stage: "confirm"}
+)
+
+const (
+	baseName = "base"                  // the stage
+	modelDir = "model"                 // of the base model, below its directory
+	Tokens   = stage.Counter("tokens") // that a run was trained on
+	failed   = stage.Counter("failed") // runs
+)
+
+// roundName is the name of the plan of a round, from 1.
+func roundName(round int) string { return fmt.Sprintf("round-%02d", round) }
+
+func writeJob(a *task.Attempt, dir string, job train.Job) error {
+	return a.WriteJSON(path.Join(dir, jobName), job)
+}
+
+// WriteResult writes what the run in dir has measured.
+func WriteResult(a *task.Attempt, dir string, r *train.Result) error {
+	return a.WriteJSON(path.Join(dir, resultName), r)
 }
 
 // readTrial loads the result of a task of a trial plan.
@@ -386,12 +404,12 @@ func ReadResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, 
 	if err := p.Verify(n); err != nil {
 		return nil, err
 	}
-	path := p.Path(filepath.FromSlash(dir), "result.json")
+	file := p.Path(filepath.FromSlash(dir), resultName)
 	result := &train.Result{}
-	err := task.ReadJSON(path, result)
+	err := task.ReadJSON(file, result)
 	if err == nil {
 		if err = result.Check(&train.Job{Mixture: m}); err != nil {
-			err = fmt.Errorf("read %s: %w", path, err)
+			err = fmt.Errorf("read %s: %w", file, err)
 		}
 	}
 	if err != nil {

@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-
-	"github.com/climb-go/climb/curate"
 
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/predict"
@@ -38,7 +35,7 @@ type datasetSize struct {
 // the answer.
 func (r *Trials) searchStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "search", Title: "search the mixture", Format: 4,
+		Name: searchFile.Stage, Title: "search the mixture", Format: 4,
 		Inputs: []string{"vocab", "domains", "holdout", "encode", "tokens", "base"}, Skims: []string{"encode"},
 		Options: func() (any, error) {
 			o, err := r.proxyOptions(false)
@@ -88,7 +85,7 @@ func (r *Trials) Problem() (search.Problem, []int64, error) {
 	if err != nil {
 		return search.Problem{}, nil, err
 	}
-	tokens, _, err := curate.Supply(r.Dir("encode"), len(d.Domains))
+	tokens, _, err := r.curation.Supply(len(d.Domains))
 	if err != nil {
 		return search.Problem{}, nil, err
 	}
@@ -139,7 +136,7 @@ func (r *Trials) driveSearch(ctx context.Context, p *task.Plan, e stage.Event) (
 			specs[i] = trialSpec{Mixture: m, Hash: m.Hash(), Seed: r.searchSeed(), Round: round}
 		}
 		e.Title = fmt.Sprintf("search the mixture, round %d of %d", round+1, len(rounds))
-		plan, fresh, err := r.runTrials(ctx, p, fmt.Sprintf("round-%02d", round+1), specs, e)
+		plan, fresh, err := r.runTrials(ctx, p, roundName(round+1), specs, e)
 		ran = ran || fresh
 		if err != nil {
 			return nil, err
@@ -152,7 +149,7 @@ func (r *Trials) driveSearch(ctx context.Context, p *task.Plan, e stage.Event) (
 	if err := out.answer(strategy); err != nil {
 		return ran, err
 	}
-	return ran, task.WriteSealed(p.Path("search.json"), out)
+	return ran, searchFile.Write(p, out)
 }
 
 // answer settles what the search recommends.
@@ -197,7 +194,7 @@ func (r *Trials) runTrials(ctx context.Context, p *task.Plan, name string, specs
 // roundOptions are the options of the plan of a round: those of the stage, and
 // the files that proxies are scored on for the other searches of a study.
 func (r *Trials) roundOptions(p *task.Plan) (json.RawMessage, error) {
-	if len(r.Config.Shared) == 0 || p.Kind != "search" || len(r.Config.Target.Validation) == 0 || len(r.Config.Proxy.Command) > 0 {
+	if len(r.Config.Shared) == 0 || p.Kind != searchFile.Stage || len(r.Config.Target.Validation) == 0 || len(r.Config.Proxy.Command) > 0 {
 		return p.Options, nil
 	}
 	files, err := ValidationFiles(r.targets, r.Config.Shared)
@@ -267,7 +264,7 @@ func (s recorded) Propose(ctx context.Context, p search.Problem, history []searc
 	for _, t := range history {
 		round = max(round, t.Round+1)
 	}
-	plan, err := task.Load(s.plan.Path(fmt.Sprintf("round-%02d.plan.json", round+1)))
+	plan, err := task.Load(s.plan.Path(roundName(round+1) + ".plan.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return s.Strategy.Propose(ctx, p, history, n)
 	}
@@ -287,11 +284,11 @@ func (s recorded) Propose(ctx context.Context, p search.Problem, history []searc
 
 // ReadSearch loads the answer of the search stage.
 func (r *Trials) ReadSearch() (*Search, error) {
-	s, path := &Search{}, filepath.Join(r.Dir("search"), "search.json")
-	if err := task.ReadJSON(path, s); err != nil {
+	s, err := searchFile.ReadFrom(r.Run)
+	if err != nil {
 		return nil, err
 	}
-	return s, notAsWritten(path, s.check())
+	return s, notAsWritten(searchFile.Path(r.Run), s.check())
 }
 
 // check reports what no answer of a search holds.

@@ -55,16 +55,16 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 	}
 	switch {
 	case err == nil:
-		job.Target, _, err = o.terms("", false)
-		if err = errors.Join(err, a.WriteJSON(spec.dir()+"/job.json", job)); err != nil {
+		job.Target, _, err = o.terms(nil, false)
+		if err = errors.Join(err, writeJob(a, spec.dir(), job)); err != nil {
 			return err
 		}
 		a.Spend(s.CoreSeconds)
 		for _, t := range s.Result.Tokens {
-			a.Count("tokens", t)
+			Tokens.Add(a, t)
 		}
 		if s.Result.Failed != "" {
-			a.Count("failed", 1)
+			failed.Add(a, 1)
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		job.Target = all
@@ -80,7 +80,7 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 	default:
 		return task.Permanent(fmt.Errorf("%w; remove the file to train the run again", err))
 	}
-	own, _, err := o.terms("", false)
+	own, _, err := o.terms(nil, false)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 	if err != nil {
 		return err
 	}
-	return a.WriteJSON(spec.dir()+"/result.json", result)
+	return WriteResult(a, spec.dir(), result)
 }
 
 // storePath is the file of a shared run, beside the stages.

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 
 	"github.com/climb-go/climb/curate"
 
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
-	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"
 )
@@ -84,13 +82,12 @@ func (r *View) Clusters() ([]ClusterView, error) {
 // eachAssigned calls use with the cluster of every document and its squared
 // distance from the centroid, in order.
 func (r *View) eachAssigned(use func(shard, row int, c int32, dist float32)) error {
-	dir := r.Dir("cluster")
 	for shard := range r.Curation.Shards {
-		ids, err := stage.ReadInts(curate.ClusterOf.In(dir, shard))
+		ids, err := curate.ClusterOf.IntsIn(r.Run, shard)
 		if err != nil {
 			return err
 		}
-		dist, _, err := stage.ReadFloats(curate.DistanceOf.In(dir, shard))
+		dist, _, err := curate.DistanceOf.FloatsIn(r.Run, shard)
 		if err != nil {
 			return err
 		}
@@ -145,7 +142,7 @@ func (r *View) Cluster(ctx context.Context, id, documents int) (*ClusterView, er
 
 // neighbors returns the nearest clusters, with their overlap.
 func (r *View) neighbors(all []ClusterView, id int, members []place) ([]ClusterNear, error) {
-	c, err := curate.ReadCentroids(r.Dir("refine"))
+	c, err := r.Curation.Centroids()
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +194,7 @@ func (r *View) vectors(at []place, dim int) ([]float32, error) {
 				in.Close()
 			}
 			var err error
-			if in, err = vec.OpenNPY(curate.VectorOf.In(r.Dir("embed"), p.shard)); err != nil {
+			if in, err = vec.OpenNPY(curate.VectorOf.PathIn(r.Run, p.shard)); err != nil {
 				return nil, err
 			}
 			open = p.shard
@@ -217,7 +214,7 @@ func (r *View) vectors(at []place, dim int) ([]float32, error) {
 // examples reads documents, each shard once, and returns them in the order
 // asked for.
 func (r *View) examples(ctx context.Context, at []place) ([]curate.Example, error) {
-	t, err := curate.LoadTexts(r.Dir("corpus"), r.Dir("rows"))
+	t, err := r.Curation.Texts()
 	if err != nil {
 		return nil, err
 	}
@@ -269,15 +266,11 @@ const silhouetteRows = 5000
 // ClusterQuality measures the clusters on a sample of the vectors, with as many
 // fits as there are seeds.
 func (r *View) ClusterQuality(ctx context.Context, sample, seeds int) (*ClusterQuality, error) {
-	p, err := task.Load(filepath.Join(r.Dir("centroids"), "plan.json"))
+	c, err := r.Curation.Centroids()
 	if err != nil {
 		return nil, fmt.Errorf("%w; run `climb cluster` first", err)
 	}
-	c, err := curate.ReadCentroids(r.Dir("refine"))
-	if err != nil {
-		return nil, err
-	}
-	x, n, d, err := curate.SampleVectors(p, sample, r.Curation.Config.Seed)
+	x, n, d, err := r.Curation.SampleVectors(sample)
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/climb-go/climb/curate"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/climb-go/climb/corpus"
@@ -16,7 +14,6 @@ import (
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
-	"github.com/climb-go/climb/task"
 )
 
 // An Estimate is the predicted cost of a run, before anything is spent. Rates are
@@ -172,8 +169,7 @@ func perSecond(n int64, start time.Time) float64 {
 // sizes sets the size of the text: counted, if the corpus was scanned, else
 // extrapolated from the sample.
 func (r *View) sizes(e *Estimate, docs, size, stored int64) {
-	var s curate.ScanReport
-	if task.ReadJSON(filepath.Join(r.Dir("rows"), "scan.json"), &s) == nil {
+	if s, err := r.Curation.Scan(); err == nil {
 		e.Documents, e.TextBytes = s.Documents, s.TextBytes
 	} else {
 		var lines float64 // bytes of the decompressed files
@@ -189,7 +185,7 @@ func (r *View) sizes(e *Estimate, docs, size, stored int64) {
 	}
 	e.Tokens = int64(float64(e.TextBytes) / bytesPerToken)
 	if d, err := r.Curation.Domains(); err == nil {
-		if tokens, _, err := curate.Supply(r.Dir("encode"), len(d.Domains)); err == nil {
+		if tokens, _, err := r.Curation.Supply(len(d.Domains)); err == nil {
 			e.Tokens = 0
 			for _, t := range tokens {
 				e.Tokens += t

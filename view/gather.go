@@ -10,17 +10,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/trial"
 
 	"github.com/climb-go/climb/eval"
-	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/report"
-	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"
 )
 
@@ -60,8 +56,8 @@ func (r *View) objectiveText() string {
 }
 
 func (r *View) reportCorpus(d *report.Data) error {
-	var s curate.ScanReport
-	if err := r.ReadOutput("rows", "scan.json", &s); err != nil {
+	s, err := r.Curation.Scan()
+	if err != nil {
 		return err
 	}
 	d.Corpus = report.Corpus{Files: int64(len(r.Curation.Inputs)), Documents: s.Documents, Bytes: s.TextBytes, Duplicates: s.Counts.Duplicates, Near: s.Near.Duplicates,
@@ -95,11 +91,7 @@ func (r *View) reportCorpus(d *report.Data) error {
 
 // reportOverlap tells what the corpus shares with the target files.
 func (r *View) reportOverlap(d *report.Data) error {
-	p, err := task.Load(filepath.Join(r.Dir("overlap"), "plan.json"))
-	if err != nil {
-		return err
-	}
-	sum, err := curate.ReadOverlap(p)
+	sum, err := r.Curation.Overlap()
 	if err != nil {
 		return err
 	}
@@ -170,32 +162,25 @@ func (r *View) reportDomains(d *report.Data) error {
 
 // reportTokens fills in token counts, and the documents pruned one by one.
 func (r *View) reportTokens(d *report.Data) error {
-	p, err := task.Load(filepath.Join(r.Dir("assign"), "plan.json"))
+	left, err := r.Curation.Left()
 	if err != nil {
 		return err
 	}
-	pruned := map[string]int64{}
-	for n := range p.Tasks {
-		m, err := p.Manifest(n)
-		if err != nil {
-			return err
-		}
-		for k, v := range m.Counters {
-			if reason, ok := strings.CutPrefix(k, "pruned_documents:"); ok {
-				pruned["score "+reason+" below its floor"] += v
-			}
-		}
-		pruned["held out to score the mixtures"] += m.Counters["documents:"+strconv.Itoa(curate.HeldOut)]
-		pruned["overlaps with a target file"] += m.Counters["documents:"+strconv.Itoa(curate.Overlaps)]
-		pruned["nearly the meaning of another document"] += m.Counters["documents:"+strconv.Itoa(curate.SemanticCopy)]
-		pruned["in a pruned cluster"] += m.Counters["documents:"+strconv.Itoa(curate.PrunedCluster)]
+	pruned := map[string]int64{
+		"held out to score the mixtures":         left.HeldOut,
+		"overlaps with a target file":            left.Overlaps,
+		"nearly the meaning of another document": left.SemanticCopy,
+		"in a pruned cluster":                    left.PrunedCluster,
+	}
+	for score, n := range left.Below {
+		pruned["score "+score+" below its floor"] = n
 	}
 	for _, reason := range slices.Sorted(maps.Keys(pruned)) {
 		d.PrunedDocuments = appendReason(d.PrunedDocuments, reason, pruned[reason])
 		d.Corpus.Kept -= pruned[reason]
 	}
 	d.Corpus.Dropped = append(d.Corpus.Dropped, d.PrunedDocuments...)
-	tokens, size, err := curate.Supply(r.Dir("encode"), len(d.Domains))
+	tokens, size, err := r.Curation.Supply(len(d.Domains))
 	if err != nil {
 		return err
 	}
@@ -320,12 +305,11 @@ func metrics(m map[string]float64) []report.Metric {
 }
 
 func (r *View) reportDataset(d *report.Data) error {
-	var m export.Manifest
-	dir := r.Dir("dataset")
-	if err := task.ReadJSON(filepath.Join(dir, "manifest.json"), &m); err != nil {
+	m, err := r.Dataset.Manifest()
+	if err != nil {
 		return err
 	}
-	d.Dataset = report.Dataset{Path: dir, Format: r.Trials.Config.Dataset.Format.Value().About().Words, Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards), Mixture: m.Words()}
+	d.Dataset = report.Dataset{Path: r.Dataset.Path(), Format: r.Trials.Config.Dataset.Format.Value().About().Words, Documents: m.Documents, Tokens: m.Tokens, Shards: len(m.Shards), Mixture: m.Words()}
 	for _, s := range m.Shards {
 		d.Dataset.Bytes += s.Bytes
 	}
@@ -333,19 +317,12 @@ func (r *View) reportDataset(d *report.Data) error {
 		d.Domains[i].Epochs = dom.Epochs
 		d.Dataset.Parts = append(d.Dataset.Parts, report.Share{Domain: dom.Name, Asked: dom.Asked, Achieved: dom.Share, Tokens: dom.Tokens, Epochs: dom.Epochs})
 	}
-	p, err := task.Load(filepath.Join(r.Dir("scatter"), "plan.json"))
+	documents, repeated, err := r.Dataset.Taken(len(m.Domains))
 	if err != nil {
 		return err
 	}
-	for n := range p.Tasks {
-		t, err := p.Manifest(n)
-		if err != nil {
-			return err
-		}
-		for i := range d.Dataset.Parts {
-			d.Dataset.Parts[i].Documents += t.Counters[fmt.Sprintf("documents:%d", i)]
-			d.Dataset.Parts[i].Repeated += t.Counters[fmt.Sprintf("repeated:%d", i)]
-		}
+	for i := range d.Dataset.Parts {
+		d.Dataset.Parts[i].Documents, d.Dataset.Parts[i].Repeated = documents[i], repeated[i]
 	}
 	return nil
 }

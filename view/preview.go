@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -77,7 +76,7 @@ const previewSample = 10_000
 // the target domains. It reads the scores twice, and of the texts only the
 // shards that examples are from.
 func (r *View) Preview(ctx context.Context, o PreviewOptions) (*Preview, error) {
-	p, err := task.Load(filepath.Join(r.Dir("assign"), "plan.json"))
+	p, err := r.Curation.Assignment()
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +183,7 @@ func (v *Preview) count(p *task.Plan, shard int, d *curate.Domains, o PreviewOpt
 	if err != nil {
 		return err
 	}
-	codes, err := stage.ReadInts(p.Path(stage.Part(shard, "npy")))
+	codes, err := curate.DomainOf.Ints(p, shard)
 	if err != nil {
 		return err
 	}
@@ -250,7 +249,7 @@ func keepExample(list *[]PreviewExample, n int, e PreviewExample) {
 // countTokens estimates the tokens from the bytes.
 func (v *Preview) countTokens(r *View, domains int) {
 	perByte := 0.25
-	if tokens, bytes, err := curate.Supply(r.Dir("encode"), domains); err == nil {
+	if tokens, bytes, err := r.Curation.Supply(domains); err == nil {
 		var n, b int64
 		for i := range tokens {
 			n, b = n+tokens[i], b+bytes[i]

@@ -5,6 +5,7 @@ package view
 
 import (
 	"github.com/climb-go/climb/curate"
+	"github.com/climb-go/climb/dataset"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/trial"
 )
@@ -14,6 +15,7 @@ type View struct {
 	*stage.Run
 	Curation *curate.Curation
 	Trials   *trial.Trials
+	Dataset  *dataset.Dataset
 	Preset   string // of the configuration
 	Version  string // of the program
 }
