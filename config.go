@@ -145,19 +145,25 @@ var gone = map[string]string{
 	`"decay"`:   "decay belongs to a schedule: write optim: {wsd: {decay: ...}}",
 }
 
+// Explain says what is wrong with a document as wire.Explain does, and of a key
+// of an earlier version what stands in its place.
+func Explain(err error) string {
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		for name, now := range gone {
+			if strings.Contains(unknown.Message, name) {
+				return yaml.FormatErrorWithToken(now, unknown.Token, false, true)
+			}
+		}
+	}
+	return wire.Explain(err)
+}
+
 // Decode puts a part of a document over the values of c; nil sets nothing.
 func (c *Config) Decode(doc ast.Node) error {
 	form := option.NewForm(c)
 	if err := wire.Decode(doc, form.Pointer(), yaml.Strict()); err != nil {
-		var unknown *yaml.UnknownFieldError
-		if errors.As(err, &unknown) {
-			for name, now := range gone {
-				if strings.Contains(unknown.Message, name) {
-					return &ConfigError{Text: yaml.FormatErrorWithToken(now, unknown.Token, false, true)}
-				}
-			}
-		}
-		return &ConfigError{Text: wire.Explain(err)}
+		return &ConfigError{Text: Explain(err)}
 	}
 	if err := form.Close(); err != nil {
 		return &ConfigError{Text: err.Error()}

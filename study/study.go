@@ -118,8 +118,12 @@ func parse(data []byte, dir string) (*Study, error) {
 	}
 	var f studyFile
 	option.Fill(&f.Options)
-	if err := wire.Decode(doc, &f, yaml.Strict()); err != nil {
-		return nil, &climb.ConfigError{Text: wire.Explain(err)}
+	form := option.NewForm(&f) // choices as keys and sections
+	if err := wire.Decode(doc, form.Pointer(), yaml.Strict()); err != nil {
+		return nil, &climb.ConfigError{Text: climb.Explain(err)}
+	}
+	if err := form.Close(); err != nil {
+		return nil, &climb.ConfigError{Text: err.Error()}
 	}
 	s := &Study{Options: f.Options, Proxies: f.Proxies}
 	if s.Config, err = f.config(dir); err != nil {

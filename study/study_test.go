@@ -13,6 +13,7 @@ import (
 	"github.com/climb-go/climb"
 
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
@@ -204,6 +205,33 @@ curve: 0
 	}
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "[4:") {
 		t.Errorf("error %v, want the file and line 4", err)
+	}
+}
+
+// The target's optimizer and schedule are written as in climb.yaml: a key with
+// the name, and a section with the options.
+func TestStudyOptim(t *testing.T) {
+	load := func(optim string) (*Study, error) {
+		return parse([]byte("run: {corpus: {inputs: [text]}}\nstrategies: [natural, uniform]\n"+
+			"objectives: [{name: a, validation: [{file: v}], test: [{file: b}]}]\ntarget: {size: 1m, tokens: 5, optim: "+optim+"}\n"), "/")
+	}
+	s, err := load("{lr: 0.01, adamw: {beta1: 0.8}, schedule: cosine, wsd: {decay: 0.3}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.Target.Optim
+	if a, ok := o.Optimizer.Value().(*optim.AdamW); !ok || a.Beta1 != 0.8 || a.Beta2 != 0.95 || o.Schedule.Name() != "cosine" || o.LR != 0.01 || o.Warmup != 0.05 {
+		t.Errorf("%+v, %+v, %s", o, o.Optimizer.Value(), o.Schedule.Name())
+	}
+	for text, want := range map[string]string{
+		"{schedule: cosin}":    "target.optim.schedule: \"cosin\" is not one of wsd, cosine",
+		"{decay: 0.3}":         "write optim: {wsd: {decay: ...}}",
+		"{adamw: {beta3: 1}}":  "beta3",
+		"{adamw: {beta1: -1}}": "optim.adamw.beta1",
+	} {
+		if _, err := load(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }
 
