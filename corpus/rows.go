@@ -9,27 +9,40 @@ import (
 )
 
 // Rows is a set of rows of one shard, such as those to drop. The zero value
-// is empty; a nil *Rows is an empty set too. It takes one bit for each row up
-// to the greatest.
+// is empty; a nil *Rows is an empty set too. It takes one bit for each row of the
+// pages that hold any, so that a damaged file cannot ask for much.
 type Rows struct {
-	words []uint64
+	pages []*rowPage
 	n     int
 }
 
+// A rowPage is the bits of 65,536 rows.
+type rowPage [1 << (pageBits - 6)]uint64
+
+const pageBits = 16
+
 // Add adds a row.
 func (r *Rows) Add(row int) {
-	if more := row>>6 + 1 - len(r.words); more > 0 {
-		r.words = append(r.words, make([]uint64, more)...)
+	at := row >> pageBits
+	if more := at + 1 - len(r.pages); more > 0 {
+		r.pages = append(r.pages, make([]*rowPage, more)...)
 	}
-	if bit := uint64(1) << (row & 63); r.words[row>>6]&bit == 0 {
-		r.words[row>>6] |= bit
+	if r.pages[at] == nil {
+		r.pages[at] = &rowPage{}
+	}
+	word, bit := &r.pages[at][row>>6&(1<<(pageBits-6)-1)], uint64(1)<<(row&63)
+	if *word&bit == 0 {
+		*word |= bit
 		r.n++
 	}
 }
 
 // Has says whether row is in the set.
 func (r *Rows) Has(row int) bool {
-	return r != nil && row>>6 < len(r.words) && r.words[row>>6]>>(row&63)&1 != 0
+	if r == nil || row>>pageBits >= len(r.pages) || r.pages[row>>pageBits] == nil {
+		return false
+	}
+	return r.pages[row>>pageBits][row>>6&(1<<(pageBits-6)-1)]>>(row&63)&1 != 0
 }
 
 // Len is the number of rows in the set.
@@ -46,10 +59,15 @@ func (r *Rows) All() iter.Seq[int] {
 		if r == nil {
 			return
 		}
-		for i, word := range r.words {
-			for ; word != 0; word &= word - 1 {
-				if !yield(i<<6 + bits.TrailingZeros64(word)) {
-					return
+		for at, page := range r.pages {
+			if page == nil {
+				continue
+			}
+			for i, word := range page {
+				for ; word != 0; word &= word - 1 {
+					if !yield(at<<pageBits + i<<6 + bits.TrailingZeros64(word)) {
+						return
+					}
 				}
 			}
 		}

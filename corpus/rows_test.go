@@ -45,10 +45,15 @@ func TestRows(t *testing.T) {
 }
 
 func FuzzRows(f *testing.F) {
-	b, _ := (&Rows{words: []uint64{0x8001, 1}, n: 3}).MarshalBinary()
+	var some Rows
+	for _, row := range []int{0, 15, 64} {
+		some.Add(row)
+	}
+	b, _ := some.MarshalBinary()
 	f.Add(b)
 	f.Add(b[:len(b)-1])
 	f.Add([]byte(rowsMagic))
+	f.Add([]byte("climbrow\x03\x00\x8d\x8d\x8d\x8d\x0e ")) // a gap of 3.7e9
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r, again Rows
 		if len(b) > 64 || r.UnmarshalBinary(b) != nil {
