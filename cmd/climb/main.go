@@ -147,7 +147,11 @@ a report.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return task.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
 	})
-	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
+	help := root.HelpFunc() // a template of ours would bring text/template, and every method of the program with it
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		help(c, args)
+		fmt.Fprint(c.OutOrStdout(), exitCodes)
+	})
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
