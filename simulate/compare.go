@@ -23,6 +23,7 @@ type Plan struct {
 	Seeds      int   // worlds of each kind and number of domains
 	FirstSeed  uint64
 	Tables     []*Table // replayed beside the worlds, Seeds times each
+	Workers    int      // searches side by side; 0 is one a core
 }
 
 // Check reports what makes the comparison impossible.
@@ -92,7 +93,7 @@ type scene struct {
 	regret   func(mix.Mixture) float64
 }
 
-// Compare runs every strategy at every budget on every world, on all cores.
+// Compare runs every strategy at every budget on every world, Workers at a time.
 // The outcomes are those of the strategies in order, each by budget; they do
 // not depend on the number of cores.
 func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcome, error) {
@@ -107,7 +108,7 @@ func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcom
 	results, errs := make([]result, cells*len(scenes)), make([]error, cells*len(scenes))
 	var next, done atomic.Int64
 	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range p.workers() {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
@@ -133,6 +134,13 @@ func Compare(ctx context.Context, p Plan, watch func(done, total int)) ([]Outcom
 		}
 	}
 	return p.outcomes(scenes, results), nil
+}
+
+func (p Plan) workers() int {
+	if p.Workers > 0 {
+		return p.Workers
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // A result is what one search came to.

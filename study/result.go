@@ -26,7 +26,7 @@ func (c *comparison) result(groups []*group) (*Comparison, error) {
 	first := c.arms[0]
 	proxy := c.Config.Proxy
 	out := &Comparison{Title: "climb compare: " + filepath.Base(c.Config.Out), Version: climb.Version, Level: c.Level, Searches: c.Searches,
-		Machine: fmt.Sprintf("%d cores, %s, %s/%s", runtime.GOMAXPROCS(0), vec.CPU(), runtime.GOOS, runtime.GOARCH),
+		Machine: fmt.Sprintf("%d cores, %s, %s/%s", c.base.Cores(), vec.CPU(), runtime.GOOS, runtime.GOARCH),
 		Proxy:   report.Model{Parameters: proxy.Model.NumParams(), Tokens: proxy.Tokens},
 		Target:  report.Model{Parameters: c.Target.Model.NumParams(), Tokens: c.Target.Tokens},
 		Domains: first.problem.Domains, Epochs: c.Config.Search.Epochs}
