@@ -121,8 +121,8 @@ func (r *Run) Until(ctx context.Context, target string) error {
 	})
 }
 
-// inTheWay reports a file or folder of the user's where the run will put its link
-// to the dataset or its report, before anything is spent.
+// inTheWay reports a file or folder of the user's at the path of the run's dataset
+// link or report, before anything is spent.
 func (r *Run) inTheWay() error {
 	link, report := filepath.Join(r.Out, "dataset"), filepath.Join(r.Out, "report")
 	if st, err := os.Lstat(link); err == nil && st.Mode().Type() != os.ModeSymlink {

@@ -18,26 +18,25 @@ import (
 	"github.com/climb-go/climb/token"
 )
 
-// A Family is a group of methods that can stand for one another.
+// A Family is a group of interchangeable methods.
 type Family struct {
 	Name    string
 	Section string // where it is chosen in climb.yaml
 	Methods []option.Row
 }
 
-// Steps that are done in one way are described like families, and nothing can be
-// chosen in their place: what counts as a duplicate is an option, of which one
-// value has a section, and the other two have a section and no method.
+// Steps with a single method are described like families. Nothing can be chosen
+// there, except how documents are compared in deduplication.
 var (
 	duplicateRows = []option.Row{
 		{Name: "none", Summary: "every document stays"},
 		{Name: "id", Summary: "documents with the same id and text"},
 		{Name: "text", Summary: "documents with the same text under any id"},
 		{Name: "words", Summary: "documents with the same words: case, punctuation, accents and white space do not count"},
-		{Name: "fuzzy", Summary: "near-duplicates: MinHash signatures of runs of words, matched in buckets, joined by union-find; the best of a group stays",
+		{Name: "fuzzy", Summary: "near-duplicates (MinHash LSH): signatures of word n-grams, matched in LSH bands, joined by union-find; the best of a group stays",
 			Paper: "Broder 1997; parameters of FineWeb, Penedo et al. 2024, arXiv 2406.17557", Options: corpus.MinHash{}},
 	}
-	semanticRows = []option.Row{{Name: "semdedup", Summary: "documents of one cluster whose vectors are nearly the same, the one farthest from the centroid staying",
+	semanticRows = []option.Row{{Name: "semdedup", Summary: "semantic duplicates: documents of one cluster with nearly equal vectors; the one farthest from the centroid stays",
 		Paper: "Abbas et al. 2023, arXiv 2303.09540", Options: cluster.SemDeDup{}}}
 	tokenizerRows = []option.Row{{Name: "bpe", Summary: "byte-level byte-pair encoding, saved as tokenizer.json",
 		Paper: "Sennrich et al., 2016, arXiv:1508.07909; Radford et al., 2019", Options: token.TrainOptions{}}}

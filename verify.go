@@ -12,7 +12,8 @@ import (
 	"github.com/climb-go/climb/task"
 )
 
-// A Verification says what has become of what climb wrote into a directory.
+// A Verification is the outcome of checking a directory's files against their
+// SHA-256.
 type Verification struct {
 	Path     string   `json:"path"`
 	Kind     string   `json:"kind"`     // "run", "stage", or the kind that manifest.json states: "dataset"
@@ -24,7 +25,7 @@ type Verification struct {
 	Damaged  []Damage `json:"damaged"`  // in the order of their paths
 }
 
-// Damage is a file that is not what it was when it was written.
+// Damage is a file that differs from what was written.
 type Damage struct {
 	Path    string `json:"path"`
 	Why     string `json:"why"`

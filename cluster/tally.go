@@ -21,7 +21,7 @@ type Tally struct {
 
 // Far is a row that was drawn with a probability proportional to its squared
 // distance from the nearest centroid, so that it is likely far, and the rows
-// are spread out: those of least key (Efraimidis, Spirakis 2006).
+// are spread out: the rows with the least keys (Efraimidis, Spirakis 2006).
 type Far struct {
 	Key      float64   `json:"key"`      // exponentially distributed with rate Distance
 	Distance float32   `json:"distance"` // squared

@@ -94,7 +94,8 @@ func (o LabelConfig) checkLanguages() error {
 	return nil
 }
 
-// textOptions are those of a file or folder of text, in any format.
+// textOptions are the corpus options that read a file or folder of text in any
+// format.
 func textOptions(path string) corpus.Options {
 	c := corpus.Options{Inputs: []string{path}}
 	option.Fill(&c)

@@ -215,11 +215,11 @@ func checkDomains(b *stage.Publication) error {
 func (d *Domains) check(scores []string, clusters int) error {
 	switch {
 	case !slices.Equal(d.ScoreNames, scores):
-		return fmt.Errorf("score_names are %q, want %q: those of the labeler", d.ScoreNames, scores)
+		return fmt.Errorf("score_names are %q, want the labeler's names %q", d.ScoreNames, scores)
 	case len(d.Domains) == 0 || len(d.Domains) > mostDomains:
 		return fmt.Errorf("%d domains, want 1 to %d", len(d.Domains), mostDomains)
 	case len(d.Clusters) != clusters:
-		return fmt.Errorf("%d clusters, want %d: those of the stage refine", len(d.Clusters), clusters)
+		return fmt.Errorf("%d clusters, want %d as in the stage refine", len(d.Clusters), clusters)
 	}
 	for i, dom := range d.Domains {
 		switch {

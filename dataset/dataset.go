@@ -69,7 +69,7 @@ const (
 // Path is the directory of the dataset.
 func (r *Dataset) Path() string { return r.Dir(datasetName) }
 
-// Manifest reads that of the dataset.
+// Manifest reads the manifest of the dataset.
 func (r *Dataset) Manifest() (*export.Manifest, error) {
 	m := &export.Manifest{}
 	return m, task.ReadJSON(filepath.Join(r.Path(), manifestName), m)
@@ -251,7 +251,7 @@ func scatterShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) err
 	return f.Close()
 }
 
-// shardOptions are those of the dataset stage.
+// shardOptions are the options of the dataset stage.
 type shardOptions struct {
 	Format export.FormatChoice `json:"format"`
 	Level  int                 `json:"level"`

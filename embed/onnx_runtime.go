@@ -85,7 +85,7 @@ func openNetwork(path string, o ONNX) (network, error) {
 	return network{name: path, pooled: pooled, run: run}, nil
 }
 
-// inputNames are the inputs of the model, which must be those of BERT.
+// inputNames are the inputs of the model, which must be BERT's inputs.
 func inputNames(in []ort.InputOutputInfo) ([]string, error) {
 	var names []string
 	for _, i := range in {

@@ -45,7 +45,7 @@ type Judgement struct {
 	Pass  int    `json:"pass"` // 1 for the first judgement of the text
 }
 
-// Report is what judging has come to, or would.
+// A Report is the state of judging, and its cost so far or at most.
 type Report struct {
 	Documents int               `json:"documents"`
 	Done      int               `json:"done"`  // judgements in the output
@@ -57,7 +57,7 @@ type Report struct {
 	Errors    []string          `json:"errors,omitempty"` // the first few texts without grades
 }
 
-// A Judging is a sample and what of it is judged.
+// A Judging is a sample of documents with the grades known so far.
 type Judging struct {
 	o      Options
 	grader *label.Grader

@@ -64,7 +64,7 @@ func (o FastText) Sources() (models, texts []Source) {
 	return models, nil
 }
 
-// Floors implements Floored: those of Curator's recipe, for its schemes.
+// Floors implements Floored: the floors of Curator's recipe, for its schemes.
 func (o FastText) Floors() map[string]float64 {
 	if !strings.HasPrefix(o.Scheme, "climb-recipe") {
 		return nil

@@ -24,7 +24,7 @@ type Language struct {
 // Names lists the labeler's columns, and LanguageColumn.
 func (l Language) Names() []string { return append(slices.Clone(l.Labeler.Names()), LanguageColumn) }
 
-// Label writes the labeler's scores, and those of the language.
+// Label writes the labeler's scores, and the score of the language.
 func (l Language) Label(ctx context.Context, dst []float32, texts []string) error {
 	n := len(l.Labeler.Names())
 	if len(dst) != len(texts)*(n+1) {

@@ -76,7 +76,7 @@ func features(dst []uint32, text string, n, bits int) []uint32 {
 	return slices.Compact(dst)
 }
 
-// Train fits a model. labels[i], an index of names, is that of text i.
+// Train fits a model. labels[i] is the label of text i, an index of names.
 func (o Linear) Train(ctx context.Context, texts []string, labels []int, names []string) (*LinearModel, error) {
 	if len(texts) == 0 || len(texts) != len(labels) || len(names) < 2 {
 		return nil, fmt.Errorf("%d texts with %d labels of %d kinds; at least one text and two kinds are needed", len(texts), len(labels), len(names))

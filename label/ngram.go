@@ -176,7 +176,7 @@ func (m *NGramModel) ids(dst []uint32, hashes []uint64) []uint32 {
 	return append(dst, endOfText)
 }
 
-// gram is the hash of an n-gram; gram(nil) is that of the empty one.
+// gram is the hash of an n-gram; gram(nil) is the hash of the empty n-gram.
 func gram(ids []uint32) uint64 {
 	h := uint64(len(ids)) + 0x51_7c_c1b7
 	for _, id := range ids {

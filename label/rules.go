@@ -263,7 +263,7 @@ func (d *doc) grade(dst []float32) {
 // in most languages at least.
 const usualStops = 0.15
 
-// usualSurprise is that of a letter after two others in most text, in bits.
+// usualSurprise is the surprise of a letter after two others in most text, in bits.
 const usualSurprise = 3.4
 
 // shareOfGood is 1 for no evidence, and 1/2 for as much as the worst of good text

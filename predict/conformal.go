@@ -53,7 +53,7 @@ func newConformal(x [][]float64, predicted, std, y []float64, alike bool) confor
 	return c
 }
 
-// halfWidth is that of the interval at x with the claimed deviation.
+// halfWidth is half the width of the interval at x, given the claimed deviation.
 func (c conformal) halfWidth(x []float64, std, level float64) float64 {
 	return c.times(level) * c.scaling.of(c.placeOf(x, std)) * c.counted(std)
 }

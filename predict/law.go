@@ -302,7 +302,7 @@ func (f *lawFit) spread(slope []float64) float64 {
 
 func (f *lawFit) predict(x []float64) float64 { return f.mean + f.unit*f.at(x, nil) }
 
-// std is that of the linearised law.
+// std is the standard deviation of the linearized law's prediction.
 func (f *lawFit) std(x []float64) float64 {
 	slope := make([]float64, len(f.theta))
 	f.at(x, slope)

@@ -151,7 +151,7 @@ func (t tree) coded(b *binned, row int) float64 {
 	return n.edge
 }
 
-// leaf returns that of a region.
+// leaf returns the leaf of a region.
 func (g *grower) leaf(r *region, node, depth int, sum float64) leaf {
 	parent := square(sum, g.o.L1) * g.inverse[len(r.rows)]
 	return leaf{node: node, depth: depth, rows: r, sum: sum, parent: parent, best: split{score: parent}}

@@ -17,7 +17,7 @@ type Column struct {
 
 func (c Column) parts() Parts { return Parts{c.Stage, c.Ext} }
 
-// Name is that of the file of a shard, below the directory of the stage.
+// Name is the file name of a shard, below the directory of the stage.
 func (c Column) Name(shard int) string { return c.parts().Name(shard) }
 
 // Path is the file of a shard, for a plan of the stage or one that reads it.

@@ -42,9 +42,9 @@ func (r *Trials) confirmStage() *stage.Stage {
 // Names of the baselines.
 var Baselines = []string{"natural", "uniform", "random"}
 
-// randomPerSeed is the number of random mixtures that are run for each fresh
-// seed: a random mixture's score varies much more by the mixture than by the
-// seed, so its mean takes more runs to know.
+// randomPerSeed is the number of random mixtures per fresh seed. Scores of random
+// mixtures vary much more between mixtures than between seeds, so the mean of this
+// baseline needs more runs.
 const randomPerSeed = 2
 
 // confirmRuns is the number of proxy runs of a confirmation with all its
@@ -145,7 +145,7 @@ func (r *Trials) driveConfirm(ctx context.Context, p *task.Plan, e stage.Event) 
 	return ran, confirmFile.Write(p, out)
 }
 
-// confirmSeed is the k-th fresh seed: none that the search has used.
+// confirmSeed is the k-th fresh seed, which the search has not used.
 func confirmSeed(seed uint64, k int) uint64 { return seed + 1 + uint64(k) }
 
 // candidates lists what is confirmed: the predicted best, the best measured,
@@ -333,7 +333,7 @@ func paired(a, b *ConfirmedRow, of func(*ConfirmedRow) []eval.Run) (x, y []eval.
 // errNoConfirmation ends a confirmation whose runs all failed.
 var errNoConfirmation = errors.New("no mixture has two confirmation runs that did not fail")
 
-// doubts are what the reader has to know of the intervals.
+// doubts lists the caveats of the intervals.
 func (c *Confirmation) doubts(target []eval.Term) (out []string) {
 	var series []train.Series
 	unknown := false
@@ -355,9 +355,8 @@ func (c *Confirmation) doubts(target []eval.Term) (out []string) {
 // NoItems is the warning where the items of an evaluation say nothing.
 const NoItems = "The error of the evaluation is not known: not all results have the scores of several items, a standard error, or an accuracy with its number of items. Intervals cover the seeds, and not that other items would have given other scores."
 
-// decide picks the answer: the best mean among all rows with a mixture of
-// their own and at least two runs, so that a baseline that is not beaten is
-// the answer itself.
+// decide picks the answer: the best mean among all rows with one mixture and at
+// least two runs. Baselines take part, so an unbeaten baseline is the answer.
 func (c *Confirmation) decide() error {
 	best := math.Inf(-1)
 	for i, row := range c.Rows {
@@ -383,7 +382,7 @@ func (c *Confirmation) decide() error {
 	return nil
 }
 
-// verdict says in a sentence what the confirmation has shown.
+// verdict is one sentence: what the confirmation has shown.
 func verdict(w ConfirmedRow, better, not []string, level float64) string {
 	evidence := fmt.Sprintf("at %g %% confidence over %d fresh seeds", 100*level, len(w.Scores))
 	switch {
@@ -429,7 +428,7 @@ func (c *Confirmation) check() error {
 
 func (row *ConfirmedRow) check(domains int) error {
 	if row.Mixture != nil && len(row.Mixture) != domains {
-		return fmt.Errorf("mixture: has %d shares, that of the winner %d", len(row.Mixture), domains)
+		return fmt.Errorf("mixture: has %d shares, the winner's has %d", len(row.Mixture), domains)
 	}
 	if row.Mixture != nil {
 		if err := row.Mixture.Check(); err != nil {

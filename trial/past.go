@@ -11,8 +11,8 @@ import (
 	"github.com/climb-go/climb/wire"
 )
 
-// mostScore bounds scores of elsewhere: what is larger is no measurement, and
-// sums of it would not be finite.
+// mostScore bounds scores measured elsewhere. A larger one is no measurement, and
+// sums of such scores would overflow.
 const mostScore = 1e30
 
 // A pastSearch is what is read of the search.json of another run.

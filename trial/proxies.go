@@ -154,7 +154,7 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 	if job.Mixture, err = natural(tokens); err != nil {
 		return err
 	}
-	// Another order of the data than that of any proxy.
+	// The order of the data differs from the order of every proxy.
 	job.Seed = stage.SplitMix(o.Seed, 0xba5e)
 	job.Tokens, job.Stable = o.Proxy.Base.Tokens, true
 	if o.Proxy.Base.LR > 0 {

@@ -248,8 +248,8 @@ func (r *Trials) trials(plan *task.Plan) ([]search.Trial, error) {
 	return out, nil
 }
 
-// recorded is a strategy whose past proposals are read from their plans
-// instead of being computed again.
+// recorded is a strategy that reads its past proposals from their plans and does
+// not compute them again.
 type recorded struct {
 	search.Strategy
 	plan *task.Plan
@@ -291,7 +291,7 @@ func (r *Trials) ReadSearch() (*Search, error) {
 	return s, notAsWritten(searchFile.Path(r.Run), s.check())
 }
 
-// check reports what no answer of a search holds.
+// check reports contents that no search writes.
 func (s *Search) check() error {
 	if err := s.Problem.Check(); err != nil {
 		return fmt.Errorf("problem: %w", err)

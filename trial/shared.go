@@ -141,7 +141,7 @@ func restrict(r *train.Result, all, own []eval.Term) (*train.Result, error) {
 	return &out, err
 }
 
-// ResultsOf finds the results that belong to own among those of all, whose
+// ResultsOf picks the results of the terms own among the results of all, whose
 // files and limits are each there once.
 func ResultsOf(all []eval.Term, results []*eval.TaskResult, own []eval.Term) ([]*eval.TaskResult, error) {
 	if len(all) != len(results) {

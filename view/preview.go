@@ -16,7 +16,7 @@ import (
 	"github.com/climb-go/climb/task"
 )
 
-// PreviewOptions say which borders to look at.
+// PreviewOptions say which pruning thresholds to look at.
 type PreviewOptions struct {
 	Scores     []string  // none: those with a floor in the configuration
 	Thresholds []float64 // none: the floors of the score and its deciles
@@ -24,7 +24,7 @@ type PreviewOptions struct {
 	Seed       uint64    // of the examples
 }
 
-// A Preview says what thresholds would remove.
+// A Preview says what each pruning threshold would remove.
 type Preview struct {
 	All    Amount         `json:"all"`
 	Kept   Amount         `json:"kept"` // with the floors of the configuration; what is held out counts as kept

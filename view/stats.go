@@ -25,7 +25,7 @@ type StatsOptions struct {
 	Watch func(done, total int64) // told the bytes of input files that were read; may be nil
 }
 
-// A Count is how much some documents are.
+// A Count is the size of a set of documents.
 type Count struct {
 	Documents int64 `json:"documents"`
 	Bytes     int64 `json:"bytes"`            // of text
