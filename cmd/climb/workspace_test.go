@@ -10,9 +10,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,6 +34,9 @@ type cleanly struct{ m *testing.M }
 
 // Run implements testscript.TestingM.
 func (c cleanly) Run() int {
+	if signal.Ignored(syscall.SIGHUP) { // under nohup: what is caught here is at its default in the commands that tests start
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	code := c.m.Run()
 	if err := os.RemoveAll(shared.dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
