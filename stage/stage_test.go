@@ -499,7 +499,7 @@ func TestBeside(t *testing.T) {
 	must(t, r.Verify(t.Context(), r.Dir("numbers")))
 	path := filepath.Join(r.Dir("numbers"), numbers.Name(0))
 	must(t, os.WriteFile(path, []byte("9\n"), 0o666))
-	must(t, other.Verify(t.Context(), r.Dir("numbers")))
+	must(t, r.Beside().Verify(t.Context(), r.Dir("numbers")))
 	if err := stage.New(r.Out, 1).Verify(t.Context(), r.Dir("numbers")); err == nil {
 		t.Error("a run of its own does not see the damage")
 	}
