@@ -15,13 +15,12 @@ import (
 
 	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/dataset"
-	"github.com/climb-go/climb/trial"
-	"github.com/climb-go/climb/view"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/trial"
+	"github.com/climb-go/climb/view"
 )
 
 // Version is the version of the program; formats have their own.

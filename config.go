@@ -11,15 +11,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/climb-go/climb/curate"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/export"
@@ -27,6 +25,7 @@ import (
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/trial"
 	"github.com/climb-go/climb/wire"
 )
 

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb/view"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/climb-go/climb/cluster"
@@ -20,6 +18,7 @@ import (
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/view"
 )
 
 const minimal = "corpus: {inputs: [text]}\n"

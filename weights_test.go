@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/trial"
 )
 
 // With weights by bytes the mean over files is bits over bytes.

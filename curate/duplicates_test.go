@@ -14,9 +14,8 @@ import (
 	"time"
 
 	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/task"
 )
 

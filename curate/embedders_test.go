@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb"
-
 	"github.com/climb-go/climb/stage"
 )
 

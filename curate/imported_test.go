@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb"
-
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"

@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/report"
 )
 

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb"
-
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 )

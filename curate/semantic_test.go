@@ -9,7 +9,6 @@ import (
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"

@@ -11,14 +11,13 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/climb-go/climb/curate"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/blob"
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/trial"
 )
 
 // Config is what the dataset depends on.

@@ -13,9 +13,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/stage"

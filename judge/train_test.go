@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb/judge"
-
 	"github.com/climb-go/climb/label"
 )
 

@@ -1,11 +1,12 @@
 package search
 
 import (
-	"github.com/climb-go/climb/predict"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/climb-go/climb/predict"
 )
 
 // Every strategy that expects scores says how well, of runs that its predictor

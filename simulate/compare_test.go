@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"github.com/climb-go/climb/search"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/climb-go/climb/search"
 )
 
 // Outcomes do not depend on the number of cores, and our search beats chance.

@@ -5,9 +5,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/search"
-	"github.com/google/go-cmp/cmp"
 )
 
 // A crowded strategy knows how many of its proposals were made at once.

@@ -3,9 +3,8 @@ package study
 import (
 	"context"
 
-	"github.com/climb-go/climb/view"
-
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/view"
 )
 
 // An Estimate is the predicted cost of a study, before anything is spent. It is

@@ -7,12 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/option"
@@ -21,6 +19,7 @@ import (
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/trial"
 	"github.com/climb-go/climb/wire"
 )
 

@@ -10,11 +10,10 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/trial"
 	"github.com/climb-go/climb/vec"
 )
 

@@ -10,13 +10,12 @@ import (
 	"time"
 
 	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/trial"
 )
 
 // comparison is a study at work: its arms, in one run directory.

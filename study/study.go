@@ -11,11 +11,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/climb-go/climb"
-
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/report"

@@ -11,8 +11,6 @@ import (
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/curate"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/search"
@@ -20,6 +18,7 @@ import (
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/token"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/trial"
 )
 
 // compareFormat is the version of what a target run measures.

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/token"

@@ -12,9 +12,8 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/curate"
-	"github.com/climb-go/climb/history"
-
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/task"

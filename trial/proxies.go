@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/mix"

@@ -8,10 +8,9 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/vec"
 )

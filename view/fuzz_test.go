@@ -6,10 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/trial"
 )
 
 // FuzzGather: whatever is read of a confirm.json or a search.json is shown, with

@@ -13,10 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/trial"
 	"github.com/climb-go/climb/vec"
 )
 

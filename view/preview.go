@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/curate"
-
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"

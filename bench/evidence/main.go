@@ -26,10 +26,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/climb-go/climb/study"
-
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/study"
 )
 
 // A Report is what -json prints.

@@ -9,13 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/climb-go/climb/trial"
-	"github.com/climb-go/climb/view"
-
 	"github.com/spf13/cobra"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/trial"
+	"github.com/climb-go/climb/view"
 )
 
 // Every command has a summary and an example, and every one that prints figures

@@ -8,14 +8,13 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/climb-go/climb/curate"
-	"github.com/climb-go/climb/view"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/view"
 )
 
 // clustersOptions are the flags of climb clusters.

@@ -10,12 +10,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/climb-go/climb/study"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/study"
 )
 
 // compareOptions are the flags of climb compare.

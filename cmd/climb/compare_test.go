@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/climb-go/climb/study"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/climb-go/climb/study"
 )
 
 // studyYAML is a comparison whose whole run takes seconds. Its objectives are texts

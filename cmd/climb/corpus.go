@@ -8,8 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/climb-go/climb/view"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/view"
 )
 
 func newCorpus(std streams) *cobra.Command {

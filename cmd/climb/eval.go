@@ -10,13 +10,12 @@ import (
 	"strconv"
 	"text/tabwriter"
 
-	"github.com/climb-go/climb"
-	"github.com/climb-go/climb/trial"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/trial"
 )
 
 // evalOptions are the flags of climb eval.

@@ -7,12 +7,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/climb-go/climb/view"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/escape"
+	"github.com/climb-go/climb/view"
 )
 
 // labelPreviewOptions are the flags of climb label preview.

@@ -6,11 +6,10 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/climb-go/climb/judge"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb/judge"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
 )

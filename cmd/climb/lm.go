@@ -6,10 +6,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/climb-go/climb/trial"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/climb-go/climb/trial"
 )
 
 func newLM(std streams) *cobra.Command {

@@ -7,9 +7,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/climb-go/climb/view"
-
 	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb/view"
 )
 
 func newPlan(std streams) *cobra.Command {

@@ -6,13 +6,12 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/climb-go/climb/view"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/view"
 )
 
 // configOptions are the flags of the commands that work on the run of a

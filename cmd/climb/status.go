@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"github.com/climb-go/climb/stage"
 	"github.com/spf13/cobra"
+
+	"github.com/climb-go/climb/stage"
 )
 
 func newStatus(std streams) *cobra.Command {

@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/climb-go/climb/trial"
-
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/search"
+	"github.com/climb-go/climb/trial"
 )
 
 // MixMin and DoReMi get what they need of proxies that were trained: MixMin

@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/climb-go/climb/study"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/study"
 )
 
 // taskOptions are the flags of climb task run and climb task publish.
