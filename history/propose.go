@@ -156,28 +156,25 @@ func (o *ProposeOptions) screen(t *Table, out *Proposals) (*Table, error) {
 	return t, nil
 }
 
-// distinct keeps one of proposals that are one but for rounding: where climb-auto
-// has found a single peak, all its candidates end there. What is then missing of
-// its batch comes from draws that were not improved (strategy bayes).
+// distinct keeps one of the proposals that differ by rounding only: where a strategy
+// has found a single peak, all its candidates end there. Draws from the posterior
+// (strategy bayes) then fill the batch.
 func (out *Proposals) distinct(ctx context.Context, p search.Problem, runs []search.Trial, next []mix.Mixture, o ProposeOptions) ([]mix.Mixture, error) {
 	kept := Distinct(next, nil, o.N)
 	same := len(next) - len(kept)
 	if same == 0 {
 		return kept, nil
 	}
-	more := 0
-	if o.Strategy == "climb-auto" {
-		for _, m := range kept {
-			runs = append(slices.Clip(runs), search.Trial{Mixture: m, Hash: m.Hash(), Failed: "is proposed"})
-		}
-		drawn, err := search.Bayes{}.Propose(ctx, p, runs, 4*o.N)
-		if err != nil {
-			return nil, err
-		}
-		before := len(kept)
-		kept = Distinct(append(kept, drawn...), nil, o.N)
-		more = len(kept) - before
+	for _, m := range kept {
+		runs = append(slices.Clip(runs), search.Trial{Mixture: m, Hash: m.Hash(), Failed: "is proposed"})
 	}
+	drawn, err := search.Bayes{}.Propose(ctx, p, runs, 4*o.N)
+	if err != nil {
+		return nil, err
+	}
+	before := len(kept)
+	kept = Distinct(append(kept, drawn...), nil, o.N)
+	more := len(kept) - before
 	out.Warnings = append(out.Warnings, fmt.Sprintf("%d proposals were within half a per cent of the tokens of another one: one of them is kept, and %d more are draws from the posterior (strategy bayes)", same, more))
 	return kept, nil
 }
