@@ -1,0 +1,175 @@
+package view
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/curate"
+	embedding "github.com/climb-go/climb/embed"
+	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/trial"
+)
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= 1e-6*max(1e-3, math.Abs(want))) {
+		t.Errorf("%s: %.12g, want %.12g", what, got, want)
+	}
+}
+
+// unrun is a run with the default options of which nothing is done.
+func unrun(t *testing.T) *View {
+	t.Helper()
+	run := stage.New(filepath.Join(t.TempDir(), "not", "there"), 2)
+	r := &View{Run: run, Curation: &curate.Curation{Run: run}, Trials: &trial.Trials{Run: run}}
+	option.Fill(&r.Curation.Config)
+	option.Fill(&r.Trials.Config)
+	return r
+}
+
+// The time and the disk of every stage follow from the rates, by hand.
+func TestStageEstimates(t *testing.T) {
+	r := unrun(t)
+	c := &r.Trials.Config
+	c.Proxy.Tokens, c.Confirm.Seeds, c.Confirm.Measured = 6000, 1, 0
+	confirm := c.Confirm.Runs()
+	e := &Estimate{Cores: 2, Documents: 1000, TextBytes: 3_800_000, Tokens: 1_000_000, ProxyRate: 100, ProxyRuns: 5 + confirm, ProxyParams: 7}
+	r.addStages(e, textRates{read: 1e6, label: 2e5, embed: embedding.Cost{Dim: 64, Rate: 4e5, Fixed: 1, Fit: 3}})
+	at := map[string]StageEstimate{}
+	for _, s := range e.Stages {
+		at[s.Stage] = s
+		if s.Done {
+			t.Errorf("%s is done", s.Stage)
+		}
+	}
+	names := float64(len(r.Curation.Config.Label.Names()))
+	shape := r.Curation.Config.Cluster.Method.Value().Shape()
+	for name, want := range map[string]struct {
+		seconds, disk float64
+		work          string
+	}{
+		"corpus":  {1.9, 28_000, "1000 documents"},                                 // half of the text a core, at 1 MB/s
+		"embed":   {1 + 1.5 + 4.75, 1000 * (128 + 40), "1000 vectors of 64"},       // at 0.4 MB/s
+		"label":   {9.5, 4000 * (names + 1), " scores"},                            // at 0.2 MB/s
+		"domains": {2 + 1.9, 2000, "prune, merge, name"},                           //
+		"tokens":  {1.9/6 + 3, 4_016_000, "1000000 tokens"},                        //
+		"search":  {3 * 60, 5 * 50_000, "5 proxy runs"},                            // five runs on two cores are three waves
+		"confirm": {float64((confirm+1)/2) * 60, float64(confirm) * 5e4, "y runs"}, //
+		"dataset": {1.9 + 0.095, 3_800_000, "draw, shuffle, write"},                //
+		"base":    {float64(c.Proxy.Base.Tokens) / 100, 0, "tokens"},               // none by default
+		"cluster": {2 * 1000 * min(shape.Comparisons, 1000) * 64 * 30 / 2e11, 8000, " on 1000 vectors"},
+	} {
+		s, ok := at[name]
+		if !ok || !strings.HasSuffix(s.Work, want.work) {
+			t.Errorf("%s: %+v, want %q", name, s, want.work)
+		}
+		near(t, name+", seconds", s.Seconds, want.seconds)
+		near(t, name+", disk", float64(s.Disk), want.disk)
+	}
+	if _, ok := at["duplicates"]; ok || len(e.Stages) != 10 {
+		t.Errorf("%d stages: %+v", len(e.Stages), e.Stages)
+	}
+	r.Curation.Config.Corpus.Dedup, r.Curation.Config.Corpus.MinHash.Buckets, r.Curation.Config.Corpus.MinHash.Hashes = "fuzzy", 10, 5
+	c.Proxy.Base.Tokens, e.Stages = 500, nil
+	r.addStages(e, textRates{read: 1e6, label: 2e5})
+	for _, s := range e.Stages {
+		switch s.Stage {
+		case "duplicates":
+			near(t, "duplicates, seconds", s.Seconds, 1.9+1.9e6*50e-10)
+			near(t, "duplicates, disk", float64(s.Disk), 1000*(280+50))
+		case "base":
+			near(t, "base, seconds", s.Seconds, 5)
+			near(t, "base, disk", float64(s.Disk), 28)
+		}
+	}
+	if len(e.Stages) != 11 {
+		t.Errorf("with near-duplicates %d stages", len(e.Stages))
+	}
+}
+
+// Before the corpus is scanned its size is that of the files, compressed ones
+// thrice, by the share of text in the sample.
+func TestTextSize(t *testing.T) {
+	r := unrun(t)
+	r.Curation.Inputs = []corpus.FileInfo{{Bytes: 1000}, {Bytes: 500, Compression: "gzip"}}
+	for _, c := range []struct{ docs, size, stored, documents, text, tokens int64 }{
+		{10, 800, 1000, 25, 2000, 526},
+		{10, 1000, 500, 25, 2500, 657}, // text is no longer than its file
+		{1, 10, 1000, 2, 25, 6},
+		{1, 1, 100_000, 1, 0, 0}, // one document at least
+	} {
+		e := &Estimate{}
+		r.sizes(e, c.docs, c.size, c.stored)
+		if e.Documents != c.documents || e.TextBytes != c.text || e.Tokens != c.tokens {
+			t.Errorf("%+v: %d documents, %d bytes, %d tokens", c, e.Documents, e.TextBytes, e.Tokens)
+		}
+	}
+}
+
+// Evaluation reads a context once for all its choices, and each context where
+// they differ; a limit takes fewer items, and a file that cannot be read none.
+func TestEvalTokens(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	choices := file("choices.jsonl", `{"query": "Which one", "choices": ["ab", "cde"], "gold": 1}`+"\n")
+	contexts := file("contexts.jsonl", `{"contexts": ["aa", "bbb"], "target": " right", "gold": 0}`+"\n")
+	texts := file("texts.jsonl", strings.Repeat(`{"text": "twelve bytes"}`+"\n", 10))
+	for _, c := range []struct {
+		terms []eval.Term
+		bytes float64
+	}{
+		{[]eval.Term{{File: choices}}, 9 + 3 + 4}, // a space before each choice
+		{[]eval.Term{{File: contexts}}, 2 + 6 + 3 + 6},
+		{[]eval.Term{{File: texts}}, 120},
+		{[]eval.Term{{File: texts, Limit: 3}}, 36},
+		{[]eval.Term{{File: filepath.Join(dir, "none.jsonl")}}, 0},
+		{[]eval.Term{{File: texts, Limit: 1}, {File: texts}, {File: filepath.Join(dir, "none.jsonl")}, {File: choices}}, 12 + 120 + 16},
+		{nil, 0},
+	} {
+		near(t, "tokens", EvalTokens(c.terms), c.bytes/3.8)
+	}
+}
+
+// The space of a folder that is to be made is that of the one it will be in.
+func TestFreeBytes(t *testing.T) {
+	dir := t.TempDir()
+	if freeBytes(dir) <= 0 || freeBytes(filepath.Join(dir, "a", "b", "c")) <= 0 {
+		t.Errorf("free: %d, and below it %d", freeBytes(dir), freeBytes(filepath.Join(dir, "a", "b", "c")))
+	}
+	path := filepath.Join(dir, "file")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if n := freeBytes(filepath.Join(path, "below")); n != 0 {
+		t.Errorf("below a file: %d", n)
+	}
+}
+
+// A command's time is not known; a proxy of few steps is warned of.
+func TestMeasureProxy(t *testing.T) {
+	r := unrun(t)
+	c := &r.Trials.Config
+	c.Proxy.Model, c.Proxy.Batch, c.Proxy.Tokens = lm.Config{Vocab: 10, Width: 4, Layers: 1, Heads: 1, Context: 8}, 4, 32*299
+	c.Search.Rounds, c.Proxy.Command = []int{4, 2}, []string{"train-it"}
+	e := &Estimate{}
+	if err := r.measureProxy(e); err != nil || e.ProxyRuns != 6+c.Confirm.Runs() || e.ProxyRate != 0 || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "proxy.command") {
+		t.Errorf("%+v, %v", e, err)
+	}
+	c.Proxy.Command, e = nil, &Estimate{}
+	if err := r.measureProxy(e); err != nil || e.ProxyRate <= 0 || e.ProxyParams != c.Proxy.Model.NumParams() || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "only 299 steps") {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
