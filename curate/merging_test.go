@@ -36,7 +36,7 @@ func done(t *testing.T, out, kind string, options any, tasks int, write func(n i
 		t.Fatal(err)
 	}
 	for n := 0; write != nil && n < tasks; n++ {
-		if _, err := p.Run(t.Context(), n, func(_ context.Context, _ *task.Plan, n int, a *task.Attempt) error { return write(n, a) }); err != nil {
+		if _, err := p.Run(t.Context(), n, taskOf(write)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -382,4 +382,9 @@ func TestTagOfFields(t *testing.T) {
 	if got := (&TagConfig{Field: "source"}).of(corpus.Document{Source: strings.Repeat("é", 50)}); got != strings.Repeat("é", 40)+"…" {
 		t.Errorf("a long label: %q", got)
 	}
+}
+
+// taskOf is a task that needs no plan.
+func taskOf(f func(n int, a *task.Attempt) error) task.Func {
+	return func(_ context.Context, _ *task.Plan, n int, a *task.Attempt) error { return f(n, a) }
 }
