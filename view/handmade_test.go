@@ -161,7 +161,7 @@ func TestGatherHandMade(t *testing.T) {
 // what failed, what is doubtful and how the test files came out.
 func TestGatherConfirmation(t *testing.T) {
 	r := gathered(t)
-	for how, want := range map[string]float64{"natural": 0.5, "best": 0.75, "confirmed": 0.75} {
+	for how, want := range map[string]float64{"natural": 0.5, "best": 0.75, "proven": 0.75} {
 		r.Trials.Config.Dataset.Mixture = how
 		if d := fill(t, r); d.Domains[0].Chosen != want || d.Domains[1].Chosen != 1-want {
 			t.Errorf("%s: %v and %v", how, d.Domains[0].Chosen, d.Domains[1].Chosen)
