@@ -64,7 +64,7 @@ const startRows = 32
 
 // FitRows is Fit on rows that need not be in memory, all of them: every
 // iteration reads them once. The result is the same wherever the rows are, given
-// Start; without it, that of rows which are not in memory is drawn from 32*K.
+// Start. Without Start, rows that are not in memory are started from 32*K drawn rows.
 func (o KMeans) FitRows(ctx context.Context, rows Rows, seed uint64, workers int) (*Centroids, error) {
 	option.Fill(&o)
 	if err := option.Check("kmeans", &o); err != nil {

@@ -45,8 +45,8 @@ func (s *scanner) tally(ctx context.Context, c *Centroids, lo, hi int) (*Tally, 
 	})
 }
 
-// addChunk adds assigned rows: those of a cluster in their order, so that the
-// sums do not depend on the workers.
+// addChunk adds assigned rows, each cluster's rows in their order, so that the sums
+// do not depend on the workers.
 func (t *Tally) addChunk(ch *chunk, workers int) {
 	next := make([]int, t.K+1)
 	for _, j := range ch.label {

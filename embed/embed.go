@@ -61,8 +61,8 @@ type Remote interface {
 	Method
 	// Identity is the method without them.
 	Identity() Method
-	// Reach is the method with those of now, the same method as it is configured
-	// now.
+	// Reach is the method with the connection settings of now: the same method as it
+	// is configured now.
 	Reach(now Method) Method
 }
 

@@ -190,7 +190,7 @@ func Welch(a, b []Run) Estimate {
 //
 // and the difference has the variance 2 s^2/n by the runs. It equals Paired for
 // two mixtures; with more, the few seeds of each tell the noise of all, provided
-// that it is the same for all. The error by the items is that of the two alone.
+// that it is the same for all. The error by the items comes from the two alone.
 func Block(x [][]Run, a, b int) Estimate {
 	t, n := len(x), len(x[a])
 	rows, cols := make([]float64, t), make([]float64, n)

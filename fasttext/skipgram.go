@@ -14,9 +14,9 @@ import (
 	"github.com/climb-go/climb/vec"
 )
 
-// WordVectors trains vectors of words: that of a word, the mean of its own row
-// and of those of its runs of characters, is to tell the words near it from
-// words drawn at random. Bojanowski et al. 2016, arXiv 1607.04606, eq. 1 with
+// WordVectors trains vectors of words (skip-gram with sub-words): a word's vector is
+// the mean of its own row and of the rows of its character n-grams, and is to tell
+// the words near it from words drawn at random. Bojanowski et al. 2016, arXiv 1607.04606, eq. 1 with
 // negative sampling (Mikolov et al. 2013, arXiv 1310.4546).
 //
 // As in the original, a window is of 1 to Window words, frequent words are left

@@ -37,8 +37,8 @@ func (d *doc) repeats() (chars [9]int) {
 	return chars
 }
 
-// sameWords counts the pairs of equal words among those of four characters or
-// more, and these words.
+// sameWords counts the words of four characters or more, and the pairs of equal ones
+// among them.
 func (d *doc) sameWords() (pairs, words int) {
 	d.seen.reset(len(d.hash))
 	for i, h := range d.hash {

@@ -64,9 +64,8 @@ import (
 // stop is not yet a bad text.
 //
 // The evidence of a column is -ln of it, over what the column has at the worst in
-// good text (ruleColumns). The evidence e of a text is that of the column that has
-// most, or the sum of all, each counted up to 1, over evidenceSum, whichever is
-// larger: a text goes when one column is lower than in any kind of good text, or
+// good text (ruleColumns). The evidence e of a text is the larger of two: the largest
+// column's, and the sum over all columns, each counted up to 1, over evidenceSum: a text goes when one column is lower than in any kind of good text, or
 // many are low together, with equal weights. The limits are quantiles of good text
 // of 22 English sources, two of them code, and of technical prose in other
 // languages, so that no kind loses more than 2 %; no junk is in them. Which

@@ -83,8 +83,8 @@ func Macrolanguage(code string) string {
 }
 
 // Confidence returns how sure it is that text is in one of the languages of
-// codes, or of their macrolanguages; that of the most probable language if there are
-// none.
+// codes, or of their macrolanguages. Without codes it is the confidence in the most
+// probable language.
 func Confidence(text string, codes []string) float32 {
 	if len(codes) == 0 {
 		_, c := Identify(text)

@@ -6,7 +6,7 @@ import (
 )
 
 // A scanner goes over the n-grams of the words of one script in a text. The
-// hash of an n-gram is that of its first n-1 characters, plus the last, times
+// hash of an n-gram is (the hash of its first n-1 characters, plus the last) times
 // multiplier; a space stands for both ends of a word.
 type scanner struct {
 	text    string
@@ -82,8 +82,8 @@ func (s *scanner) end() int {
 // gram is the hash of the last n characters, never 0.
 func (s *scanner) gram(n int) uint32 { return uint32(s.hash[n]>>32) | 1 }
 
-// A sum adds rows of bytes, eight languages at a time: the even ones in the
-// four halves of low, the odd ones in those of high.
+// A sum adds rows of bytes, eight languages at a time: the even languages in the
+// four halves of low, the odd languages in the four halves of high.
 type sum struct {
 	waiting   [4]int // rows that are not in them yet
 	waits     int    // how many

@@ -92,7 +92,7 @@ func Choose[T any, F Table[T]](v T) Choice[T, F] {
 	panic(fmt.Sprintf("option: no method of the family is a %T", v))
 }
 
-// Name is that of the chosen method.
+// Name is the name of the chosen method.
 func (c Choice[T, F]) Name() string {
 	if c.name == "" {
 		var table F

@@ -4,8 +4,8 @@ import "fmt"
 
 // Blend is a convex combination of ridge (on shares and logarithms), gp,
 // explaw, powerlaw and gbdt: stacking (Wolpert, 1992; Breiman, 1996). The
-// weights minimise the squared error of held-out predictions. The hyper-parameters
-// of the members are those of their own sections. No member is believed further
+// weights minimise the squared error of held-out predictions. Each member has the
+// hyper-parameters of its own section. No member is believed further
 // beyond the measured scores than half their range: the laws are exponentials,
 // and one that was fitted to few runs can run away.
 //
@@ -25,8 +25,8 @@ type Learners struct {
 	PowerLaw PowerLaw `json:"powerlaw" doc:"power law in effective tokens"`
 }
 
-// learners are those of a blend that nobody has set anything of: ridge takes
-// shares and logarithms.
+// learners are the defaults of a blend's members: ridge takes shares and
+// logarithms.
 func learners() Learners { return Learners{Ridge: Ridge{Features: "both"}} }
 
 // Auto is Blend with weights shrunk towards gp alone, as if autoTrust runs more

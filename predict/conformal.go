@@ -11,8 +11,8 @@ import (
 // A conformal makes intervals from held-out errors: the CV+ of Barber, Candes,
 // Ramdas and Tibshirani (2021, Annals of Statistics 49, arXiv 1905.02928, section
 // 3), whose quantile has the finite-sample correction n+1. It differs in three
-// things. Intervals lie around the prediction of the fit to all rows, as those
-// of their jackknife do, not around those of the folds' fits, which need not be
+// things. Intervals lie around the prediction of the fit to all rows, as in their
+// jackknife, and not around the predictions of the folds' fits, which need not be
 // kept. Errors are counted in units of the deviations that were claimed for them
 // (Lei et al., 2018, JASA 113, section 5.2), so that intervals are wide where the
 // predictor knows little. And how the two differ by where a mixture lies is
@@ -23,7 +23,7 @@ import (
 type conformal struct {
 	ratio   []float64 // |error| / (deviation x scaling), ascending
 	unit    float64   // root mean square of |error| / deviation
-	alike   bool      // deviations of held-out rows come about as those of new ones do
+	alike   bool      // deviations of held-out rows are computed as for new rows
 	common  float64   // mean deviation of held-out rows
 	scaling scaling
 }
@@ -193,9 +193,9 @@ func calibrated(heldOut func() (predicted, std []float64), x [][]float64, y []fl
 	})
 }
 
-// refit sets the predictions and deviations of every fold's rows to those of a
-// fresh predictor that is fitted to the other folds; where that has no fit they
-// stay as they are.
+// refit predicts the rows of every fold, with deviations, by a fresh predictor that
+// is fitted to the other folds. Where that predictor has no fit, the rows keep what
+// they had.
 func refit(predicted, std []float64, x [][]float64, y []float64, folds int, fresh func() Predictor) {
 	fold := deal(x, folds, 1)
 	var wg sync.WaitGroup

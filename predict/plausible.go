@@ -17,8 +17,8 @@ import (
 // with few runs a law and scatter are easily taken for each other.
 //
 // The curvature comes from differences of the gradient, on Subset runs where there
-// are more. In no direction is it taken to be less than that of the priors, which
-// would be to know less than before the first run.
+// are more. In every direction it is at least the curvature of the priors: less would
+// mean to know less than before the first run.
 func (g *GP) Plausible(rng *rand.Rand, k int) ([]*GP, error) {
 	f := &g.fit
 	theta := f.logarithms()

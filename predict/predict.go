@@ -19,8 +19,8 @@ import (
 // prediction. At rows that it was fitted to a prediction is at most half the
 // range of the scores beyond them.
 //
-// A score far beyond all others, that of a run which diverged, is counted as the
-// farthest of the others (see drawnIn); whoever reads tables says which they are.
+// A score far beyond all others (a diverged run) is counted as the farthest of the
+// other scores (see drawnIn); whoever reads tables says which they are.
 //
 // Fit refuses fewer than 2 rows, rows of different lengths, and NaN or
 // infinite numbers. Constant features, a constant target and two equal rows
@@ -44,8 +44,8 @@ type Calibrated interface {
 	HalfWidth(x []float64, level float64) float64
 }
 
-// HalfWidth is that of p's interval of a level, of the normal distribution
-// with its Std unless p is Calibrated.
+// HalfWidth is half the width of p's interval at a level: normal with p's Std,
+// unless p is Calibrated.
 func HalfWidth(p Predictor, x []float64, level float64) float64 {
 	switch p := p.(type) {
 	case Calibrated:

@@ -16,7 +16,7 @@ import (
 // A heldOut predictor can say, after Fit, what it would have predicted of each
 // row, with what deviation, had it not been fitted to that row. For ridge that
 // are fits to other folds up to refitRows rows, and beyond leave-one-out in closed
-// form, the penalty being that of all rows; for gbdt the inner folds that chose
+// form, with the penalty chosen on all rows; for gbdt the inner folds that chose
 // the number of trees; for gp and the laws see heldOut there.
 type heldOut interface {
 	heldOut() (predicted, std []float64)
@@ -275,8 +275,8 @@ func (s *stack) predict(x []float64) float64 {
 // claimed is the deviation before calibration.
 func (s *stack) claimed(x []float64) float64 { return s.models[anchor].(Uncertain).Std(x) }
 
-// gradient sums that of the smooth predictors within their range; that of trees
-// is 0 almost everywhere.
+// gradient sums the gradients of the smooth predictors within their range. Trees
+// have the gradient 0 almost everywhere.
 func (s *stack) gradient(dst, x []float64) {
 	clear(dst)
 	one := make([]float64, len(x))

@@ -80,7 +80,8 @@ func (t *Tasks) relate(x, y [][]float64) {
 	}
 }
 
-// correlation returns that of two lists of errors around 0, or 1.
+// correlation is the correlation of two lists of errors around 0; 1 if either is
+// all zeros.
 func correlation(a, b []float64) float64 {
 	var ab, aa, bb float64
 	for i := range min(len(a), len(b)) {

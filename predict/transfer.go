@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Transfer lets runs of a smaller model inform those of a larger one, by the
-// autoregressive scheme of Kennedy and O'Hagan (2000, Biometrika 87, eq. 1),
+// Transfer lets runs of a smaller model inform the fit to runs of a larger one, by
+// the autoregressive scheme of Kennedy and O'Hagan (2000, Biometrika 87, eq. 1),
 //
 //	y(w) = rho low(w) + delta(w)
 //
@@ -24,8 +24,8 @@ import (
 // of the larger model's runs alone; and both. They are combined as Auto's members
 // are, with weights that are shrunk towards the smaller model alone as if autoTrust
 // runs more had been seen, and never to a held-out error above that of the best of
-// the three. All held-out errors are those of fits to other runs: of the slope, of
-// the process and, for intervals, of the weights.
+// the three. For held-out errors the slope, the process and (for intervals) the
+// weights are fitted to the other runs.
 //
 // The deviation is that of delta and of rho low together, which is large where the
 // smaller model has no runs near by; the intervals are conformal in that unit.
@@ -152,8 +152,8 @@ func (t *Transfer) process(x [][]float64, y []float64) (*GP, error) {
 }
 
 // heldOuts returns what the line and the line with the process say of rows that
-// neither was fitted to, and the latter's deviations: all rows where no two of
-// them differ.
+// neither was fitted to, and the deviations of the second: fitted to all rows where
+// no two rows differ.
 func (t *Transfer) heldOuts(x [][]float64, low, y []float64) (line, both, std []float64) {
 	line, both, std = slices.Clone(low), slices.Clone(low), make([]float64, len(y))
 	fold := deal(x, refitFolds, 1)

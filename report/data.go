@@ -108,7 +108,7 @@ type Domain struct {
 	Bytes     int64     `json:"bytes"`
 	Quality   []Score   `json:"quality"` // means over its documents, the same names in every domain
 	Natural   float64   `json:"natural"` // share of the tokens that were read
-	Chosen    float64   `json:"chosen"`  // share in the mixture that the run recommends: that of the dataset
+	Chosen    float64   `json:"chosen"`  // share in the mixture of the dataset, which the run recommends
 	Epochs    float64   `json:"epochs"`  // how often the dataset repeats its tokens
 	Examples  []Snippet `json:"examples"`
 }

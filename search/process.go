@@ -8,8 +8,8 @@ import (
 )
 
 // A Process is the Gaussian process on the combined score of a problem's runs.
-// Where the problem has runs of a smaller model, the expected score is that of both
-// together, and the process knows how uncertain it is; see predict.Transfer.
+// Where the problem has runs of a smaller model, the expected score comes from both
+// models, and the process knows how uncertain it is; see predict.Transfer.
 type Process struct {
 	*predict.GP
 	transfer *predict.Transfer // nil without a smaller model

@@ -22,8 +22,8 @@ const doubts = 8
 // measurement is the rule of Makarova et al. (2022, arXiv 2104.08166, section 4).
 // It differs in three points. They bound the regret, by the difference of an upper
 // and a lower confidence bound; here it is the expected gain, of a candidate and
-// the best measured mixture together, whose errors go together. Their error is
-// that of cross-validation; here it is the noise that each process has learned.
+// the best measured mixture together, whose errors go together. They take the
+// error from cross-validation; here it is the noise that each process has learned.
 // And their process has one set of hyper-parameters.
 func (a Auto) settled(p Problem, s *surrogate, history []Trial, list []mix.Mixture) (bool, error) {
 	if float64(len(Measured(history))) < a.Least*float64(oneRound(p)[0]) {

@@ -75,8 +75,8 @@ func fitTo(c predict.Choice, x [][]float64, y []float64) (predict.Predictor, err
 	return f, nil
 }
 
-// scored returns the runs that have a score, in an order that does not depend
-// on that of the history.
+// scored returns the runs that have a score, in the same order for every order of
+// the history.
 func scored(history []Trial) []Trial {
 	runs := slices.DeleteFunc(slices.Clone(history), func(t Trial) bool { return t.Failed != "" })
 	slices.SortStableFunc(runs, func(a, b Trial) int {

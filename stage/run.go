@@ -41,9 +41,8 @@ func New(out string, workers int) *Run {
 	return &Run{Out: out, Workers: workers, names: map[string]string{}, checked: &task.Verifier{}, lock: &held{}}
 }
 
-// Beside makes another run in the same directory, whose stages may differ: what
-// one has verified the other does not verify again, and the lock that one holds
-// is that of both.
+// Beside makes another run in the same directory, whose stages may differ. The two
+// share the lock, and outputs that one has verified are not verified again.
 func (r *Run) Beside() *Run {
 	return &Run{Out: r.Out, Workers: r.Workers, Launcher: r.Launcher, names: map[string]string{}, checked: r.checked, lock: r.lock}
 }

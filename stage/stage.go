@@ -20,7 +20,7 @@ type Stage struct {
 	Title   string   // for people: "cluster every document"
 	Format  int      // goes up when the output changes for the same options
 	Inputs  []string // stages that it reads
-	Skims   []string // those of them of which it reads nothing but manifests
+	Skims   []string // inputs of which it reads the manifests only
 	ByShard bool     // task n makes, and reads of other such stages, what belongs to shard n of the corpus
 	// Options are what the output depends on beside the inputs. They are hashed
 	// and stand in the plan.

@@ -63,7 +63,7 @@ type Search struct {
 	Predicted mix.Mixture      `json:"predicted"`           // the predictor's choice, which may be unmeasured
 	Measured  []search.Trial   `json:"measured"`            // best first
 	Pareto    []search.Trial   `json:"pareto,omitempty"`    // no other one is as good on every task and better on one
-	Predictor string           `json:"predictor,omitempty"` // that of the strategy, if it has one
+	Predictor string           `json:"predictor,omitempty"` // of the strategy, if it has one
 	CV        predict.CVResult `json:"cv"`                  // its out-of-fold quality, in the order of CVTrials
 	CVTrials  []search.Trial   `json:"cv_trials"`
 }
