@@ -288,18 +288,14 @@ func TestCrossProduct(t *testing.T) {
 	if diff := cmp.Diff([]int{0, 2, 1, -1}, of); diff != "" {
 		t.Errorf("domains of the clusters:\n%s", diff)
 	}
-}
-
-// Without labels the domains are the groups, and the labels are not read.
-func TestNoCrossProduct(t *testing.T) {
-	d, p := crossed(t)
+	// Without labels the domains are the groups, and the labels are not read.
 	p.Inputs["tags"] = "nowhere"
-	x, err := d.cross(p, DomainsConfig{By: "clusters"}, 2)
-	if err != nil {
+	plain := &Domains{Domains: make([]Domain, 2), Clusters: []Cluster{{Domain: 1}, {Domain: 0}, {Domain: 0}, {Domain: -1}}}
+	if x, err = plain.cross(p, DomainsConfig{By: "clusters"}, 2); err != nil {
 		t.Fatal(err)
 	}
-	got, err := x.shard(1)
-	if diff := cmp.Diff([]int32{0, 0, 1, 0, -1}, got); diff != "" || err != nil {
+	row, err := x.shard(1)
+	if diff := cmp.Diff([]int32{0, 0, 1, 0, -1}, row); diff != "" || err != nil {
 		t.Errorf("%v:\n%s", err, diff)
 	}
 }
