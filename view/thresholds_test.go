@@ -63,7 +63,7 @@ func TestChooseThresholds(t *testing.T) {
 	}
 }
 
-// graded is a run of two shards with scores that are multiples of 1/64, in three
+// graded is a run of two shards with scores that are multiples of 1/16, in three
 // clusters of which the last is empty, and what a document is in order.
 type graded struct {
 	shard, row, cluster, bytes, code int
@@ -79,7 +79,7 @@ func gradedRun(t *testing.T) (*task.Plan, []graded, *curate.Domains) {
 	var scores [2][]float32
 	for i := range 60 {
 		s := i / 35
-		g := graded{shard: s, row: i - 35*s, cluster: rng.IntN(2), bytes: 1 + rng.IntN(90), code: rng.IntN(7) - 5, scores: [2]float32{float32(rng.IntN(64)) / 64, float32(rng.IntN(64)) / 64}}
+		g := graded{shard: s, row: i - 35*s, cluster: rng.IntN(2), bytes: 1 + rng.IntN(90), code: rng.IntN(7) - 5, scores: [2]float32{float32(rng.IntN(16)) / 16, float32(rng.IntN(16)) / 16}}
 		all = append(all, g)
 		clusters[s], bytes[s], codes[s] = append(clusters[s], int32(g.cluster)), append(bytes[s], int32(g.bytes)), append(codes[s], int32(g.code))
 		scores[s] = append(scores[s], g.scores[:]...)
@@ -185,8 +185,8 @@ func TestMergedIsOnePass(t *testing.T) {
 		var whole histogram
 		parts := make([]histogram, 1+rng.IntN(5))
 		sum := 0.0
-		for range rng.IntN(100) {
-			x := rng.Int64N(1 << (1 + rng.IntN(40)))
+		for range rng.IntN(12) {
+			x := 1 + rng.Int64N(1<<(1+rng.IntN(40)))
 			whole.add(x)
 			parts[rng.IntN(len(parts))].add(x)
 			sum += float64(x)
