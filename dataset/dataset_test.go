@@ -85,10 +85,10 @@ func mixed(t *testing.T, r *climb.Run, share map[string]float64) error {
 	if err := task.WriteSealed(filepath.Join(r.Dir("confirm"), "confirm.json"), c); err != nil {
 		t.Fatal(err)
 	}
-	return dataset(t, r)
+	return writtenDataset(t, r)
 }
 
-func dataset(t *testing.T, r *climb.Run) error {
+func writtenDataset(t *testing.T, r *climb.Run) error {
 	return r.Hold(func() error {
 		for _, name := range []string{"draw", "scatter", "dataset"} {
 			if err := r.Do(t.Context(), r.Find(name), stage.Event{Stage: name}); err != nil {
@@ -256,7 +256,7 @@ func TestDamagedPiece(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, r.Config.Corpus.Inputs[0], r.Out, "mixture: best")
-	err = dataset(t, again)
+	err = writtenDataset(t, again)
 	var damage *task.DamageError
 	if !errors.As(err, &damage) || damage.Path != pieces[1] {
 		t.Errorf("error %v, want that %s is damaged", err, pieces[1])
