@@ -76,7 +76,7 @@ var policy = []struct {
 	{"bench/embed", "bench/measure cluster corpus embed", ""},
 	{"bench/lm", "bench/measure lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "bench/measure predict search simulate", ""},
-	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress"},
+	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress gonum.org/v1/gonum"},
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "report stage study", "github.com/klauspost/compress"},

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/predict"
 )
@@ -27,9 +29,11 @@ type Coverage struct {
 
 // Held is what intervals hold.
 type Held struct {
-	In80  float64 `json:"in80"`
-	In95  float64 `json:"in95"`
-	Width float64 `json:"width80"` // of the 80 % intervals on the mean, in standard deviations of the scores
+	In80   float64 `json:"in80"`
+	In95   float64 `json:"in95"`
+	Error  float64 `json:"in80_error"` // standard error of In80 over the subsets: their rows overlap, so that it is the least there is
+	Error9 float64 `json:"in95_error"`
+	Width  float64 `json:"width80"` // of the 80 % intervals on the mean, in standard deviations of the scores
 }
 
 // coverRows is how many rows judge a fit; coverSizes are the numbers of runs that
@@ -42,12 +46,13 @@ const coverFewer = 20
 
 // A cover is to fit every predictor to a subset of a table's rows.
 type cover struct {
-	table string
-	x     [][]float64
-	y     []float64
-	order []int // of the rows; the first n are fitted to
-	n     int
-	held  map[string]Held // by predictor; what comes of it
+	table  string
+	subset int
+	x      [][]float64
+	y      []float64
+	order  []int // of the rows; the first n are fitted to
+	n      int
+	held   map[string]Held // by predictor; what comes of it
 }
 
 // coverage measures all tables, a fit on each core at a time.
@@ -87,26 +92,63 @@ func (c *Coverage) collect(jobs []cover) {
 			c.Tables[j.table][name][size] = sum
 		}
 	}
+	for _, table := range names(c.Tables) {
+		for _, name := range names(c.Tables[table]) {
+			for size, h := range c.Tables[table][name] {
+				h.Error = c.standardError(jobs, table, name, size, func(h Held) float64 { return h.In80 })
+				h.Error9 = c.standardError(jobs, table, name, size, func(h Held) float64 { return h.In95 })
+				c.Tables[table][name][size] = h
+			}
+		}
+	}
 	c.Misses = []string{}
 	for _, table := range names(c.Tables) {
 		for _, name := range names(c.Tables[table]) {
 			for _, size := range names(c.Tables[table][name]) {
 				if h := c.Tables[table][name][size]; math.Abs(h.In80-80) > 5 || math.Abs(h.In95-95) > 3 {
-					c.Misses = append(c.Misses, fmt.Sprintf("%s, %s runs, %s: %.1f and %.1f", table, size, name, h.In80, h.In95))
+					c.Misses = append(c.Misses, fmt.Sprintf("%s, %s runs, %s: %.1f (+- %.1f) and %.1f (+- %.1f)", table, size, name, h.In80, h.Error, h.In95, h.Error9))
 				}
 			}
 		}
 	}
 }
 
+// standardError is that of the mean over the subsets: losses of one subset, which
+// are judged on the same rows, count as one measurement.
+func (c *Coverage) standardError(jobs []cover, table, name, size string, of func(Held) float64) float64 {
+	sums, counts := make([]float64, c.Subsets), make([]float64, c.Subsets)
+	for i := range jobs {
+		if j := &jobs[i]; j.table == table && strconv.Itoa(j.n) == size {
+			if h, ok := j.held[name]; ok {
+				sums[j.subset] += of(h)
+				counts[j.subset]++
+			}
+		}
+	}
+	var means []float64
+	for k, n := range counts {
+		if n > 0 {
+			means = append(means, sums[k]/n)
+		}
+	}
+	if len(means) < 2 {
+		return 0
+	}
+	_, deviation := stat.MeanStdDev(means, nil)
+	return deviation / math.Sqrt(float64(len(means)))
+}
+
 // covers lists the fits, the smallest first.
 func covers() ([]cover, error) {
 	var out []cover
 	add := func(table string, x [][]float64, losses [][]float64, n int) {
+		if !strings.HasPrefix(table, *coverTables) {
+			return
+		}
 		for k := range *coverSubsets {
 			order := rand.New(rand.NewPCG(6, uint64(k))).Perm(len(x))
 			for i := range min(*coverLosses, len(losses)) {
-				out = append(out, cover{table: table, x: x, y: losses[(k**coverLosses+i)%len(losses)], order: order, n: n})
+				out = append(out, cover{table: table, subset: k, x: x, y: losses[(k**coverLosses+i)%len(losses)], order: order, n: n})
 			}
 		}
 	}

@@ -87,6 +87,7 @@ var (
 
 	coverSubsets = flag.Int("cover-subsets", 20, "random subsets of each table's rows that coverage is measured on")
 	coverOnly    = flag.String("cover-only", "", "the predictors to measure coverage of, of predict.Methods; all if empty")
+	coverTables  = flag.String("cover-tables", "", "the tables to measure coverage on, those whose names begin so: regmix, mixing laws, mixing laws 70M; all if empty")
 	coverLosses  = flag.Int("cover-losses", 2, "losses of each subset")
 )
 
