@@ -61,8 +61,9 @@ func Presets() []string { return []string{"laptop", "recipe", "paper"} }
 // A ConfigError says what in a configuration cannot be used.
 type ConfigError = option.ConfigError
 
-// LoadConfig reads a climb.yaml. Paths in it are relative to its folder.
-func LoadConfig(path string) (*Config, error) {
+// LoadConfig reads a climb.yaml, and puts settings such as "proxy.tokens=1e6" in the
+// place of what it says. Paths in both are relative to its folder.
+func LoadConfig(path string, settings ...string) (*Config, error) {
 	data, err := wire.ReadFile(path, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &ConfigError{Path: path, Text: "no such file; `climb init DIR` writes one for a folder of text"}
@@ -70,9 +71,9 @@ func LoadConfig(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	c, err := ParseConfig(data)
+	c, err := ParseConfig(data, settings...)
 	var ce *ConfigError
-	if errors.As(err, &ce) {
+	if errors.As(err, &ce) && ce.Path == "" {
 		ce.Path = path
 	}
 	if err != nil {
@@ -82,19 +83,56 @@ func LoadConfig(path string) (*Config, error) {
 	return c, nil
 }
 
-// ParseConfig decodes YAML over its preset and the defaults. Unknown fields,
-// wrong types and numbers that would be changed on reading are refused with line
-// and column.
-func ParseConfig(data []byte) (*Config, error) {
+// ParseConfig decodes YAML over its preset and the defaults, and settings over it.
+// Unknown fields, wrong types and numbers that would be changed on reading are
+// refused with line and column.
+func ParseConfig(data []byte, settings ...string) (*Config, error) {
 	doc, err := wire.YAML(data)
 	if err != nil {
 		return nil, &ConfigError{Text: wire.Explain(err)}
 	}
-	return DecodeConfig(doc)
+	docs := []ast.Node{doc}
+	for _, setting := range settings {
+		doc, err := settingDoc(setting)
+		if err != nil {
+			return nil, &ConfigError{Path: setting, Text: err.Error()}
+		}
+		// Alone, so that its mistake is not said to be the file's.
+		alone := &Config{}
+		option.Fill(alone)
+		if err := alone.Decode(doc); err != nil {
+			var ce *ConfigError
+			if errors.As(err, &ce) {
+				ce.Path = setting
+			}
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	return DecodeConfig(docs...)
 }
 
-// DecodeConfig is ParseConfig of a part of a document; nil sets nothing.
-func DecodeConfig(doc ast.Node) (*Config, error) {
+// settingDoc is the document that sets one option: proxy.tokens=1e6 stands for
+// {proxy: {tokens: 1e6}}. The value is YAML.
+func settingDoc(setting string) (ast.Node, error) {
+	key, value, ok := strings.Cut(setting, "=")
+	if !ok || strings.Trim(key, ".") != key || key == "" || strings.Contains(key, "..") || strings.ContainsAny(key, " :{}[]#&*!|>'\"%@`,\n") {
+		return nil, errors.New("want an option and its value, such as proxy.tokens=1e6; `climb run climb.yaml --print-config` lists the options")
+	}
+	text := ""
+	for depth, part := range strings.Split(key, ".") {
+		text += "\n" + strings.Repeat(" ", depth) + part + ":"
+	}
+	doc, err := wire.YAML([]byte(strings.TrimPrefix(text, "\n") + " " + value + "\n"))
+	if err != nil {
+		return nil, errors.New(wire.Explain(err))
+	}
+	return doc, nil
+}
+
+// DecodeConfig is ParseConfig of parts of documents, each over those before it; nil
+// sets nothing.
+func DecodeConfig(docs ...ast.Node) (*Config, error) {
 	var head struct {
 		Preset string `json:"preset"`
 		Target struct {
@@ -103,8 +141,10 @@ func DecodeConfig(doc ast.Node) (*Config, error) {
 			}
 		} `json:"target"`
 	}
-	if err := wire.Decode(doc, &head); err != nil {
-		return nil, &ConfigError{Text: wire.Explain(err)}
+	for _, doc := range docs {
+		if err := wire.Decode(doc, &head); err != nil {
+			return nil, &ConfigError{Text: wire.Explain(err)}
+		}
 	}
 	for _, t := range slices.Concat(head.Target.Validation, head.Target.Test) {
 		if t.Weight != nil && *t.Weight == 0 { // which would become the default
@@ -129,11 +169,13 @@ func DecodeConfig(doc ast.Node) (*Config, error) {
 	if err := c.Decode(base); err != nil {
 		return nil, err
 	}
-	if err := c.presetFloors(doc); err != nil {
+	if err := c.presetFloors(docs); err != nil {
 		return nil, err
 	}
-	if err := c.Decode(doc); err != nil {
-		return nil, err
+	for _, doc := range docs {
+		if err := c.Decode(doc); err != nil {
+			return nil, err
+		}
 	}
 	return c, c.Resolve()
 }
@@ -154,6 +196,9 @@ func Explain(err error) string {
 				return yaml.FormatErrorWithToken(now, unknown.Token, false, true)
 			}
 		}
+		if key := option.Nearest(unknown.Token.Value, option.NewForm(&Config{}).Names()); key != "" {
+			return yaml.FormatErrorWithToken(fmt.Sprintf("%s; did you mean %s?", unknown.Message, key), unknown.Token, false, true)
+		}
 	}
 	return wire.Explain(err)
 }
@@ -172,14 +217,16 @@ func (c *Config) Decode(doc ast.Node) error {
 
 // presetFloors takes the preset's floors away where the labeler that the user
 // chooses is not the one that they are for, and puts its own in their place.
-func (c *Config) presetFloors(doc ast.Node) error {
+func (c *Config) presetFloors(docs []ast.Node) error {
 	before := c.Label.Method.Name()
 	probe := &Config{}
 	if err := option.Copy(probe, c); err != nil {
 		return err
 	}
-	if err := probe.Decode(doc); err != nil {
-		return err
+	for _, doc := range docs {
+		if err := probe.Decode(doc); err != nil {
+			return err
+		}
 	}
 	if m := probe.Label.Method; m.Name() != before {
 		c.Prune.Clusters, c.Prune.Documents = nil, nil

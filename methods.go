@@ -65,7 +65,14 @@ func Families(names ...string) ([]Family, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(f Family) bool { return f.Name == name })
 		if i < 0 {
-			return nil, &option.ConfigError{Text: fmt.Sprintf("no family of methods is called %q", name)}
+			names := make([]string, len(all))
+			for k, f := range all {
+				names[k] = f.Name
+			}
+			if near := option.Nearest(name, names); near != "" {
+				name += fmt.Sprintf(" (did you mean %s?)", near)
+			}
+			return nil, &option.ConfigError{Text: fmt.Sprintf("no family of methods is called %s; there are %s", name, strings.Join(names, ", "))}
 		}
 		out = append(out, all[i])
 	}

@@ -3,6 +3,7 @@ package option
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,6 +32,30 @@ func (f *Form) Pointer() any { return f.flat.Addr().Interface() }
 // Close sets the struct to what the form says. It reports names of methods that
 // are not in their family; the struct is then left in between.
 func (f *Form) Close() error { return read("", f.target, f.flat) }
+
+// Names lists the keys of the form, those of its sections among them, sorted.
+func (f *Form) Names() []string {
+	names := map[string]bool{}
+	addNames(names, f.flat.Type())
+	return slices.Sorted(maps.Keys(names))
+}
+
+func addNames(names map[string]bool, t reflect.Type) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+				names[name] = true
+			}
+			addNames(names, f.Type)
+		}
+	}
+}
 
 // holdsChoice tells whether t is a struct with a Choice somewhere in it.
 func holdsChoice(t reflect.Type) bool {

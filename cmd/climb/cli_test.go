@@ -171,7 +171,7 @@ func TestDemoInARelativeFolder(t *testing.T) {
 	writeFile(t, "d/text/corpus/a.jsonl", []byte(fewDocuments(4)))
 	writeFile(t, "d/text/prose.validation.jsonl", []byte(fewDocuments(1)))
 	writeFile(t, "d/text/prose.test.jsonl", []byte(fewDocuments(1)))
-	cfg, err := demoConfig(&stageOptions{configOptions{Out: "d", JSON: true}}, buffers())
+	cfg, err := demoConfig(&stageOptions{configOptions: configOptions{Out: "d", JSON: true}}, buffers())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,15 +19,16 @@ import (
 // on a terminal, one line per event elsewhere, one JSON object per event with
 // --json.
 type display struct {
-	mu    sync.Mutex
-	w     io.Writer
-	clear io.Writer // for the control of the terminal
-	errs  io.Writer
-	json  bool
-	tty   bool
-	width int
-	drawn bool      // a line is on the terminal that has no end
-	last  time.Time // of the last progress shown
+	mu     sync.Mutex
+	w      io.Writer
+	clear  io.Writer // for the control of the terminal
+	errs   io.Writer
+	json   bool
+	tty    bool
+	silent bool // warnings only
+	width  int
+	drawn  bool      // a line is on the terminal that has no end
+	last   time.Time // of the last progress shown
 }
 
 // newDisplay shows the events on one of the standard streams.
@@ -53,6 +54,9 @@ func (d *display) quiet() time.Duration {
 func (d *display) event(e stage.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.silent && !e.Warning {
+		return
+	}
 	progress := !e.Start && !e.End && e.Note == ""
 	if progress && time.Since(d.last) < d.quiet() {
 		return

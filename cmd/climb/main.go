@@ -52,7 +52,11 @@ func execute(ctx context.Context, root *cobra.Command, args []string, std stream
 	root.InitDefaultCompletionCmd(args...)
 	c, rest, err := root.Find(args)
 	if err == nil && !c.Runnable() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
-		return task.Usage(fmt.Errorf("unknown command %q for %q; see %s --help", rest[0], c.CommandPath(), c.CommandPath()))
+		var names []string
+		for _, sub := range c.Commands() {
+			names = append(names, sub.Name())
+		}
+		return task.Usage(fmt.Errorf("unknown command %q for %q%s; see %s --help", rest[0], c.CommandPath(), meant(rest[0], names), c.CommandPath()))
 	}
 	begun := false
 	if err == nil && c.RunE != nil {
@@ -157,7 +161,7 @@ a report.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
 		&cobra.Group{ID: "tool", Title: "Tools:"})
 	for _, command := range []func(streams) *cobra.Command{
-		newClusters, newCompare, newDemo, newFit, newInit, newMethods, newPlan, newReport, newRun, newStatus, newVerify,
+		newClean, newClusters, newCompare, newDemo, newFit, newInit, newMethods, newPlan, newReport, newRun, newStatus, newVerify, newVersion,
 		newCorpus, newEval, newLM, newPropose, newRepro, newSimulate, newTask,
 	} {
 		root.AddCommand(command(std))

@@ -31,10 +31,22 @@ more. FAMILY prints one of them.`,
 		Example: `  climb methods
   climb methods strategies
   climb methods --json`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return familyNames(), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(c *cobra.Command, args []string) error { return runMethods(c.Context(), o, args, std) },
 	}
 	o.AddFlags(c.Flags())
 	return c
+}
+
+// familyNames lists the families of methods.
+func familyNames() (names []string) {
+	families, _ := climb.Families() // all of them, which does not fail
+	for _, f := range families {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 func runMethods(_ context.Context, o methodsOptions, args []string, std streams) error {

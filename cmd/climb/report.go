@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/task"
 )
 
 func newReport(std streams) *cobra.Command {
@@ -35,6 +38,9 @@ func runReport(ctx context.Context, o configOptions, args []string, std streams)
 	r, err := o.open(ctx, args)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(r.Out); o.Out != "" && errors.Is(err, fs.ErrNotExist) {
+		return task.Usage(fmt.Errorf("--out: %s is no run directory", near(r.Out)))
 	}
 	d, err := r.Report(ctx)
 	if err != nil {

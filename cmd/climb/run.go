@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/view"
 )
@@ -19,6 +22,7 @@ import (
 type configOptions struct {
 	Out     string
 	Workers int
+	Set     []string
 	JSON    bool
 }
 
@@ -26,6 +30,7 @@ type configOptions struct {
 func (o *configOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Out, "out", "", "run directory, instead of the one in the configuration")
 	f.IntVar(&o.Workers, "workers", 0, "cores to use, instead of the number in the configuration; 0 = all")
+	f.StringArrayVar(&o.Set, "set", nil, "an option instead of the configuration's, such as proxy.tokens=1e6; the value is YAML; may be repeated")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
 
@@ -35,7 +40,7 @@ func (o *configOptions) load(args []string) (*climb.Config, error) {
 	if len(args) > 0 {
 		path = args[0]
 	}
-	c, err := climb.LoadConfig(path)
+	c, err := climb.LoadConfig(path, o.Set...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +93,16 @@ func useWorkers(n int) error {
 }
 
 // stageOptions are the flags of the commands that run stages.
-type stageOptions struct{ configOptions }
+type stageOptions struct {
+	configOptions
+	Quiet bool
+}
 
 // AddFlags adds the flags to a command's.
 func (o *stageOptions) AddFlags(f *pflag.FlagSet) {
 	o.configOptions.AddFlags(f)
 	f.Lookup("json").Usage = "print one JSON object per event and, at the end, the summary"
+	f.BoolVarP(&o.Quiet, "quiet", "q", false, "print no progress: warnings, and what comes of it")
 }
 
 // until runs the pipeline up to a target, showing progress, and prints what
@@ -104,6 +113,7 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 		return err
 	}
 	show := newDisplay(std.out, std, o.JSON)
+	show.silent = o.Quiet
 	r.Watch = show.event
 	err := r.Until(ctx, target)
 	show.close()
@@ -125,12 +135,14 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 // runOptions are the flags of climb run.
 type runOptions struct {
 	stageOptions
+	Until       string
 	PrintConfig bool
 }
 
 // AddFlags adds the flags to a command's.
 func (o *runOptions) AddFlags(f *pflag.FlagSet) {
 	o.stageOptions.AddFlags(f)
+	f.StringVar(&o.Until, "until", "", "stop after a stage: "+strings.Join(targets(), ", "))
 	f.BoolVar(&o.PrintConfig, "print-config", false, "print the configuration with every default and stop")
 }
 
@@ -149,10 +161,13 @@ hash of its options and inputs, so a changed option redoes the stages that depen
 on it, and no others.`,
 		Example: `  climb run climb.yaml
   climb run climb.yaml --out runs/2 --workers 8
+  climb run climb.yaml --until domains  # no proxies yet
+  climb run climb.yaml --set proxy.tokens=1e6 --set search.rounds=[32,16]
   climb run climb.yaml --print-config   # every option with its value`,
 		RunE: func(c *cobra.Command, args []string) error { return runRun(c.Context(), o, args, std) },
 	}
 	o.AddFlags(c.Flags())
+	_ = c.RegisterFlagCompletionFunc("until", cobra.FixedCompletions(targets(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 	return c
 }
 
@@ -164,5 +179,21 @@ func runRun(ctx context.Context, o runOptions, args []string, std streams) error
 	if o.PrintConfig {
 		return cfg.WriteYAML(std.out.data())
 	}
-	return o.until(ctx, cfg, "", std)
+	if o.Until != "" && !slices.Contains(targets(), o.Until) {
+		return task.Usage(fmt.Errorf("--until: no stage is called %q%s; stages are %s", o.Until, meant(o.Until, targets()), strings.Join(targets(), ", ")))
+	}
+	return o.until(ctx, cfg, o.Until, std)
+}
+
+// targets lists what climb run --until stops after, in the order of the pipeline.
+func targets() []string {
+	return []string{"corpus", "embed", "cluster", "label", "domains", "tokens", "search", "confirm", "dataset"}
+}
+
+// meant asks whether one of the names was meant by a misspelt one.
+func meant(misspelt string, names []string) string {
+	if name := option.Nearest(misspelt, names); name != "" {
+		return fmt.Sprintf("; did you mean %s?", name)
+	}
+	return ""
 }
