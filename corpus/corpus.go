@@ -24,6 +24,10 @@ type Document struct {
 	// (valid UTF-8), nil if there are none.
 	Fields json.RawMessage
 
+	// Tokens are those of a Megatron source that Text stands for, without what ends the
+	// document; nil of any other.
+	Tokens []uint32
+
 	Path   string // file the document was read from
 	Line   int64  // 1-based line of the file, or row of a Parquet file; of a shard that starts inside a file, counted from its first line
 	Offset int64  // byte of the line's start: in a plain file from its beginning, otherwise in the decompressed bytes from Shard.Start; in Parquet, of its row group

@@ -20,19 +20,22 @@ const (
 	formatText     = "text"
 	formatParquet  = "parquet"
 	formatWARC     = "warc"
-	formatMegatron = "megatron"
+	formatMegatron = Megatron
 	formatIndex    = "index" // Megatron\'s .idx, read with its .bin
 )
+
+// Megatron is the format of files of tokens.
+const Megatron = "megatron"
 
 const sniffBytes = 4 << 10 // of the decompressed text, to tell the format
 
 // stat describes a file by its first bytes and its name.
 func (l *lister) stat(ctx context.Context, name string) (FileInfo, error) {
-	if f, ok := statMegatron(name); ok && (l.o.Format == "auto" || l.o.Format == formatMegatron) {
-		return f, nil
-	}
 	if !utf8.ValidString(name) {
 		return FileInfo{}, fmt.Errorf("the name of the file %q is not UTF-8, and could not be written into plans: rename it", name)
+	}
+	if f, ok := statMegatron(name); ok && (l.o.Format == "auto" || l.o.Format == formatMegatron) {
+		return f, nil
 	}
 	src, err := openRange(ctx, name, "auto", 0, -1)
 	if err != nil {

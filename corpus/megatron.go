@@ -67,5 +67,5 @@ func (r *reader) tokens(at BadLine, ids []uint32) error {
 	if len(text) > r.lines.max {
 		return r.reject(at, TooLong, text, "more than %d bytes", r.lines.max)
 	}
-	return r.accept(at, Document{Text: string(text), Path: at.Path, Line: at.Line, Offset: at.Offset}, repaired, text)
+	return r.accept(at, Document{Text: string(text), Tokens: ids, Path: at.Path, Line: at.Line, Offset: at.Offset}, repaired, text)
 }

@@ -105,6 +105,13 @@ func (t *Tokenizer) Vocab() int { return len(t.tokens) }
 // </s> or <eos>, else the first special token.
 func (t *Tokenizer) EOD() uint32 { return t.eod }
 
+// Equal tells whether two tokenizers make the same tokens of every text: the same
+// ids stand for the same bytes, and are joined by the same rules.
+func (t *Tokenizer) Equal(o *Tokenizer) bool {
+	return t.ignoreMerges == o.ignoreMerges && t.eod == o.eod && slices.Equal(t.names, o.names) && slices.Equal(t.tokens, o.tokens) &&
+		slices.Equal(t.merges, o.merges) && slices.Equal(t.added, o.added) && t.pattern.regex == o.pattern.regex
+}
+
 // Special is the id of a special token by its text.
 func (t *Tokenizer) Special(name string) (id uint32, ok bool) {
 	for _, a := range t.added {
