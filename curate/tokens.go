@@ -107,22 +107,64 @@ func (o *vocabOptions) trainOn(ctx context.Context, p *task.Plan) (*token.Tokeni
 	return tok, err
 }
 
+// encodeOptions are what the tokens depend on beside the tokenizer.
+type encodeOptions struct {
+	Copy bool `json:"copy,omitempty"` // tokens of Megatron sources: the proxies' tokenizer made them
+}
+
+// copies tells whether the corpus has sources that are tokens, and whether the
+// proxies' tokenizer is the one that made them.
+func (r *Curation) copies() (sources, same bool, err error) {
+	sources = slices.ContainsFunc(r.Inputs, func(f corpus.FileInfo) bool { return f.Format == corpus.Megatron })
+	ours, theirs := r.Config.Tokens.Tokenizer, r.Config.Corpus.Tokenizer
+	if !sources || ours == "" || theirs == "" || ours == theirs {
+		return sources, sources && ours != "" && ours == theirs, nil
+	}
+	a, err := token.Load(ours)
+	if err != nil {
+		return sources, false, err
+	}
+	b, err := token.Load(theirs)
+	return sources, err == nil && a.Equal(b), err
+}
+
 // encodeStage turns every shard into tokens, grouped by domain:
 // part-NNNNN.tok holds the tokens (u16 or u32 as the vocabulary asks) of each
 // domain's documents, in row order, each document ended by the end-of-document
 // token; part-NNNNN.npy, int32, the tokens of each row, 0 for rows without a
-// domain.
+// domain. Sources that are tokens of the same tokenizer are copied, not encoded.
 func (r *Curation) encodeStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "encode", Title: "tokenize every document", Format: 1, ByShard: true, Inputs: []string{"corpus", "rows", "domains", "assign", "vocab"},
-		Options: func() (any, error) { return struct{}{}, nil },
-		Tasks:   r.PerShard,
-		Run:     encodeShard,
-		Amount:  r.TextBytes,
+		Options: func() (any, error) {
+			_, same, err := r.copies()
+			return encodeOptions{same}, err
+		},
+		Tasks:  r.PerShard,
+		Run:    encodeShard,
+		After:  r.tellTokens,
+		Amount: r.TextBytes,
 	}
 }
 
+// tellTokens says what became of sources that are tokens already.
+func (r *Curation) tellTokens(*task.Plan) error {
+	switch sources, same, err := r.copies(); {
+	case err != nil:
+		return err
+	case same:
+		r.Note("encode", "tokens of the .bin inputs are copied as they are: tokens.tokenizer is their own")
+	case sources:
+		r.Note("encode", "tokens of the .bin inputs are decoded to text and encoded again: the proxies have another tokenizer; set tokens.tokenizer to that of corpus.tokenizer to copy them as they are")
+	}
+	return nil
+}
+
 func encodeShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	var o encodeOptions
+	if err := p.Option(&o); err != nil {
+		return err
+	}
 	tok, err := stage.Cached(ctx, tokenizerPath(p), token.Load)
 	if err != nil {
 		return err
@@ -145,7 +187,12 @@ func encodeShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) erro
 			if dom < 0 {
 				continue
 			}
-			ids = append(tok.Encode(ids[:0], d.Text), tok.EOD())
+			if o.Copy && d.Tokens != nil {
+				ids = append(ids[:0], d.Tokens...)
+			} else {
+				ids = tok.Encode(ids[:0], d.Text)
+			}
+			ids = append(ids, tok.EOD())
 			length[d.Row] = int32(len(ids))
 			byDomain[dom] = appendTokens(byDomain[dom], ids, width)
 			tokensAs.Add(a, dom, int64(len(ids)))
