@@ -256,6 +256,9 @@ func (c *Config) Resolve() error {
 	if err := option.Check("", c); err != nil {
 		return &ConfigError{Text: err.Error()}
 	}
+	if err := c.Domains.Check(c.Label.Names()); err != nil {
+		return err
+	}
 	if len(c.Search.Rounds) == 0 {
 		return &ConfigError{Text: "search.rounds: is empty; give the proxy runs of each round, as in [16, 8, 4]"}
 	}

@@ -35,6 +35,10 @@ corpus:
   id_field: id          # where absent, the id is a hash of the text
   source_field: source  # carried along, never used to decide
 
+# What is weighed: clusters of the text, or what your files say already.
+# domains:
+#   by: file              # or folder, field:NAME, quality:5; a list crosses them
+
 # What the mixture is to be good at. Each file is JSONL with one item a line:
 #   {"id", "query", "choices": [...], "gold": 0}   multiple choice
 #   {"id", "context", "target"}                    one right answer

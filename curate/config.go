@@ -52,10 +52,19 @@ type PruneConfig struct {
 	DocumentsIf string             `json:"documents_if" default:"any" choices:"any,all" doc:"prune a document that is below any floor, or only one below all floors"`
 }
 
-// DomainsConfig says how clusters, or labels of documents, become domains.
+// QualityConfig says what the tiers of quality are.
+type QualityConfig struct {
+	Score    string  `json:"score" default:"mean" doc:"score whose quantiles the tiers are: one of the labeler's, or mean, the average of all"`
+	Over     string  `json:"over" default:"text" choices:"text,documents" doc:"what every tier has the same share of over the whole corpus: bytes of text, or documents"`
+	MinShare float64 `json:"min_share" default:"0.001" min:"1e-9" max:"1" doc:"tiers of a cluster or label that hold a smaller share of the text are merged: the lightest with the lighter one beside it, until none is below"`
+}
+
+// DomainsConfig says how clusters, labels of documents and tiers of quality become
+// domains.
 type DomainsConfig struct {
-	By       string               `json:"by" default:"clusters" choices:"clusters,label,both" doc:"what makes a domain: merged clusters, a label of the documents, or the cross product of both"`
+	By       Axes                 `json:"by" default:"clusters" doc:"axes whose cross product the domains are, one or a list such as [clusters, quality:5]: clusters (merged), label (of tag), both (these two), file, folder, source, field:NAME (a label that the documents have), quality:N (N quantiles of a score)"`
 	Tag      TagConfig            `json:"tag"`
+	Quality  QualityConfig        `json:"quality,omitzero" doc:"tiers of quality:N in by"`
 	Method   cluster.MergerChoice `json:"method" doc:"how clusters are merged: agglomerative, by a threshold or a target count, or as a capacity-bounded partition"`
 	Sample   int                  `json:"sample" default:"20000" min:"1" doc:"number of documents read to name the domains"`
 	Examples int                  `json:"examples" default:"3" min:"0" doc:"number of example documents kept for each domain"`

@@ -21,6 +21,11 @@ type Domains struct {
 	Domains    []Domain  `json:"domains"`
 	Clusters   []Cluster `json:"clusters"`
 	Warnings   []string  `json:"warnings,omitempty"`
+
+	// Unless domains.by is clusters, label or both:
+	Axes    []string `json:"axes,omitempty"`    // of domains.by
+	Quality *Tiers   `json:"quality,omitempty"` // what the tiers are
+	Notes   []string `json:"notes,omitempty"`   // such as which tiers were merged
 }
 
 // A Domain is a group of clusters: one axis of the search.
@@ -33,6 +38,11 @@ type Domain struct {
 	Bytes    int64     `json:"bytes"`
 	Scores   []float64 `json:"scores"` // means over the documents, by score name
 	Examples []Example `json:"examples"`
+
+	// Its place on the axes, unless domains.by is clusters, label or both:
+	Group  *int     `json:"group,omitempty"`  // of the merged clusters, where they are an axis
+	Labels []string `json:"labels,omitempty"` // of the axes that are labels, in their order
+	Tiers  *[2]int  `json:"tiers,omitempty"`  // of quality, first and last, from 1
 }
 
 // A Cluster is one cell of the clusterer.
@@ -40,7 +50,8 @@ type Cluster struct {
 	Docs    int64     `json:"docs"`
 	Bytes   int64     `json:"bytes"`
 	Scores  []float64 `json:"scores"`
-	Domain  int       `json:"domain"` // -1: pruned
+	Domain  int       `json:"domain"`          // -1: pruned; where domains cross clusters, the one with most of its text
+	Group   *int      `json:"group,omitempty"` // of the clusters that it is merged with, where Domain does not tell
 	Reasons []string  `json:"reasons,omitempty"`
 	Name    string    `json:"name"`
 	Terms   []string  `json:"terms,omitempty"`
@@ -70,7 +81,14 @@ func (r *Curation) domainsStage() *stage.Stage {
 		Name: "domains", Title: "prune and merge clusters", Format: 5, Inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 		Options: func() (any, error) {
 			c := r.Config
-			return domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label.Names()}, nil
+			o := domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label.Names()}
+			o.Domains.By = o.Domains.By.canonical()
+			if o.Domains.By.tiers() == 0 {
+				o.Domains.Quality = QualityConfig{}
+			} else { // quantiles are those of the documents that stay
+				o.Prune = c.Prune
+			}
+			return o, nil
 		},
 		Tasks: stage.One,
 		Run:   makeDomains,
@@ -79,8 +97,14 @@ func (r *Curation) domainsStage() *stage.Stage {
 			if err != nil {
 				return err
 			}
+			for _, n := range d.Notes {
+				r.Note("domains", "%s", n)
+			}
 			for _, w := range d.Warnings {
 				r.Warn("domains", "%s", w)
+			}
+			if d.unlabeled() {
+				r.Warn("domains", "no document has the label that domains.by asks for; domains.by: file or folder makes a domain of each input file or folder, field:NAME of another field")
 			}
 			return nil
 		},
@@ -111,7 +135,7 @@ func makeDomains(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) erro
 	if err := d.merge(o.Domains, cents); err != nil {
 		return err
 	}
-	x, err := d.cross(p, o.Domains, len(t.Shards))
+	x, err := d.cross(p, &o, len(t.Shards))
 	if err != nil {
 		return err
 	}
@@ -246,7 +270,7 @@ func (d *Domains) merge(o DomainsConfig, cents *cluster.Centroids) error {
 		}
 	}
 	group := make([]int, len(kept)) // all in one where labels are the domains
-	if o.By != "label" {
+	if o.By.clusters() {
 		var err error
 		if group, err = o.Method.Value().Merge(x, len(kept), cents.D, weight); err != nil {
 			return err
@@ -288,7 +312,7 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *Texts, o domainsOpt
 		Example
 		dist float32
 	}
-	var byCluster, byDomain cluster.Namer
+	var byCluster, byDomain, byGroup cluster.Namer
 	best := make([][]candidate, len(d.Domains))
 	var ids, domain []int32
 	var dist []float32
@@ -314,6 +338,9 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *Texts, o domainsOpt
 			return nil
 		}
 		byDomain.Add(dom, text)
+		if d.Axes != nil {
+			byGroup.Add(x.group[c], text)
+		}
 		e := candidate{Example{doc.ID, CutRunes(doc.Text, ExampleBytes)}, dist[doc.Row]}
 		at, _ := slices.BinarySearchFunc(best[dom], e, func(a, b candidate) int { return cmp.Compare(a.dist, b.dist) })
 		if at < o.Domains.Examples {
@@ -328,8 +355,9 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *Texts, o domainsOpt
 	for i, l := range byCluster.Labels(len(d.Clusters), topTerms) {
 		d.Clusters[i].Name, d.Clusters[i].Terms = l.Name, termTexts(l.Terms)
 	}
+	groups := byGroup.Labels(len(x.cell), 1)
 	for i, l := range byDomain.Labels(len(d.Domains), topTerms) {
-		d.Domains[i].Name, d.Domains[i].Terms = domainName(o.Domains.By, d.Domains[i].Label, l.Name), termTexts(l.Terms)
+		d.Domains[i].Name, d.Domains[i].Terms = d.domainName(o.Domains.By, &d.Domains[i], l.Name, groups), termTexts(l.Terms)
 		for _, e := range best[i] {
 			d.Domains[i].Examples = append(d.Domains[i].Examples, e.Example)
 		}
@@ -337,15 +365,29 @@ func (d *Domains) name(ctx context.Context, p *task.Plan, t *Texts, o domainsOpt
 	return nil
 }
 
-// domainName is unique: so are labels, and the names made of terms.
-func domainName(by, label, terms string) string {
-	switch by {
-	case "label":
-		return label
-	case "both":
-		return label + ": " + terms
+// domainName is unique: so are places on the axes, and the names made of terms.
+func (d *Domains) domainName(by Axes, dom *Domain, terms string, groups []cluster.Label) string {
+	switch {
+	case by == "label":
+		return dom.Label
+	case by == "both":
+		return dom.Label + ": " + terms
+	case d.Axes == nil:
+		return terms
 	}
-	return terms
+	var parts []string
+	labels := dom.Labels
+	for _, axis := range d.Axes {
+		switch kind, _, _ := strings.Cut(axis, ":"); kind {
+		case "clusters":
+			parts = append(parts, fmt.Sprintf("c%02d %s", *dom.Group, groups[*dom.Group].Name))
+		case "quality":
+			parts = append(parts, tiersText(*dom.Tiers))
+		default:
+			parts, labels = append(parts, labels[0]), labels[1:]
+		}
+	}
+	return strings.Join(parts, " / ")
 }
 
 func termTexts(terms []cluster.Term) []string {
@@ -364,18 +406,47 @@ func CutRunes(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
+// unlabeled tells whether labels are an axis and no document has one.
+func (d *Domains) unlabeled() bool {
+	return !slices.ContainsFunc(d.Domains, func(dom Domain) bool { return dom.Label != noTag })
+}
+
 // alarm warns when one domain holds more than half of the text.
 func (d *Domains) alarm() {
 	weight := make([]float64, len(d.Domains))
 	for i, dom := range d.Domains {
 		weight[i] = float64(dom.Bytes)
 	}
+	merged := d.Axes == nil || slices.Contains(d.Axes, "clusters")
 	if g, share, collapsed := cluster.Collapsed(weight); collapsed && len(weight) > 1 {
-		d.Warnings = append(d.Warnings, fmt.Sprintf(
-			"domain %q holds %.0f %% of the text: merging has collapsed and the search can move little; use more clusters, a lower merging threshold or a higher count, or domains.method: balanced",
-			d.Domains[g].Name, 100*share))
+		remedy := "cross it with clusters, or with tiers of quality, in domains.by"
+		if merged {
+			remedy = "merging has collapsed and the search can move little; use more clusters, a lower merging threshold or a higher count, or domains.method: balanced"
+		}
+		d.Warnings = append(d.Warnings, fmt.Sprintf("domain %q holds %.0f %% of the text: %s", d.Domains[g].Name, 100*share, remedy))
 	}
 	if len(d.Domains) == 1 {
-		d.Warnings = append(d.Warnings, "all text is in one domain: there is nothing to mix; use more clusters, or a lower merging threshold")
+		remedy := "add an axis to domains.by, such as clusters or quality:5"
+		if merged {
+			remedy = "use more clusters, or a lower merging threshold"
+		}
+		d.Warnings = append(d.Warnings, "all text is in one domain: there is nothing to mix; "+remedy)
+	}
+	d.tellTiers()
+}
+
+// tellTiers notes which tiers were merged.
+func (d *Domains) tellTiers() {
+	if d.Quality == nil {
+		return
+	}
+	var names []string
+	for _, dom := range d.Domains {
+		if dom.Tiers[0] < dom.Tiers[1] {
+			names = append(names, dom.Name)
+		}
+	}
+	if n := len(names); n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("tiers of quality are merged with the ones beside them where they hold too little text (domains.quality.min_share) in %d of %d domains: %s", n, len(d.Domains), strings.Join(names[:min(n, 20)], "; ")))
 	}
 }

@@ -236,19 +236,21 @@ func crossed(t *testing.T) (*Domains, *task.Plan) {
 		[]graded{{1, 25, one, "code"}, {2, 25, two, "code"}, {0, 5, one, "y"}, {1, 1, one, otherTag}, {3, 900, two, "gone"}})
 }
 
+func whole(tag string) string { return tag }
+
 func TestFrequentTags(t *testing.T) {
 	d, p := crossed(t)
 	for _, c := range []struct {
 		least float64
 		want  string
 	}{{0.1, "web code art"}, {0.2, "web code art"}, {0.21, "web code"}, {0.26, "web"}, {0.51, ""}, {0.02, "web code art y z"}} {
-		got, err := d.frequentTags(p, TagConfig{MinShare: c.least}, 2)
+		got, err := d.frequentTags(p, c.least, 2, whole)
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("min_share %v: %q, want %q; %v", c.least, got, c.want, err)
 		}
 	}
 	ties := gradedPlan(t, []graded{{0, 5, [2]float32{}, "b"}, {0, 5, [2]float32{}, "c"}, {0, 5, [2]float32{}, "a"}})
-	if got, err := d.frequentTags(ties, TagConfig{MinShare: 0.01}, 1); err != nil || strings.Join(got, " ") != "a b c" {
+	if got, err := d.frequentTags(ties, 0.01, 1, whole); err != nil || strings.Join(got, " ") != "a b c" {
 		t.Errorf("of one size: %q, %v", got, err)
 	}
 }
@@ -257,7 +259,7 @@ func TestFrequentTags(t *testing.T) {
 // first; rare labels are one, (other), and pruned clusters none.
 func TestCrossProduct(t *testing.T) {
 	d, p := crossed(t)
-	x, err := d.cross(p, DomainsConfig{By: "both", Tag: TagConfig{MinShare: 0.1}}, 2)
+	x, err := d.cross(p, &domainsOptions{Domains: DomainsConfig{By: "both", Tag: TagConfig{MinShare: 0.1}}}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +293,7 @@ func TestCrossProduct(t *testing.T) {
 	// Without labels the domains are the groups, and the labels are not read.
 	p.Inputs["tags"] = "nowhere"
 	plain := &Domains{Domains: make([]Domain, 2), Clusters: []Cluster{{Domain: 1}, {Domain: 0}, {Domain: 0}, {Domain: -1}}}
-	if x, err = plain.cross(p, DomainsConfig{By: "clusters"}, 2); err != nil {
+	if x, err = plain.cross(p, &domainsOptions{Domains: DomainsConfig{By: "clusters"}}, 2); err != nil {
 		t.Fatal(err)
 	}
 	row, err := x.shard(1)
@@ -304,22 +306,23 @@ func TestCrossProduct(t *testing.T) {
 func TestCrossProductKeepsDocuments(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		clusters, labels := rapid.IntRange(1, 5).Draw(rt, "clusters"), rapid.IntRange(1, 6).Draw(rt, "labels")
-		x := &crossing{group: make([]int, clusters), cell: make([][]int, 2)}
-		cells, names, kept := make([][]Domain, clusters), make([]string, labels), int64(0)
-		d := &Domains{ScoreNames: []string{"a"}, Clusters: make([]Cluster, clusters)}
+		names, kept := make([]string, labels), int64(0)
+		x := &crossing{group: make([]int, clusters), labels: []labelAxis{{names: names}}}
+		cells := make([]map[int]*cell, clusters)
+		d := &Domains{ScoreNames: []string{"a"}, Domains: make([]Domain, 2), Clusters: make([]Cluster, clusters)}
 		for c := range cells {
 			x.group[c] = rapid.IntRange(-1, 1).Draw(rt, "group")
-			cells[c] = make([]Domain, labels)
-			for l := range cells[c] {
+			cells[c] = map[int]*cell{}
+			for l := range labels {
 				names[l] = fmt.Sprint("label ", l)
 				n := rapid.Int64Range(0, 3).Draw(rt, "docs")
-				cells[c][l] = Domain{Docs: n, Bytes: n * rapid.Int64Range(1, 9).Draw(rt, "bytes"), Scores: []float64{float64(n)}}
+				cells[c][l] = &cell{docs: n, bytes: n * rapid.Int64Range(1, 9).Draw(rt, "bytes"), scores: []float64{float64(n)}}
 				if x.group[c] >= 0 {
 					kept += n
 				}
 			}
 		}
-		if err := d.replace(x, cells, names); err != nil {
+		if err := d.replace(x, cells); err != nil {
 			rt.Fatal(err)
 		}
 		for i, dom := range d.Domains {

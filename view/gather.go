@@ -153,6 +153,9 @@ func (r *View) reportDomains(d *report.Data) error {
 		}
 		d.Map = append(d.Map, p)
 	}
+	for _, n := range doms.Notes {
+		d.Notes = append(d.Notes, report.Note{Text: n})
+	}
 	if len(doms.Warnings) > 0 {
 		d.Collapse = strings.Join(doms.Warnings, " ")
 	}
