@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/climb-go/climb/mix"
@@ -74,8 +75,14 @@ func Size(w mix.Mixture, supply []int64, want int64, epochs float64) (int64, err
 	return want, nil
 }
 
-// bins is the resolution of the first pass over the keys.
-const bins = 1 << 16
+// The first pass over the keys has a resolution of 2^16 bins a domain, fewer
+// where there are so many domains that these would take more than 32 MB. It does
+// not change the result.
+const (
+	mostBins  = 16 // log2, of a domain
+	leastBins = 6
+	allBins   = 22
+)
 
 // A Drawer finds the Draw of a mixture in two streaming passes over the
 // documents, in memory that depends on the number of domains: a histogram of
@@ -84,6 +91,7 @@ const bins = 1 << 16
 type Drawer struct {
 	draw   Draw
 	want   []float64 // tokens beyond the full copies
+	log    int       // of the bins of a domain
 	hist   [][]int64 // domain x bins
 	bin    []int     // where want is crossed
 	before []int64   // tokens in the bins before
@@ -98,7 +106,7 @@ type edge struct {
 // NewDrawer starts a draw of the given number of tokens.
 func NewDrawer(w mix.Mixture, supply []int64, tokens int64, seed uint64) *Drawer {
 	n := len(w)
-	d := &Drawer{draw: Draw{Seed: seed, Domain: make([]DomainDraw, n)}, want: make([]float64, n), hist: make([][]int64, n),
+	d := &Drawer{log: min(mostBins, max(leastBins, allBins-bits.Len(uint(n)))), draw: Draw{Seed: seed, Domain: make([]DomainDraw, n)}, want: make([]float64, n), hist: make([][]int64, n),
 		bin: make([]int, n), before: make([]int64, n), edge: make([][]edge, n)}
 	for i, share := range w {
 		asked := share * float64(tokens)
@@ -108,20 +116,20 @@ func NewDrawer(w mix.Mixture, supply []int64, tokens int64, seed uint64) *Drawer
 			d.want[i] = asked - float64(dd.Copies)*float64(supply[i])
 		}
 		d.draw.Domain[i] = dd
-		d.hist[i] = make([]int64, bins)
+		d.hist[i] = make([]int64, 1<<d.log)
 	}
 	return d
 }
 
 // Count is the first pass: every document of every domain, in any order.
 func (d *Drawer) Count(domain int, key uint64, tokens int64) {
-	d.hist[domain][key>>48] += tokens
+	d.hist[domain][key>>(64-d.log)] += tokens
 }
 
 // Counted ends the first pass.
 func (d *Drawer) Counted() {
 	for i, h := range d.hist {
-		d.bin[i] = bins
+		d.bin[i] = 1 << d.log
 		var sum int64
 		for b, t := range h {
 			if float64(sum+t) > d.want[i] {
@@ -135,7 +143,7 @@ func (d *Drawer) Counted() {
 
 // Edge is the second pass: every document again.
 func (d *Drawer) Edge(domain int, key uint64, tokens int64) {
-	if int(key>>48) == d.bin[domain] {
+	if int(key>>(64-d.log)) == d.bin[domain] {
 		d.edge[domain] = append(d.edge[domain], edge{key, tokens})
 	}
 }
@@ -167,7 +175,7 @@ func (d *Drawer) cut(i int) (below uint64, extra int64) {
 	if d.want[i] < 0.5 || d.draw.Domain[i].Supply == 0 {
 		return 0, 0
 	}
-	if d.bin[i] == bins {
+	if d.bin[i] == 1<<d.log {
 		return math.MaxUint64, d.draw.Domain[i].Supply
 	}
 	e := d.edge[i]
@@ -192,10 +200,10 @@ func (d *Drawer) cut(i int) (below uint64, extra int64) {
 		}
 		sum, j = sum+t, k
 	}
-	if d.bin[i] == bins-1 {
+	if d.bin[i] == 1<<d.log-1 {
 		return math.MaxUint64, sum
 	}
-	return uint64(d.bin[i]+1) << 48, sum
+	return uint64(d.bin[i]+1) << (64 - d.log), sum
 }
 
 // Times returns how often the document is taken.

@@ -49,6 +49,26 @@ func (p *Piece) Add(doc corpus.Document, from Provenance, copies int, place func
 	}
 }
 
+// Put puts a record of any kind into the piece, for Gather; the data stays the
+// piece's.
+func (p *Piece) Put(shard int, key uint64, data []byte) {
+	p.shards[shard] = append(p.shards[shard], record{key: key, line: data})
+}
+
+// Gather gives the records of output shard i that Put has put into the pieces, in
+// the order of their keys. Memory is the shard's.
+func Gather(ctx context.Context, pieces []string, i int) ([][]byte, error) {
+	records, err := gather(ctx, pieces, i)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(records))
+	for j, r := range records {
+		out[j] = r.line
+	}
+	return out, nil
+}
+
 // WriteTo writes the piece file.
 func (p *Piece) WriteTo(w io.Writer) (int64, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))

@@ -1,0 +1,226 @@
+package export
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Nanotron writes SPLIT/DOMAIN/00000_NNNNN_shuffled.ds, datatrove's form: tokens
+// without a header; .ds.index, the end of every document in tokens, uint64; and
+// .ds.metadata, "TOKENIZER|BYTES", the tokens, and the tokens for people. It
+// needs the name of a tokenizer that AutoTokenizer can load.
+type Nanotron struct{}
+
+// Needs implements Trainer.
+func (*Nanotron) Needs() Needs {
+	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid}, Rows: true, Spaces: true, URLs: true, Dtype: wide16}
+}
+
+func (*Nanotron) name(p Part, n int) string {
+	return p.path(fmt.Sprintf("00000_%05d_shuffled.ds", n))
+}
+
+// Write implements Trainer.
+func (f *Nanotron) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
+	var out *dsWriter
+	unit := -1
+	next := func() (err error) {
+		if out != nil {
+			if err := out.end(); err != nil {
+				return err
+			}
+		}
+		unit++
+		out, err = newDS(dst, f.name(p, unit), p.Tokenizer, wide16(p.Vocab))
+		return err
+	}
+	for d, err := range docs {
+		for err == nil && unit < d.Unit {
+			err = next()
+		}
+		if err == nil {
+			err = out.add(d.Tokens)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for unit+1 < max(1, p.Units) {
+		if err := next(); err != nil {
+			return err
+		}
+	}
+	return out.end()
+}
+
+type dsWriter struct {
+	tokens, index *tokenWriter
+	metadata      io.Writer
+	tokenizer     string
+}
+
+func newDS(dst Folder, name, tokenizer string, width int) (*dsWriter, error) {
+	var w [3]io.Writer
+	for i, ext := range []string{"", ".index", ".metadata"} {
+		var err error
+		if w[i], err = dst.Create(name + ext); err != nil {
+			return nil, err
+		}
+	}
+	return &dsWriter{newTokenWriter(w[0], width), newTokenWriter(w[1], 4), w[2], tokenizer}, nil
+}
+
+func (d *dsWriter) add(ids []uint32) error {
+	if err := d.tokens.add(ids...); err != nil {
+		return err
+	}
+	end := uint64(d.tokens.n)
+	return d.index.add(uint32(end), uint32(end>>32)) // a uint64, little endian
+}
+
+func (d *dsWriter) end() error {
+	if err := d.tokens.w.Flush(); err != nil {
+		return err
+	}
+	if err := d.index.w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(d.metadata, "%s|%d\n%d\n%s", d.tokenizer, d.tokens.width, d.tokens.n, human(d.tokens.n))
+	return err
+}
+
+// human writes a number of tokens as datatrove does.
+func human(n int64) string {
+	x := float64(n)
+	for _, unit := range []string{"", "k", "M", "G"} {
+		if x < 1000 {
+			return fmt.Sprintf("%.3g %sT", x, unit)
+		}
+		x /= 1000
+	}
+	return fmt.Sprintf("%.3g TT", x)
+}
+
+// Read implements Trainer.
+func (f *Nanotron) Read(dir string, p Part, use func(Doc) error) error {
+	for n := range max(1, p.Units) {
+		if err := readDS(filepath.Join(dir, filepath.FromSlash(f.name(p, n))), use); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readDS reads a .ds file by its index, with the width that its metadata says.
+func readDS(path string, use func(Doc) error) error {
+	metadata, err := os.ReadFile(path + ".metadata")
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(metadata), "\n")
+	width := 0
+	if i := strings.LastIndexByte(first, '|'); i < 0 {
+		return fmt.Errorf("read %s.metadata: the first line is not TOKENIZER|BYTES: %q", path, first[:min(len(first), 80)])
+	} else if _, err := fmt.Sscanf(first[i+1:], "%d", &width); err != nil || width != 2 && width != 4 {
+		return fmt.Errorf("read %s.metadata: tokens of %q bytes; 2 and 4 are supported", path, first[i+1:])
+	}
+	index, err := os.Open(path + ".index")
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	data, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	info, err := data.Stat()
+	if err != nil {
+		return err
+	}
+	ends := newIDReader(index, 8)
+	tokens := newIDReader(data, width)
+	at, total := uint64(0), uint64(info.Size())/uint64(width)
+	var doc []uint32
+	for {
+		end, err := ends.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil || end < at || end > total || end-at > mostTokens {
+			return fmt.Errorf("read %s.index: a document from token %d to %d of %d (%v)", path, at, end, total, err)
+		}
+		doc = doc[:0]
+		for ; at < end; at++ {
+			id, err := tokens.next()
+			if err != nil {
+				return fmt.Errorf("read %s: %w", path, err)
+			}
+			doc = append(doc, uint32(id))
+		}
+		if err := use(Doc{Tokens: doc}); err != nil {
+			return err
+		}
+	}
+	if at != total || info.Size()%int64(width) != 0 {
+		return fmt.Errorf("read %s: %d tokens (%d bytes), %d in the index", path, total, info.Size(), at)
+	}
+	return nil
+}
+
+// An idReader reads little-endian numbers of 2, 4 or 8 bytes.
+type idReader struct {
+	r     io.Reader
+	width int
+	b     [8]byte
+}
+
+func newIDReader(r io.Reader, width int) *idReader {
+	return &idReader{r: bufio.NewReaderSize(r, 1<<16), width: width}
+}
+
+// next is io.EOF at the end.
+func (r *idReader) next() (uint64, error) {
+	if _, err := io.ReadFull(r.r, r.b[:r.width]); err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint64(r.b[:]), nil // what is beyond the width stays 0
+}
+
+// Notes implements Trainer.
+func (f *Nanotron) Notes(h *Handover) []Note {
+	var folders, weights strings.Builder
+	for _, p := range h.of(Train) {
+		fmt.Fprintf(&folders, "      - %s\n", quote(h.path("train", p.Folder)))
+		fmt.Fprintf(&weights, "      - %s\n", weight(h.Domains[p.Domain].Weight))
+	}
+	yaml := fmt.Sprintf(`# Merge into the configuration of nanotron; weights are shares of sequences, so of tokens.
+data_stages:
+- name: climb
+  start_training_step: 1
+  data:
+    seed: %d
+    num_loading_workers: 1
+    dataset:
+      token_size_in_bytes: %d
+      vocab_size: %d
+      tokenizer_name: %s
+      dataset_folder:
+%s      dataset_weights:
+%stokens:
+  sequence_length: %d
+`, h.Seed, wide16(h.Vocab), h.Vocab, quote(h.path("tokenizer")), folders.String(), weights.String(), h.Context)
+	return []Note{{"nanotron.yaml", yaml},
+		readme(h, "nanotron", []string{
+			"Merge `nanotron.yaml` into the configuration, and start it from this folder, or name the folder with `climb export --at`:", "",
+			"    torchrun --nproc_per_node=8 run_train.py --config-file config.yaml", "",
+			"A weight is a share of sequences, so of tokens. The first line of each .metadata names the folder `tokenizer`, which AutoTokenizer loads.",
+			"nanotron repeats one order of as many sequences as there are in all: in each such epoch a domain's first sequences are read, as many as its weight says.",
+		})}
+}
