@@ -16,6 +16,7 @@ import (
 	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/dataset"
 	"github.com/climb-go/climb/eval"
+	"github.com/climb-go/climb/handover"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
@@ -34,7 +35,7 @@ var Targets = map[string]string{
 
 // Stages are the stages of the pipeline as a worker needs them (stage.RunTask).
 func Stages() stage.Table {
-	return slices.Concat(curate.Stages(), trial.Stages(), dataset.Stages())
+	return slices.Concat(curate.Stages(), trial.Stages(), dataset.Stages(), handover.Stages())
 }
 
 // A Run is one run directory and the configuration that fills it.

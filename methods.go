@@ -57,6 +57,7 @@ func Families(names ...string) ([]Family, error) {
 		{"optimizers", "proxy.optim.optimizer", optim.Methods.Rows()},
 		{"learning-rate schedules", "proxy.optim.schedule", optim.Schedules.Rows()},
 		{"dataset formats", "dataset.format", export.Formats.Rows()},
+		{"trainers", "climb export --to", export.Trainers.Rows()},
 	}
 	if len(names) == 0 {
 		return all, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/export"
+	"github.com/climb-go/climb/handover"
 	"github.com/climb-go/climb/task"
 )
 
@@ -23,6 +24,10 @@ type Verification struct {
 	Unsealed int      `json:"unsealed"` // plans and manifests without a seal, which an earlier version wrote
 	Missing  int      `json:"missing"`  // tasks that are planned and not done
 	Damaged  []Damage `json:"damaged"`  // in the order of their paths
+
+	// Export is an export as our readers of its trainer's format read it, if no
+	// file is damaged.
+	Export *handover.Check `json:"export,omitempty"`
 }
 
 // Damage is a file that differs from what was written.
@@ -33,7 +38,7 @@ type Damage struct {
 }
 
 // Verify compares everything that climb wrote into a directory with the SHA-256 that was taken then, on all cores: a run, one of its
-// stages, or a dataset. watch may be nil; it is told the bytes that are behind and all of them, and its calls may overlap.
+// stages, a dataset, or an export. watch may be nil; it is told the bytes that are behind and all of them, and its calls may overlap.
 func Verify(ctx context.Context, dir string, watch func(done, total int64)) (*Verification, error) {
 	dir, err := filepath.EvalSymlinks(dir) // such as the link "dataset" of a run
 	if err != nil {
@@ -65,6 +70,11 @@ func Verify(ctx context.Context, dir string, watch func(done, total int64)) (*Ve
 		v.Damaged = append(v.Damaged, Damage{d.Path, d.Why, again(d)})
 	}
 	slices.SortStableFunc(v.Damaged, func(a, b Damage) int { return strings.Compare(a.Path, b.Path) })
+	if v.Kind == "export" && len(v.Damaged) == 0 {
+		if v.Export, err = handover.Verify(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
 	return v, nil
 }
 
@@ -101,7 +111,7 @@ func (v *Verification) take(inv *task.Inventory) error {
 		}
 	}
 	if stages == 0 {
-		return task.Usage(fmt.Errorf("%s is neither a run (no stage in it has a plan.json) nor a dataset (it has no manifest.json)", v.Path))
+		return task.Usage(fmt.Errorf("%s is neither a run (no stage in it has a plan.json) nor a dataset or an export (it has no manifest.json)", v.Path))
 	}
 	return nil
 }
@@ -120,8 +130,12 @@ func takeStage(inv *task.Inventory, dir string) error {
 
 // takeManifest lists the files that a manifest.json describes, and returns what it is the manifest of. If the directory is a stage,
 // its shards are listed already, and what is gone can be made anew.
-func takeManifest(inv *task.Inventory, dir, stage string) (kind string, err error) {
+func takeManifest(inv *task.Inventory, dir, stage string) (string, error) {
 	path := filepath.Join(dir, "manifest.json")
+	var kind struct{ Kind string }
+	if err := task.ReadJSON(path, &kind); err == nil && kind.Kind == "export" {
+		return kind.Kind, takeExport(inv, dir)
+	}
 	var m export.Manifest
 	if err := task.ReadJSON(path, &m); err != nil {
 		if stage == "" {
@@ -150,6 +164,21 @@ func takeManifest(inv *task.Inventory, dir, stage string) (kind string, err erro
 		inv.Checks = append(inv.Checks, task.Check{Path: filepath.Join(dir, filepath.FromSlash(f.Name)), Bytes: f.Bytes, SHA256: f.SHA256, Remove: remove})
 	}
 	return "dataset", nil
+}
+
+// takeExport lists the files of an export.
+func takeExport(inv *task.Inventory, dir string) error {
+	h, err := handover.ReadManifest(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range h.Files {
+		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+			return fmt.Errorf("%s: %q lies outside the export", dir, f.Name)
+		}
+		inv.Checks = append(inv.Checks, task.Check{Path: filepath.Join(dir, filepath.FromSlash(f.Name)), Bytes: f.Bytes, SHA256: f.SHA256})
+	}
+	return nil
 }
 
 // again gives the command that makes a damaged file anew: climb run with the configuration that the run has kept, or what removes a

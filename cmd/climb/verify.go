@@ -29,16 +29,21 @@ func newVerify(std streams) *cobra.Command {
 	var o verifyOptions
 	c := &cobra.Command{
 		Use: "verify [RUN]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
-		Short: "Check every file of a run or a dataset against its SHA-256",
+		Short: "Check every file of a run, a dataset or an export against its SHA-256",
 		Long: `Check the integrity of a run or a dataset: read every file that climb wrote, and
 compare its SHA-256 with the one taken when it was written. You get each damaged
 file with the command that makes it anew, and exit code 1 if there is one.
 
-RUN is a run directory, one of its stages, a dataset (a copy of it elsewhere, too),
-or a configuration, which stands for its run; climb.yaml if it is left out. The
-report is not checked, since climb report makes it anew at any time.`,
+RUN is a run directory, one of its stages, a dataset or an export (a copy elsewhere,
+too), or a configuration, which stands for its run; climb.yaml if it is left out. The
+report is not checked, since climb report makes it anew at any time.
+
+An export is also read back with our readers of the trainer's format: you get asked
+and achieved shares by token, document and byte, and what the trainer would see in
+its first 100,000 sequences.`,
 		Example: `  climb verify climb.yaml
   climb verify climb-run/dataset
+  climb verify export-megatron
   climb verify climb-run --json | jq -r '.damaged[].command'`,
 		RunE: func(c *cobra.Command, args []string) error { return runVerify(c.Context(), o, args, std) },
 	}
@@ -64,6 +69,12 @@ func runVerify(ctx context.Context, o verifyOptions, args []string, std streams)
 		err = std.out.JSON(v)
 	} else {
 		writeVerification(std.out, v, time.Since(begun))
+	}
+	if v.Export != nil && !o.JSON && err == nil {
+		err = printCheck(std.out, v.Export)
+	}
+	if v.Export != nil && len(v.Export.Wrong) > 0 && err == nil {
+		err = fmt.Errorf("%s: what was read differs from the manifest", near(dir))
 	}
 	if n := len(v.Damaged); n > 0 && err == nil {
 		err = fmt.Errorf("%s: %s", near(dir), plural(n, "file is damaged", "files are damaged"))
