@@ -19,16 +19,33 @@ func makeAlphabet() (runes [256]rune, bytes map[rune]byte) {
 	return runes, bytes
 }
 
+// alphabetIndex is alphabetBytes, plus 1, for speed.
+var alphabetIndex = func() (index [0x144]uint16) {
+	for r, b := range alphabetBytes {
+		index[r] = uint16(b) + 1
+	}
+	return index
+}()
+
 // unspell gives the bytes that a name in the alphabet stands for. A name with a
 // rune outside the alphabet is taken as it is, as Hugging Face's ByteLevel decoder does.
 func unspell(name string) string {
 	b := make([]byte, 0, len(name))
 	for _, r := range name {
-		c, ok := alphabetBytes[r]
-		if !ok {
+		if int(r) >= len(alphabetIndex) || alphabetIndex[r] == 0 {
 			return name
 		}
-		b = append(b, c)
+		b = append(b, byte(alphabetIndex[r]-1))
 	}
 	return string(b)
+}
+
+// spelled tells whether a name is in the alphabet.
+func spelled(name string) bool {
+	for _, r := range name {
+		if _, ok := alphabetBytes[r]; !ok {
+			return false
+		}
+	}
+	return true
 }

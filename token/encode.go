@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -20,43 +21,103 @@ const (
 
 // Encode appends the tokens of text to dst and returns it. Special tokens are
 // never found in text: a document that quotes "<|endoftext|>" is encoded as
-// any other text, so that nothing but the caller ends a document. (Hugging
-// Face's encode does find them.) Added tokens that are not special are found,
-// leftmost and longest first.
+// any other text, so that nothing but the caller ends a document. Added tokens
+// that are not special are found.
 func (t *Tokenizer) Encode(dst []uint32, text string) []uint32 {
-	for len(text) > 0 {
-		plain, after, id := t.cutLiteral(text)
-		for len(plain) > 0 {
-			n := min(t.pattern.next(plain), longestWord)
-			dst = t.appendWord(dst, plain[:n])
-			plain = plain[n:]
-		}
-		if id != noToken {
-			dst = append(dst, id)
-		}
-		text = after
+	return t.encode(dst, text, t.plain)
+}
+
+// EncodeSpecial is [Tokenizer.Encode] that finds special tokens in text too, as
+// Hugging Face's encode does. It is for texts of which one knows that the marks
+// in them are meant.
+func (t *Tokenizer) EncodeSpecial(dst []uint32, text string) []uint32 {
+	return t.encode(dst, text, t.marked)
+}
+
+// Continue appends the tokens of text where it follows context: as
+// lm-evaluation-harness has them, those of both less as many as context alone
+// has. It differs from Encode where a tokenizer puts a space before a text or
+// normalizes it.
+func (t *Tokenizer) Continue(dst []uint32, context, text string) []uint32 {
+	if !t.joined || context == "" {
+		return t.Encode(dst, text)
 	}
-	return dst
+	head := strings.TrimRight(context, " \t\n\r\v\f")
+	alone := len(t.Encode(nil, head))
+	both := t.Encode(nil, context+text)
+	return append(dst, both[min(alone, len(both)):]...)
 }
 
 const noToken = ^uint32(0)
 
-// cutLiteral splits text around the first added token that is not special:
-// what is before it, what is after it, and its id, or noToken if there is none.
-func (t *Tokenizer) cutLiteral(text string) (before, after string, id uint32) {
-	if len(t.literal) > 0 {
-		for i := range len(text) {
-			if !t.starts[text[i]] {
-				continue
+func (t *Tokenizer) encode(dst []uint32, text string, added addedVocab) []uint32 {
+	if t.pattern != nil && added.raw == nil && added.normal == nil {
+		return t.appendWords(dst, text)
+	}
+	words := t.wordsTo(&dst)
+	added.raw.cut(text, func(between string, at int, id uint32) {
+		if between != "" && t.normalize != nil {
+			between = t.normalize(between)
+		}
+		added.normal.cut(between, func(between string, inside int, id uint32) {
+			if between != "" {
+				words(between, at == 0 && inside == 0)
 			}
-			for _, a := range t.literal {
-				if strings.HasPrefix(text[i:], a.Content) {
-					return text[:i], text[i+len(a.Content):], a.ID
-				}
+			if id != noToken {
+				dst = append(dst, id)
 			}
+		})
+		if id != noToken {
+			dst = append(dst, id)
+		}
+	})
+	return dst
+}
+
+// appendWords cuts text by the one pattern.
+func (t *Tokenizer) appendWords(dst []uint32, text string) []uint32 {
+	for len(text) > 0 {
+		n := min(t.pattern.next(text), longestWord)
+		dst = t.appendWord(dst, text[:n])
+		text = text[n:]
+	}
+	return dst
+}
+
+// wordsTo is the chain of pre-tokenizers, which appends the tokens of the words
+// to dst.
+func (t *Tokenizer) wordsTo(dst *[]uint32) func(s string, head bool) {
+	if t.pattern != nil {
+		return func(s string, _ bool) { *dst = t.appendWords(*dst, s) }
+	}
+	next := func(s string, _ bool) {
+		if t.cutters.spelled {
+			s = unspell(s)
+		}
+		for len(s) > 0 {
+			n := len(s)
+			if t.chars != nil {
+				n = t.chars.next(s)
+			}
+			n = cutWord(s[:n], t.chars != nil)
+			*dst = t.appendWord(*dst, s[:n])
+			s = s[n:]
 		}
 	}
-	return text, "", noToken
+	for _, c := range slices.Backward(t.cutters.list) {
+		after := next
+		next = func(s string, head bool) { c.cut(s, head, after) }
+	}
+	return next
+}
+
+// cutWord is the length of w, or of what is taken of one that is too long.
+func cutWord(w string, runes bool) int {
+	n := min(len(w), longestWord)
+	for runes && n < len(w) && !utf8.RuneStart(w[n]) {
+		n--
+	}
+	return n
 }
 
 // A cached word fills a cache line. It is immutable, so readers need no lock.
@@ -69,7 +130,7 @@ type cached struct {
 // appendWord encodes one word. The cache is direct-mapped: a word replaces the
 // one in its slot. What is in it changes the speed, never the result.
 func (t *Tokenizer) appendWord(dst []uint32, w string) []uint32 {
-	if len(w) == 1 {
+	if len(w) == 1 && t.chars == nil {
 		return append(dst, t.bytes[w[0]])
 	}
 	if len(w) > cachedWord {
@@ -112,8 +173,12 @@ func (t *Tokenizer) appendMerged(dst []uint32, w string) []uint32 {
 func (t *Tokenizer) mergeShort(dst []uint32, w string) []uint32 {
 	var ids, ranks [shortWord]uint32
 	n := len(w)
-	for i := range n {
-		ids[i] = t.bytes[w[i]]
+	if t.chars == nil {
+		for i := range n {
+			ids[i] = t.bytes[w[i]]
+		}
+	} else if n = len(t.chars.append(ids[:0], w)); n == 0 {
+		return dst
 	}
 	rank := func(i int) {
 		if ranks[i] = noToken; i+1 < n {
@@ -153,10 +218,17 @@ type longWord struct {
 }
 
 func (l *longWord) merge(dst []uint32, t *Tokenizer, w string) []uint32 {
-	n := len(w)
-	l.ids, l.prev, l.next = slices.Grow(l.ids[:0], n)[:n], slices.Grow(l.prev[:0], n)[:n], slices.Grow(l.next[:0], n)[:n]
+	if l.ids = slices.Grow(l.ids[:0], len(w)); t.chars == nil {
+		for i := range len(w) {
+			l.ids = append(l.ids, t.bytes[w[i]])
+		}
+	} else {
+		l.ids = t.chars.append(l.ids, w)
+	}
+	n := len(l.ids)
+	l.prev, l.next = slices.Grow(l.prev[:0], n)[:n], slices.Grow(l.next[:0], n)[:n]
 	for i := range n {
-		l.ids[i], l.prev[i], l.next[i] = t.bytes[w[i]], int32(i-1), int32(i+1)
+		l.prev[i], l.next[i] = int32(i-1), int32(i+1)
 	}
 	l.heap = l.heap[:0]
 	for i := range n {

@@ -19,10 +19,10 @@ type fileJSON struct {
 	Truncation    *json.RawMessage `json:"truncation"`
 	Padding       *json.RawMessage `json:"padding"`
 	AddedTokens   []addedToken     `json:"added_tokens"`
-	Normalizer    *typeJSON        `json:"normalizer"`
-	PreTokenizer  *preJSON         `json:"pre_tokenizer"`
+	Normalizer    json.RawMessage  `json:"normalizer"`
+	PreTokenizer  json.RawMessage  `json:"pre_tokenizer"`
 	PostProcessor *json.RawMessage `json:"post_processor"`
-	Decoder       *byteLevelJSON   `json:"decoder"`
+	Decoder       json.RawMessage  `json:"decoder"`
 	Model         modelJSON        `json:"model"`
 }
 
@@ -46,22 +46,6 @@ type byteLevelJSON struct {
 	AddPrefixSpace bool   `json:"add_prefix_space"`
 	TrimOffsets    bool   `json:"trim_offsets"`
 	UseRegex       *bool  `json:"use_regex,omitempty"` // true if absent
-}
-
-// preJSON is the union of the pre_tokenizers ByteLevel, Split and Sequence.
-type preJSON struct {
-	Type           string     `json:"type"`
-	Pattern        *regexJSON `json:"pattern,omitempty"`
-	Behavior       string     `json:"behavior,omitempty"`
-	Invert         *bool      `json:"invert,omitempty"`
-	AddPrefixSpace *bool      `json:"add_prefix_space,omitempty"`
-	TrimOffsets    *bool      `json:"trim_offsets,omitempty"`
-	UseRegex       *bool      `json:"use_regex,omitempty"`
-	Pretokenizers  []preJSON  `json:"pretokenizers,omitempty"`
-}
-
-type regexJSON struct {
-	Regex string `json:"Regex,omitempty"`
 }
 
 type modelJSON struct {
@@ -125,21 +109,41 @@ func (m *mergeJSON) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Save writes the tokenizer as tokenizer.json. The same tokenizer gives the
-// same bytes. A post_processor that a loaded file had is not kept: nothing is
-// put around a text when it is encoded.
-func (t *Tokenizer) Save(w io.Writer) error {
+// parts are the fields of a file that [Tokenizer.Save] writes as they were read.
+type parts struct{ normalizer, preTokenizer, decoder json.RawMessage }
+
+// simple are the parts of a tokenizer that cuts by one pattern.
+func (t *Tokenizer) simple() (p parts, err error) {
 	no, yes := false, true
 	byteLevel := preJSON{Type: "ByteLevel", AddPrefixSpace: &no, TrimOffsets: &yes, UseRegex: &yes}
 	pre := &byteLevel
 	if t.pattern.regex != gpt2Regex {
 		byteLevel.UseRegex = &no
-		split := preJSON{Type: "Split", Pattern: &regexJSON{t.pattern.regex}, Behavior: "Isolated", Invert: &no}
+		split := preJSON{Type: "Split", Pattern: &regexJSON{Regex: t.pattern.regex}, Behavior: "Isolated", Invert: &no}
 		pre = &preJSON{Type: "Sequence", Pretokenizers: []preJSON{split, byteLevel}}
 	}
-	f := fileJSON{Version: "1.0", AddedTokens: t.added, PreTokenizer: pre,
-		Decoder: &byteLevelJSON{Type: "ByteLevel", TrimOffsets: true, UseRegex: &yes},
-		Model:   modelJSON{Type: "BPE", IgnoreMerges: t.ignoreMerges, Vocab: vocabJSON{}, Merges: []mergeJSON{}}}
+	if p.preTokenizer, err = json.Marshal(pre); err == nil {
+		p.decoder, err = json.Marshal(byteLevelJSON{Type: "ByteLevel", TrimOffsets: true, UseRegex: &yes})
+	}
+	return p, err
+}
+
+// Save writes the tokenizer as tokenizer.json. The same tokenizer gives the
+// same bytes. A post_processor that a loaded file had is not kept: nothing is
+// put around a text when it is encoded.
+func (t *Tokenizer) Save(w io.Writer) error {
+	p, err := t.parts, error(nil)
+	if t.pattern != nil {
+		p, err = t.simple()
+	}
+	f := fileJSON{Version: "1.0", AddedTokens: t.added, Normalizer: p.normalizer, PreTokenizer: p.preTokenizer, Decoder: p.decoder,
+		Model: modelJSON{Type: "BPE", IgnoreMerges: t.ignoreMerges, Vocab: vocabJSON{}, Merges: []mergeJSON{}}}
+	if c := t.chars; c != nil {
+		f.Model.ByteFallback, f.Model.FuseUnk = c.bytes != nil, c.fuse
+		if c.unknown != noToken {
+			f.Model.UnkToken = &t.names[c.unknown]
+		}
+	}
 	for id, name := range t.names {
 		if name != "" {
 			f.Model.Vocab[name] = uint32(id)
@@ -151,16 +155,21 @@ func (t *Tokenizer) Save(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(f); err != nil {
+	if err == nil {
+		err = enc.Encode(f)
+	}
+	if err != nil {
 		return fmt.Errorf("write tokenizer: %w", err)
 	}
 	return nil
 }
 
-// Load reads tokenizer.json, or the one in the folder path. It takes byte-level
-// BPE that cuts words as GPT-2 or as Llama 3 and cl100k do, without a
-// normalizer, and refuses anything else by naming the file and the field, since
-// a tokenizer that is nearly right trains a model that is quietly worse.
+// Load reads tokenizer.json, or the one in the folder path: BPE over bytes
+// (GPT-2, Llama 3, Qwen, DeepSeek, ...) or over characters, with or without byte
+// fallback (Llama 2, Gemma, Mistral, ...), with Hugging Face's normalizers,
+// pre-tokenizers and decoders, and gives the ids that Hugging Face's library
+// gives. What is not supported is refused by naming the file and the field,
+// since a tokenizer that is nearly right trains a model that is quietly worse.
 func Load(path string) (*Tokenizer, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "tokenizer.json")
@@ -204,12 +213,12 @@ func (f *fileJSON) tokenizer() (*Tokenizer, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	p, err := f.PreTokenizer.pattern()
+	t := &Tokenizer{ignoreMerges: f.Model.IgnoreMerges, added: f.AddedTokens}
+	bytes, err := t.setParts(f)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{pattern: p, ignoreMerges: f.Model.IgnoreMerges, added: f.AddedTokens}
-	if err := t.setVocab(f.Model.Vocab); err != nil {
+	if err := t.setVocab(f.Model.Vocab, bytes); err != nil {
 		return nil, err
 	}
 	for i, m := range f.Model.Merges {
@@ -223,7 +232,61 @@ func (f *fileJSON) tokenizer() (*Tokenizer, error) {
 		}
 		t.merges = append(t.merges, ids)
 	}
+	if !bytes {
+		if t.chars, err = newCharacters(t, &f.Model); err != nil {
+			return nil, err
+		}
+	}
 	return t, t.assemble()
+}
+
+// part reads one of the parts of a file; nil if it is absent or null.
+func part[T any](data json.RawMessage) (*T, error) {
+	if len(data) == 0 || string(data) == "null" {
+		return nil, nil
+	}
+	var p T
+	return &p, json.Unmarshal(data, &p)
+}
+
+// setParts makes the normalizer, the pre-tokenizers and the decoder, and tells
+// whether the tokenizer works on bytes.
+func (t *Tokenizer) setParts(f *fileJSON) (bytes bool, err error) {
+	normal, err := part[normalJSON](f.Normalizer)
+	if err != nil {
+		return false, err
+	}
+	if t.normalize, err = normal.normalizer("normalizer"); err != nil {
+		return false, err
+	}
+	pre, err := part[preJSON](f.PreTokenizer)
+	if err != nil {
+		return false, err
+	}
+	var c cutters
+	if err := c.add(pre, "pre_tokenizer"); err != nil {
+		return false, err
+	}
+	decode, err := part[decodeJSON](f.Decoder)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case decode == nil && !c.bytes:
+		t.decode = func(tokens []string) []string { return []string{strings.Join(tokens, " ")} } // as the library does
+	case decode != nil && !(c.bytes && decode.Type == "ByteLevel"):
+		if t.decode, err = decode.decoder("decoder"); err != nil {
+			return false, err
+		}
+	}
+	t.cutters, t.parts = c, parts{f.Normalizer, f.PreTokenizer, f.Decoder}
+	t.joined = t.normalize != nil || c.changes
+	if len(c.list) == 1 && c.bytes && t.normalize == nil && t.decode == nil {
+		if scan, ok := c.list[0].(scanner); ok {
+			t.pattern = scan.pattern
+		}
+	}
+	return c.bytes, nil
 }
 
 // check refuses the settings that would change an encoding and that we do not
@@ -233,72 +296,21 @@ func (f *fileJSON) check() error {
 	switch {
 	case m.Type != "BPE" && (m.Type != "" || len(m.Merges) == 0): // old files do not say
 		return fmt.Errorf("model.type: %q is not BPE", m.Type)
-	case f.Normalizer != nil:
-		return fmt.Errorf("normalizer: %q is not supported; only tokenizers without a normalizer keep every byte", f.Normalizer.Type)
 	case m.Dropout != nil && *m.Dropout != 0:
 		return fmt.Errorf("model.dropout: %v is not supported; set it to null", *m.Dropout)
 	case m.SubwordPrefix != nil && *m.SubwordPrefix != "":
 		return fmt.Errorf("model.continuing_subword_prefix: %q is not supported", *m.SubwordPrefix)
 	case m.WordSuffix != nil && *m.WordSuffix != "":
 		return fmt.Errorf("model.end_of_word_suffix: %q is not supported", *m.WordSuffix)
-	case m.ByteFallback:
-		return errors.New("model.byte_fallback: true is not supported; the tokenizer must be byte-level")
-	case f.Decoder != nil && f.Decoder.Type != "ByteLevel":
-		return fmt.Errorf("decoder.type: %q is not ByteLevel", f.Decoder.Type)
 	}
 	return nil
 }
 
-// pattern recognises the pre_tokenizer.
-func (p *preJSON) pattern() (*pattern, error) {
-	if p == nil {
-		return nil, errors.New("pre_tokenizer: is absent; ByteLevel, or Split and ByteLevel, is needed")
-	}
-	parts, field := p.Pretokenizers, "pre_tokenizer.pretokenizers[%d]"
-	if p.Type != "Sequence" {
-		parts, field = []preJSON{*p}, "pre_tokenizer"
-	}
-	regex := ""
-	for i, part := range parts {
-		at := strings.ReplaceAll(field, "%d", fmt.Sprint(i))
-		last := i == len(parts)-1
-		switch {
-		case part.Type == "Split" && !last && regex == "":
-			if part.Pattern == nil || part.Pattern.Regex == "" || part.Behavior != "Isolated" || part.Invert != nil && *part.Invert {
-				return nil, fmt.Errorf("%s: a Split must have a pattern.Regex, behavior Isolated and invert false", at)
-			}
-			regex = part.Pattern.Regex
-		case part.Type == "ByteLevel" && last:
-			if part.AddPrefixSpace == nil || *part.AddPrefixSpace { // the library's default is true
-				return nil, fmt.Errorf("%s.add_prefix_space: must be false; a space put before a text is not in the text", at)
-			}
-			if part.UseRegex == nil || *part.UseRegex {
-				if regex != "" {
-					return nil, fmt.Errorf("%s.use_regex: must be false after a Split", at)
-				}
-				regex = gpt2Regex
-			}
-			return findPattern(at, regex)
-		default:
-			return nil, fmt.Errorf("%s.type: %q is not supported here; ByteLevel, or Split and ByteLevel, is needed", at, part.Type)
-		}
-	}
-	return nil, errors.New("pre_tokenizer.pretokenizers: is empty; ByteLevel, or Split and ByteLevel, is needed")
-}
-
-func findPattern(at, regex string) (*pattern, error) {
-	for i := range patterns {
-		if p := &patterns[i]; p.regex == regex || slices.Contains(p.spellings, regex) {
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("%s: words cut by %q are not supported; those of GPT-2 and of Llama 3 (cl100k) are", at, regex)
-}
-
 const maxID = 1 << 22 // so that a damaged file cannot ask for all memory
 
-// setVocab fills names and tokens from model.vocab and t.added.
-func (t *Tokenizer) setVocab(vocab vocabJSON) error {
+// setVocab fills names and tokens from model.vocab and t.added; bytes tells
+// whether names are written in the byte-level alphabet.
+func (t *Tokenizer) setVocab(vocab vocabJSON, bytes bool) error {
 	put := func(s *[]string, id uint32, name string) {
 		*s = slices.Grow(*s, max(0, int(id)+1-len(*s)))
 		*s = (*s)[:max(len(*s), int(id)+1)]
@@ -315,7 +327,10 @@ func (t *Tokenizer) setVocab(vocab vocabJSON) error {
 			return fmt.Errorf("model.vocab: %q and %q have the same id %d", t.names[id], name, id)
 		}
 		put(&t.names, id, name)
-		put(&t.tokens, id, unspell(name))
+		if bytes {
+			name = unspell(name)
+		}
+		put(&t.tokens, id, name)
 	}
 	for i, a := range t.added {
 		id, known := vocab[a.Content]
@@ -330,8 +345,6 @@ func (t *Tokenizer) setVocab(vocab vocabJSON) error {
 			return fmt.Errorf("added_tokens[%d].id: %d is that of %q already", i, a.ID, t.tokens[a.ID])
 		case !a.Special && known && t.tokens[id] != a.Content:
 			return fmt.Errorf("added_tokens[%d].content: %q decodes to %q", i, a.Content, t.tokens[id])
-		case !a.Special && (a.SingleWord || a.LStrip || a.RStrip):
-			return fmt.Errorf("added_tokens[%d]: single_word, lstrip and rstrip of %q are not supported", i, a.Content)
 		}
 		if !known {
 			put(&t.tokens, a.ID, a.Content)

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -36,6 +37,23 @@ var patterns = []pattern{
 		`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`,
 		`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`,
 	}},
+}
+
+// qwen2 cuts as llama3 does, but that every digit is a word. It is read only.
+var qwen2 = pattern{
+	name:  "qwen2",
+	regex: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+	next:  func(s string) int { return nextCL100K(s, 1) },
+}
+
+// findPattern is the scanner for an expression, or nil.
+func findPattern(regex string) *pattern {
+	for _, p := range []*pattern{&patterns[0], &patterns[1], &qwen2} {
+		if p.regex == regex || slices.Contains(p.spellings, regex) {
+			return p
+		}
+	}
+	return nil
 }
 
 // A class is what the expressions tell apart.
@@ -113,7 +131,10 @@ func nextGPT2(s string) int {
 	return run(s, n, c)
 }
 
-func nextLlama3(s string) int {
+func nextLlama3(s string) int { return nextCL100K(s, 3) }
+
+// nextCL100K takes groups of up to digits numbers.
+func nextCL100K(s string, digits int) int {
 	if n := contraction(s, true); n > 0 {
 		return n
 	}
@@ -122,7 +143,7 @@ func nextLlama3(s string) int {
 	case c == letter:
 		return run(s, n, letter)
 	case c == number:
-		for range 2 {
+		for range digits - 1 {
 			if n == len(s) {
 				break
 			}

@@ -42,7 +42,7 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 	for i, r := range reqs {
 		ids := s.Tokenizer.Encode([]uint32{s.Tokenizer.EOD()}, r.Context)
 		at := len(ids)
-		ids = s.Tokenizer.Encode(ids, r.Continuation)
+		ids = s.Tokenizer.Continue(ids, r.Context, r.Continuation)
 		out[i] = eval.Likelihood{Tokens: len(ids) - at, Bytes: len(r.Continuation), Greedy: true}
 		rows = s.windows(rows, i, ids, at)
 	}
