@@ -17,6 +17,7 @@ import (
 	"github.com/climb-go/climb/dataset"
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/handover"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
@@ -65,6 +66,21 @@ type Shared struct {
 // NewRun makes a run of the configuration. It reads and writes nothing.
 func NewRun(c *Config) *Run { return &Run{Run: stage.New(c.Out, c.Workers), Config: c} }
 
+// Remote is what runs tasks where the configuration says, nil in this process. It
+// is made on the first call, and is then the launcher of the run.
+func (r *Run) Remote() (*launch.Remote, error) {
+	if remote, ok := r.Launcher.(*launch.Remote); ok || r.Launcher != nil {
+		return remote, nil
+	}
+	remote, err := r.Config.Launch.Remote(Version, r.Config.resources)
+	if remote == nil || err != nil {
+		return nil, err
+	}
+	remote.Warn = func(text string) { r.Warn("run", "%s", text) }
+	r.Launcher = remote
+	return remote, nil
+}
+
 // Open lists the inputs, reads the target files and names the stages. The methods
 // that are given a context do it where it was not done; a run that was opened
 // stays as it is.
@@ -80,6 +96,9 @@ func (r *Run) openParts(ctx context.Context) (err error) {
 		r.Shared.Targets = &stage.Cache{}
 	}
 	if r.Config, err = r.Config.weighed(r.Shared.Targets); err != nil {
+		return err
+	}
+	if _, err := r.Remote(); err != nil {
 		return err
 	}
 	if other := r.Shared.Beside; other != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/climb-go/climb/eval"
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
@@ -50,6 +51,7 @@ type Config struct {
 	Search        trial.SearchConfig         `json:"search" doc:"mixture search"`
 	Confirm       trial.ConfirmConfig        `json:"confirm" doc:"confirmation: the winner and the baselines again, with fresh seeds"`
 	Dataset       export.Options             `json:"dataset" doc:"the mixed dataset"`
+	Launch        launch.Options             `json:"launch" doc:"where tasks run; no result depends on it"`
 }
 
 //go:embed presets/*.yaml

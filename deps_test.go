@@ -41,7 +41,7 @@ var policy = []struct {
 	{"process", "", "golang.org/x/sys"},
 	{"process/processtest", "", ""},
 	{"task", "blob escape process", ""},
-	{"launch", "task", ""},
+	{"launch", "escape option task", ""},
 	{"launch/launchtest", "launch task", ""},
 
 	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
@@ -68,7 +68,7 @@ var policy = []struct {
 	{"handover", "blob corpus curate export mix stage task token trial wire", "github.com/goccy/go-yaml github.com/klauspost/compress golang.org/x/sync"},
 	{"judge", "corpus curate label stage task wire", ""},
 	{"view", "cluster corpus curate dataset embed eval export fasttext lang lm report search stage task token trial vec", "golang.org/x/sys"},
-	{".", "blob cluster corpus curate dataset embed escape eval export handover label lm/optim predict report search stage task token trial view wire", "github.com/goccy/go-yaml"},
+	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task token trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
@@ -82,7 +82,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "report stage study", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus curate demo escape export handover history judge label report repro search simulate stage study task trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"cmd/climb", ". blob corpus curate demo escape export handover history judge label launch report repro search simulate stage study task trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

@@ -11,6 +11,7 @@ import (
 	embedding "github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/export"
 	"github.com/climb-go/climb/label"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/lm/optim"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/predict"
@@ -58,6 +59,7 @@ func Families(names ...string) ([]Family, error) {
 		{"learning-rate schedules", "proxy.optim.schedule", optim.Schedules.Rows()},
 		{"dataset formats", "dataset.format", export.Formats.Rows()},
 		{"trainers", "climb export --to", export.Trainers.Rows()},
+		{"launchers", "launch.method", launch.Methods.Rows()},
 	}
 	if len(names) == 0 {
 		return all, nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/dataset"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/trial"
 )
 
@@ -24,6 +25,20 @@ func (c *Config) curation(s Shared) curate.Config {
 // trials is what of the configuration the search and its confirmation depend on.
 func (c *Config) trials(s Shared) trial.Config {
 	return trial.Config{Seed: c.Seed, Proxy: c.Proxy, Target: c.Target, Search: c.Search, Confirm: c.Confirm, Dataset: c.Dataset, Shared: s.Scored}
+}
+
+// resources are what a task of a stage is given where tasks run elsewhere.
+func (c *Config) resources(kind string) launch.Resources {
+	switch r := c.Launch.Resources; kind {
+	case "base", "search", "confirm":
+		return r.Proxy
+	case "compare":
+		return r.Target
+	case "vectorizer", "centroids", "rows", "domains", "vocab", "draw":
+		return r.Fit
+	default:
+		return r.Text
+	}
 }
 
 // dataset is what of the configuration the dataset depends on.

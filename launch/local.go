@@ -48,18 +48,28 @@ func (l Local) workers() int {
 
 // Cores returns how many cores the task that was given ctx may use now: one
 // while other tasks wait or run on the rest, more when there are fewer tasks
-// left than workers. It may change at any time. It is 1 outside of Local.
+// left than workers. It may change at any time. Outside of Local it is what
+// WithCores says, or 1.
 func Cores(ctx context.Context) int {
 	w, ok := ctx.Value(poolKey{}).(*pool)
 	if !ok {
-		return 1
+		n, _ := ctx.Value(coresKey{}).(int)
+		return max(1, n)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return max(1, w.local.workers()/max(1, w.running))
 }
 
-type poolKey struct{}
+type (
+	poolKey  struct{}
+	coresKey struct{}
+)
+
+// WithCores says how many cores a task may use that runs outside of Local.
+func WithCores(ctx context.Context, n int) context.Context {
+	return context.WithValue(ctx, coresKey{}, n)
+}
 
 // pool is the state of one Run.
 type pool struct {

@@ -77,21 +77,31 @@ func (t Table) Find(name string) *Stage {
 
 // RunTask runs one task of a plan: the worker that every launcher uses.
 func RunTask(ctx context.Context, stages Table, planPath string, n int) (*task.Manifest, error) {
-	p, err := task.Load(planPath)
+	p, f, err := OpenPlan(stages, planPath)
 	if err != nil {
 		return nil, err
-	}
-	s := stages.Find(p.Kind)
-	if s == nil {
-		return nil, task.Permanent(fmt.Errorf("%s: no stage is called %q; was the plan made by a newer version?", planPath, p.Kind))
-	}
-	if p.Format != s.Format {
-		return nil, task.Permanent(fmt.Errorf("%s: format %d of stage %s, this version writes %d; run it with the version that planned it", planPath, p.Format, s.Name, s.Format))
 	}
 	if _, err := p.Clean(); err != nil { // a trainer that an attempt of a killed worker left running is ended
 		return nil, err
 	}
-	return p.Run(WithCache(ctx, &Cache{}), n, verified(&task.Verifier{}, stages, s.Run))
+	return p.Run(WithCache(ctx, &Cache{}), n, f)
+}
+
+// OpenPlan loads a plan, and returns what does its tasks: it verifies what a task
+// reads, each file once.
+func OpenPlan(stages Table, planPath string) (*task.Plan, task.Func, error) {
+	p, err := task.Load(planPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := stages.Find(p.Kind)
+	if s == nil {
+		return nil, nil, task.Permanent(fmt.Errorf("%s: no stage is called %q; was the plan made by a newer version?", planPath, p.Kind))
+	}
+	if p.Format != s.Format {
+		return nil, nil, task.Permanent(fmt.Errorf("%s: format %d of stage %s, this version writes %d; run it with the version that planned it", planPath, p.Format, s.Name, s.Format))
+	}
+	return p, verified(&task.Verifier{}, stages, s.Run), nil
 }
 
 // One is the task list of a stage that is a single task.

@@ -95,7 +95,8 @@ func useWorkers(n int) error {
 // stageOptions are the flags of the commands that run stages.
 type stageOptions struct {
 	configOptions
-	Quiet bool
+	Quiet  bool
+	detach bool // leave the jobs of a scheduler
 }
 
 // AddFlags adds the flags to a command's.
@@ -111,6 +112,11 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 	r := climb.NewRun(cfg)
 	if err := r.Open(ctx); err != nil {
 		return err
+	}
+	if remote, err := r.Remote(); err != nil {
+		return err
+	} else if remote != nil {
+		remote.Detach = o.detach
 	}
 	show := newDisplay(std.out, std, o.JSON)
 	show.silent = o.Quiet
@@ -136,6 +142,7 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 type runOptions struct {
 	stageOptions
 	Until       string
+	Detach      bool
 	PrintConfig bool
 }
 
@@ -143,6 +150,7 @@ type runOptions struct {
 func (o *runOptions) AddFlags(f *pflag.FlagSet) {
 	o.stageOptions.AddFlags(f)
 	f.StringVar(&o.Until, "until", "", "stop after a stage: "+strings.Join(targets(), ", "))
+	f.BoolVar(&o.Detach, "detach", false, "leave the jobs of a scheduler when climb is interrupted; climb run goes on with them, climb cancel ends them")
 	f.BoolVar(&o.PrintConfig, "print-config", false, "print the configuration with every default and stop")
 }
 
@@ -182,6 +190,7 @@ func runRun(ctx context.Context, o runOptions, args []string, std streams) error
 	if o.Until != "" && !slices.Contains(targets(), o.Until) {
 		return task.Usage(fmt.Errorf("--until: no stage is called %q%s; stages are %s", o.Until, meant(o.Until, targets()), strings.Join(targets(), ", ")))
 	}
+	o.stageOptions.detach = o.Detach
 	return o.until(ctx, cfg, o.Until, std)
 }
 

@@ -15,8 +15,9 @@ func newStatus(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "status [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Show what of a run is done",
-		Long: `Print how many tasks of each stage are done, and which process works in the run
-directory. Only the files of the run are read, so you may ask at any time.`,
+		Long: `Print how many tasks of each stage are done, which process works in the run
+directory, and what a scheduler has of it: what is queued, what runs, where, and for
+how long. Nothing is written, so you may ask at any time.`,
 		Example: `  climb status climb.yaml
   climb status climb.yaml --json`,
 		RunE: func(c *cobra.Command, args []string) error { return runStatus(c.Context(), o, args, std) },
@@ -34,8 +35,15 @@ func runStatus(ctx context.Context, o configOptions, args []string, std streams)
 	if err != nil {
 		return err
 	}
+	jobs, err := jobStatuses(ctx, r)
+	if err != nil {
+		return err
+	}
 	if o.JSON {
-		return std.out.JSON(s)
+		return std.out.JSON(struct {
+			*stage.Status
+			Jobs []jobStatus `json:"jobs,omitempty"`
+		}{s, jobs})
 	}
 	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "stage\ttasks\tdirectory")
@@ -43,6 +51,7 @@ func runStatus(ctx context.Context, o configOptions, args []string, std streams)
 		fmt.Fprintf(t, "%s\t%s\t%s\n", x.Stage, tasksText(x), near(x.Dir))
 	}
 	t.Flush()
+	writeJobs(std.out, jobs)
 	if s.Holder != "" {
 		fmt.Fprintln(std.out, s.Holder)
 	}

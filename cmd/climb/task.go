@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/study"
 )
@@ -21,8 +24,6 @@ type taskOptions struct {
 func (o *taskOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Plan, "plan", "", "path of the plan")
 	f.IntVar(&o.Task, "task", 0, "number of the task, from 0")
-	_ = cobra.MarkFlagRequired(f, "plan") // fails only for a flag that does not exist
-	_ = cobra.MarkFlagRequired(f, "task")
 }
 
 func newTask(std streams) *cobra.Command {
@@ -38,12 +39,16 @@ func newTask(std streams) *cobra.Command {
 // taskRunOptions are the flags of climb task run.
 type taskRunOptions struct {
 	taskOptions
-	JSON bool
+	Batch   string
+	Element int
+	JSON    bool
 }
 
 // AddFlags adds the flags to a command's.
 func (o *taskRunOptions) AddFlags(f *pflag.FlagSet) {
 	o.taskOptions.AddFlags(f)
+	f.StringVar(&o.Batch, "batch", "", "folder of a batch that climb run has handed to a scheduler, instead of --plan and --task")
+	f.IntVar(&o.Element, "element", 0, "number of the batch's element, from 0")
 	f.BoolVar(&o.JSON, "json", false, "print the task's manifest")
 }
 
@@ -54,14 +59,21 @@ func newTaskRun(std streams) *cobra.Command {
 		Long: `Run one task of a plan, as every launcher does. A task that is done is not done
 again; one that is killed leaves nothing behind.`,
 		Example: `  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7
-  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7 --json | jq .counters`,
+  climb task run --plan run/embed-3fa9c1d2e4b5/plan.json --task 7 --json | jq .counters
+  climb task run --batch run/embed-3fa9c1d2e4b5/jobs/climb-embed-0a1b2c3d4e5f --element 0`,
 		RunE: func(c *cobra.Command, args []string) error { return runTaskRun(c.Context(), o, args, std) },
 	}
 	o.AddFlags(c.Flags())
+	c.MarkFlagsOneRequired("plan", "batch")
+	c.MarkFlagsMutuallyExclusive("plan", "batch")
+	c.MarkFlagsRequiredTogether("plan", "task")
 	return c
 }
 
 func runTaskRun(ctx context.Context, o taskRunOptions, _ []string, std streams) error {
+	if o.Batch != "" {
+		return runElement(ctx, o)
+	}
 	m, err := stage.RunTask(ctx, study.Stages(), o.Plan, o.Task)
 	if err != nil {
 		return err
@@ -71,6 +83,20 @@ func runTaskRun(ctx context.Context, o taskRunOptions, _ []string, std streams) 
 	}
 	fmt.Fprintf(std.out, "task %d: %d outputs, %s, %.1f s on %s\n", o.Task, len(m.Outputs), bytesText(float64(m.Bytes())), m.Seconds, m.Host)
 	return nil
+}
+
+// runElement runs the tasks of an element of a batch.
+func runElement(ctx context.Context, o taskRunOptions) error {
+	b, err := launch.ReadBatch(o.Batch)
+	if err != nil {
+		return fmt.Errorf("read the batch: %w; does this machine see the run directory of the controller?", err)
+	}
+	runtime.GOMAXPROCS(b.Resources.CPUs)
+	p, f, err := stage.OpenPlan(study.Stages(), b.Plan)
+	if err != nil {
+		return err
+	}
+	return launch.Worker{Batch: b, Element: o.Element, Version: climb.Version}.Run(stage.WithCache(ctx, &stage.Cache{}), p, f)
 }
 
 func newTaskPublish(std streams) *cobra.Command {
@@ -87,6 +113,8 @@ published. A trainer of your own is proxy.command in climb.yaml.`,
 		RunE:    func(c *cobra.Command, args []string) error { return runTaskPublish(c.Context(), o, args, std) },
 	}
 	o.AddFlags(c.Flags())
+	_ = c.MarkFlagRequired("plan") // fails only for a flag that does not exist
+	_ = c.MarkFlagRequired("task")
 	return c
 }
 

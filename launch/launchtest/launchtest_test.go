@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/launch/launchtest"
@@ -54,8 +56,81 @@ func TestProcesses(t *testing.T) {
 	}}.Run(t)
 }
 
+// queue is a scheduler in sixty lines of shell: submit, serve, element, state, cancel.
+const queue = `#!/bin/sh
+verb=$1; job=$2; shift 2
+case $verb in
+submit) # FOLDER ELEMENTS AT_ONCE SCRIPT LOG
+	id=$(mktemp -d "$job/job-XXXXXX"); echo "$1" >"$id/elements"
+	setsid sh "$0" serve "$id" "$1" "$2" "$3" "$4" </dev/null >/dev/null 2>&1 &
+	basename "$id";;
+serve)
+	seq 0 $(($1 - 1)) | xargs -P "$2" -I{} sh "$0" element "$job" {} "$3" "$4";;
+element)
+	[ -e "$job/cancelled" ] && exit 0
+	sh "$2" "$1" >>"$3" 2>&1 &
+	echo $! >"$job/$1.pid.new"; mv "$job/$1.pid.new" "$job/$1.pid"
+	[ -e "$job/cancelled" ] && kill $! 2>/dev/null
+	wait $!; touch "$job/$1.ended";;
+state)
+	i=0; n=$(cat "$job/elements")
+	while [ $i -lt $n ]; do
+		if [ -e "$job/$i.ended" ]; then :
+		elif [ -e "$job/$i.pid" ]; then echo "$i running"
+		elif [ ! -e "$job/cancelled" ]; then echo "$i queued"; fi
+		i=$((i + 1))
+	done;;
+cancel)
+	touch "$job/cancelled"
+	for f in "$job"/*.pid; do [ -e "$f" ] && [ ! -e "${f%.pid}.ended" ] && kill $(cat "$f") 2>/dev/null; done; exit 0;;
+esac
+`
+
+// A batch of processes: what climb does with any scheduler that has three commands.
+func TestCommand(t *testing.T) {
+	launchtest.Suite{Patience: 30 * time.Second, New: func(t *testing.T, workers, retries int) launch.Launcher {
+		dir := t.TempDir()
+		script := filepath.Join(dir, "queue.sh")
+		if err := os.WriteFile(script, []byte(queue), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		call := func(verb, rest string) string { return "sh " + script + " " + verb + " " + dir + rest }
+		engine := (&launch.Command{
+			Submit: call("submit", " {elements} {throttle} {script} {log}"), State: call("state", "/{job}"), Cancel: call("cancel", "/{job}"), Most: 1000,
+		}).Engine()
+		return &launch.Remote{Engine: engine, Program: []string{os.Args[0]}, Version: "test", Throttle: workers, Retries: retries,
+			Poll: 20 * time.Millisecond, Settle: 100 * time.Millisecond}
+	}}.Run(t)
+}
+
+// element runs an element of a batch, as climb task run --batch does.
+func element(ctx context.Context, folder, number string) error {
+	b, err := launch.ReadBatch(folder)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return err
+	}
+	p, err := task.Load(b.Plan)
+	if err != nil {
+		return err
+	}
+	return launch.Worker{Batch: b, Element: n, Version: "test", Beat: 20 * time.Millisecond}.Run(ctx, p, launchtest.Func)
+}
+
 // TestMain is the worker too.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 7 && os.Args[1] == "task" { // task run --batch FOLDER --element N
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		err := element(ctx, os.Args[4], os.Args[6])
+		if err != nil {
+			fmt.Println(err)
+		}
+		os.Exit(task.ExitCode(err))
+	}
 	path := os.Getenv("LAUNCHTEST_PLAN")
 	if path == "" {
 		os.Exit(m.Run())
