@@ -45,16 +45,10 @@ func (l *LLMC) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
 	if p.Tokens > math.MaxInt32 {
 		return fmt.Errorf("write %s: %d tokens, and llm.c's header holds fewer than 2^31; lower --shard-bytes", l.name(p), p.Tokens)
 	}
-	width := wide16(p.Vocab)
-	head := make([]byte, llmcHeader)
-	magic, version := llmcMagic(width)
-	binary.LittleEndian.PutUint32(head, magic)
-	binary.LittleEndian.PutUint32(head[4:], version)
-	binary.LittleEndian.PutUint32(head[8:], uint32(p.Tokens))
-	if _, err := w.Write(head); err != nil {
+	out, err := newLLMC(w, wide16(p.Vocab), uint32(p.Tokens))
+	if err != nil {
 		return err
 	}
-	out := newTokenWriter(w, width)
 	for d, err := range docs {
 		if err == nil {
 			err = out.add(p.EOD)
@@ -70,6 +64,17 @@ func (l *LLMC) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
 		return fmt.Errorf("write %s: %d tokens, %d were announced", l.name(p), out.n, p.Tokens)
 	}
 	return out.w.Flush()
+}
+
+// newLLMC writes the header of a file of so many tokens.
+func newLLMC(w io.Writer, width int, tokens uint32) (*tokenWriter, error) {
+	head := make([]byte, llmcHeader)
+	magic, version := llmcMagic(width)
+	binary.LittleEndian.PutUint32(head, magic)
+	binary.LittleEndian.PutUint32(head[4:], version)
+	binary.LittleEndian.PutUint32(head[8:], tokens)
+	_, err := w.Write(head)
+	return newTokenWriter(w, width), err
 }
 
 // Read implements Trainer.

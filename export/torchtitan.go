@@ -18,7 +18,7 @@ type Torchtitan struct{}
 
 // Needs implements Trainer.
 func (*Torchtitan) Needs() Needs {
-	return Needs{Tokens: true, Unit: InTokens, Reader: Random, Splits: []string{Train, Valid}, Rows: true, Spaces: true, Dtype: func(int) int { return 4 }}
+	return Needs{Tokens: true, Unit: InTokens, Reader: Exact, Splits: []string{Train, Valid}, Rows: true, Spaces: true, Dtype: func(int) int { return 4 }}
 }
 
 // Write implements Trainer.

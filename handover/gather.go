@@ -51,8 +51,8 @@ func (x *Export) gatherStage() *stage.Stage {
 		return s
 	}
 	s.Tasks = func(*task.Plan) ([]any, error) {
-		tasks := make([]any, len(x.source.weights.shard))
-		for i, f := range x.source.weights.shard {
+		tasks := make([]any, len(x.source.weights.tasks))
+		for i, f := range x.source.weights.tasks {
 			tasks[i] = f
 		}
 		return tasks, nil
@@ -129,22 +129,27 @@ func newDocWriter(a *task.Attempt, n int, o *gatherOptions, own, given *token.To
 	return &docWriter{attempt: a, text: o.Text, own: own, given: given, docs: docs, lens: lens, enc: enc, lengths: bufio.NewWriter(lens), counts: map[int]*[4]int64{}}, err
 }
 
-// files reads a shard of a person's files.
+// files reads shards of a person's files.
 func (w *docWriter) files(ctx context.Context, p *task.Plan, n int, o *corpus.Options) error {
-	var f fileShard
-	if err := p.Task(n, &f); err != nil {
+	var list []fileShard
+	if err := p.Task(n, &list); err != nil {
 		return err
 	}
-	var bad corpus.Bad
-	for d, err := range corpus.Read(ctx, f.Shard, *o, &bad) {
-		if err != nil {
-			return err
+	for _, f := range list {
+		var bad corpus.Bad
+		for d, err := range corpus.Read(ctx, f.Shard, *o, &bad) {
+			if err == nil {
+				err = w.add(f.Domain, d)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err := w.add(f.Domain, d); err != nil {
-			return err
+		if err := bad.Check(o.BadLineLimit); err != nil {
+			return fmt.Errorf("%s: %w", f.Shard, err)
 		}
 	}
-	return bad.Check(o.BadLineLimit)
+	return nil
 }
 
 // run reads a shard of a run's corpus.

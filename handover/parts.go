@@ -57,7 +57,8 @@ func (s *settled) places(shard, row, domain int, use func(part int, order uint64
 	}
 	split, times := s.split(domain, place(&s.Draw, shard, row)), 1
 	if split == export.Train {
-		times = s.Draw.Times(domain, s.Draw.Key(shard, row))
+		key := s.Draw.Key(shard, row)
+		times = s.Draw.Times(domain, key) + s.Adjust[key]
 	}
 	for copy := range times {
 		order := s.Draw.Order(shard, row, copy)
@@ -132,6 +133,11 @@ func (s *settler) describe(written, held, once []export.Supply) error {
 		if index[d] = -1; s.share[d] > 0 {
 			index[d] = len(kept)
 			kept = append(kept, *one)
+		}
+	}
+	for _, one := range kept {
+		if one.Written.Documents == 0 {
+			s.say("Domain %q has none of its documents in the stream: its share of %.4g %% is less than one of them.", one.Name, 100*one.Asked.Token)
 		}
 	}
 	if s.o.Budget > 0 && !s.needs.Mixed {

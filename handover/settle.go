@@ -17,13 +17,14 @@ import (
 
 // A settled export: what is written, how often each document, and where.
 type settled struct {
-	Handover export.Handover  `json:"handover"` // without its files
-	Draw     export.Draw      `json:"draw"`     // of the training documents
-	Hold     []hold           `json:"hold"`     // by domain
-	First    []int            `json:"first"`    // first unit of each part
-	At       map[string][]int `json:"at"`       // split -> parts: by domain of the draw, -1 for none; or the shards of a mixed one
-	Units    int              `json:"units"`    // of all parts
-	Index    []int            `json:"index"`    // domain of the draw -> of the handover, -1: left out
+	Handover export.Handover  `json:"handover"`         // without its files
+	Draw     export.Draw      `json:"draw"`             // of the training documents
+	Hold     []hold           `json:"hold"`             // by domain
+	Adjust   map[uint64]int   `json:"adjust,omitempty"` // key of a document -> once more or less than Draw says
+	First    []int            `json:"first"`            // first unit of each part
+	At       map[string][]int `json:"at"`               // split -> parts: by domain of the draw, -1 for none; or the shards of a mixed one
+	Units    int              `json:"units"`            // of all parts
+	Index    []int            `json:"index"`            // domain of the draw -> of the handover, -1: left out
 	Text     bool             `json:"text"`
 	Mixed    bool             `json:"mixed"`
 }
@@ -408,8 +409,37 @@ func (s *settler) draw() error {
 	for d, a := range s.train {
 		perToken[d] = float64(s.payload(a)) / float64(max(1, a.Tokens))
 	}
-	hold := s.out.Draw.Seed
 	s.out.Draw = drawer.Finish(perToken, s.o.ShardBytes)
-	s.out.Draw.Seed = hold
+	if s.needs.Mixed {
+		return s.adjust(visit)
+	}
 	return nil
+}
+
+// mostAdjusted is how many documents of a domain are adjusted.
+const mostAdjusted = 1000
+
+// adjust brings a mixed stream nearer to its shares than the half document that
+// the draw leaves: what a domain lacks is filled with documents that fit into it,
+// and what it has too much of taken off, in the order of the input.
+func (s *settler) adjust(visit func(func(domain int, key uint64, tokens int64)) error) error {
+	gap, n := make([]int64, len(s.names)), make([]int, len(s.names))
+	for d, one := range s.out.Draw.Domain {
+		gap[d] = int64(s.share[d]*float64(s.tokens)) - one.Tokens
+	}
+	s.out.Adjust = map[uint64]int{}
+	return visit(func(d int, key uint64, tokens int64) {
+		if n[d] == mostAdjusted || s.share[d] <= 0 {
+			return
+		}
+		switch more := key < s.out.Draw.Domain[d].Below; {
+		case gap[d] >= tokens && !more:
+			s.out.Adjust[key], gap[d] = 1, gap[d]-tokens
+		case -gap[d] >= tokens && more:
+			s.out.Adjust[key], gap[d] = -1, gap[d]+tokens
+		default:
+			return
+		}
+		n[d]++
+	})
 }

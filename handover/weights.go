@@ -29,7 +29,7 @@ type Weights struct {
 	Name  string `json:"-"` // of the file, for people
 	names []string
 	share []float64
-	shard []fileShard
+	tasks [][]fileShard
 	files []corpus.FileInfo
 	bytes int64
 }
@@ -40,7 +40,10 @@ type WeightsDomain struct {
 	Inputs []string `json:"inputs"`          // files, folders, globs, as corpus.inputs
 }
 
-// A fileShard is the task that gathers a part of a domain's files.
+// bundleBytes is what one task gathers of many small domains, bytes of files.
+const bundleBytes = 64 << 20
+
+// A fileShard is a part of a domain's files. A task gathers one or more.
 type fileShard struct {
 	Domain int          `json:"domain"`
 	Shard  corpus.Shard `json:"shard"`
@@ -158,9 +161,10 @@ func (w *Weights) settle() error {
 
 // open lists the files of the domains that have a share.
 func (w *Weights) open(ctx context.Context) error {
-	if w.shard != nil {
+	if w.tasks != nil {
 		return nil
 	}
+	held := int64(0)
 	for d, name := range w.names {
 		if w.share[d] == 0 {
 			continue
@@ -170,7 +174,11 @@ func (w *Weights) open(ctx context.Context) error {
 			return fmt.Errorf("domain %s: %w", name, err)
 		}
 		for _, s := range shards {
-			w.shard = append(w.shard, fileShard{d, s})
+			if held += s.Bytes; held > bundleBytes || len(w.tasks) == 0 {
+				w.tasks, held = append(w.tasks, nil), s.Bytes
+			}
+			last := &w.tasks[len(w.tasks)-1]
+			*last = append(*last, fileShard{d, s})
 		}
 		for _, f := range files {
 			w.bytes += f.Bytes

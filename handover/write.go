@@ -78,13 +78,31 @@ func (x *Export) writeStage() *stage.Stage {
 			if err != nil {
 				return nil, err
 			}
-			return make([]any, len(s.Handover.Parts)), nil
+			return s.bundles(x.Options.ShardBytes), nil
 		},
-		Run: writePart,
+		Run: writeParts,
 	}
 }
 
-func writePart(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+// A bundle is the parts that a task writes: From up to and without To.
+type bundle struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+// bundles makes tasks of small parts together.
+func (s *settled) bundles(most int64) (tasks []any) {
+	size, b := int64(0), bundle{}
+	for i, p := range s.Handover.Parts {
+		if n := max(p.Bytes, 4*p.Tokens); i > b.From && size+n > most {
+			tasks, b.From, size = append(tasks, b), i, 0
+		}
+		size, b.To = size+max(p.Bytes, 4*p.Tokens), i+1
+	}
+	return append(tasks, b)
+}
+
+func writeParts(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	s, err := readSettled(ctx, p)
 	if err != nil {
 		return err
@@ -97,6 +115,20 @@ func writePart(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 	if err != nil {
 		return task.Permanent(err)
 	}
+	var b bundle
+	if err := p.Task(n, &b); err != nil {
+		return err
+	}
+	for i := b.From; i < b.To; i++ {
+		if err := s.writePart(ctx, t, pieces, i, a); err != nil {
+			return err
+		}
+		a.Report(int64(i-b.From+1), int64(b.To-b.From))
+	}
+	return nil
+}
+
+func (s *settled) writePart(ctx context.Context, t export.Trainer, pieces []string, n int, a *task.Attempt) (err error) {
 	out := &folder{attempt: a}
 	part := s.Handover.Part(n)
 	var got export.Supply
