@@ -58,6 +58,11 @@ func (m *Model) Save(dir string) error {
 	if err := writeFile(dir, weightsFile, m.WriteWeights); err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
+	return m.SaveConfig(dir)
+}
+
+// SaveConfig writes config.json alone, beside weights that another program wrote.
+func (m *Model) SaveConfig(dir string) error {
 	if err := writeFile(dir, configFile, m.WriteConfig); err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
@@ -146,6 +151,15 @@ func Load(dir string) (*Model, error) {
 		return nil, fmt.Errorf("load model: %s: %w", path, err)
 	}
 	return m, nil
+}
+
+// LoadConfig reads the shape of the model in dir without its weights.
+func LoadConfig(dir string) (Config, error) {
+	c, err := loadConfig(filepath.Join(dir, configFile))
+	if err != nil {
+		return c, fmt.Errorf("load model: %w", err)
+	}
+	return c, nil
 }
 
 func loadConfig(path string) (Config, error) {

@@ -93,11 +93,16 @@ func (j *Job) model(vocab int) (*lm.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: load the base model: %w", err)
 	}
-	if m.Config.Vocab != vocab {
-		return nil, fmt.Errorf("train: base model %s has a vocabulary of %d, the tokenizer of %d", j.Init, m.Config.Vocab, vocab)
-	}
 	j.Model = m.Config
-	return m, nil
+	return m, j.fits(vocab)
+}
+
+// fits refuses a base model of another tokenizer.
+func (j *Job) fits(vocab int) error {
+	if j.Model.Vocab != vocab {
+		return fmt.Errorf("train: base model %s has a vocabulary of %d, the tokenizer of %d", j.Init, j.Model.Vocab, vocab)
+	}
+	return nil
 }
 
 // fit runs the steps of the job. A loss or gradient that is not finite, or a
@@ -216,7 +221,7 @@ func (j *Job) evaluate(ctx context.Context, m eval.Model, terms []eval.Term) (fi
 	results := make([]*eval.TaskResult, len(terms))
 	for i, t := range terms {
 		if t.Task != "" {
-			return nil, 0, fmt.Errorf("train: %s has no file; its results come from proxy.command", t.Task)
+			return nil, 0, fmt.Errorf("train: %s %w", t.Task, errNoFile)
 		}
 		k := key{t.File, t.Limit}
 		if done[k] == nil {

@@ -37,15 +37,7 @@ func (w window) context() []uint32 { return w.tokens[:len(w.tokens)-w.n] }
 
 // LogLikelihood implements eval.Model.
 func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval.Likelihood, error) {
-	out := make([]eval.Likelihood, len(reqs))
-	var rows []window
-	for i, r := range reqs {
-		ids := s.Tokenizer.Encode([]uint32{s.Tokenizer.EOD()}, r.Context)
-		at := len(ids)
-		ids = s.Tokenizer.Continue(ids, r.Context, r.Continuation)
-		out[i] = eval.Likelihood{Tokens: len(ids) - at, Bytes: len(r.Continuation), Greedy: true}
-		rows = s.windows(rows, i, ids, at)
-	}
+	rows, out := s.rows(reqs)
 	// Rows after the same context come together, so that it goes through the
 	// model once. The sort is stable, so batches do not depend on anything but
 	// the requests.
@@ -63,6 +55,20 @@ func (s *Scorer) LogLikelihood(ctx context.Context, reqs []eval.Request) ([]eval
 		}
 	}
 	return out, s.run(ctx, rows, 0, rowsPerBatch, out)
+}
+
+// rows are what is scored to answer the requests, and the answers without their
+// log-likelihoods.
+func (s *Scorer) rows(reqs []eval.Request) (rows []window, out []eval.Likelihood) {
+	out = make([]eval.Likelihood, len(reqs))
+	for i, r := range reqs {
+		ids := s.Tokenizer.Encode([]uint32{s.Tokenizer.EOD()}, r.Context)
+		at := len(ids)
+		ids = s.Tokenizer.Continue(ids, r.Context, r.Continuation)
+		out[i] = eval.Likelihood{Tokens: len(ids) - at, Bytes: len(r.Continuation), Greedy: true}
+		rows = s.windows(rows, i, ids, at)
+	}
+	return rows, out
 }
 
 // run scores rows, so many together, and adds what they give to their
