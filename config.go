@@ -258,7 +258,7 @@ func (c *Config) Resolve() error {
 	if err := option.Check("", c); err != nil {
 		return &ConfigError{Text: err.Error()}
 	}
-	if err := c.Domains.Check(c.Label.Names()); err != nil {
+	if err := errors.Join(c.Domains.Check(c.Label.Names()), c.Proxy.Check()); err != nil {
 		return err
 	}
 	if len(c.Search.Rounds) == 0 {

@@ -112,7 +112,7 @@ func (c *comparison) rank(ctx context.Context, target *group) error {
 			return fmt.Errorf("proxies: %s: %w", x.Name, err)
 		}
 		g := &group{study: c, arms: []*arm{a}, title: "ranks by proxies: " + x.Name, results: map[string]*targetResult{},
-			options: targetOptions{Model: x.config.Proxy, Validation: files}, inputs: map[string]string{"base": a.run.Base("base")}}
+			options: targetOptions{Model: x.config.Proxy.Here(), Validation: files}, inputs: map[string]string{"base": a.run.Base("base")}}
 		for role, name := range target.inputs {
 			g.inputs[role] = name
 		}

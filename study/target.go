@@ -279,7 +279,7 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 			return err
 		}
 	}
-	result, _, err := trial.RunJob(ctx, a, spec.dir(), job, nil)
+	result, _, err := trial.RunJob(ctx, a, spec.dir(), job)
 	if err != nil {
 		return err
 	}

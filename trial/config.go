@@ -23,7 +23,9 @@ type Config struct {
 type ProxyConfig struct {
 	Model   lm.Config       `json:"model" doc:"architecture; vocab is taken from the tokenizer"`
 	Tokens  int64           `json:"tokens" default:"2000000" min:"1" doc:"token budget of one proxy run"`
+	Trainer train.Choice    `json:"trainer,omitzero" doc:"trainer of the proxies"`
 	Command train.Arguments `json:"command,omitempty" doc:"external trainer: program and arguments; {job} and {result} stand for the files that it reads and writes"`
+	Rate    float64         `json:"rate,omitempty" min:"0" doc:"training speed of a proxy that climb plan counts with, in tokens a second on one device; 0 = measured here, where it can be (climb lm rate measures it)"`
 	Batch   int             `json:"batch" default:"16" min:"1" doc:"batch size, in sequences"`
 	Optim   train.Options   `json:"optim" doc:"optimizer and learning-rate schedule of a proxy"`
 	Base    BaseConfig      `json:"base" doc:"base model: the shared checkpoint that every proxy continues from"`

@@ -191,14 +191,19 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 	if err != nil {
 		return nil, err
 	}
-	for n := range plan.Tasks {
-		spec, result, err := readTrial(plan, n)
+	all, err := allTrials(plan)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range all {
+		spec := t.trialSpec
+		result, err := readTrial(plan, t)
 		if err != nil {
 			return nil, err
 		}
 		i := slices.IndexFunc(list, func(c candidate) bool { return c.Name == spec.Name })
 		if i < 0 {
-			return nil, fmt.Errorf("%s: task %d runs %q, which is no candidate", plan.Dir(), n, spec.Name)
+			return nil, fmt.Errorf("%s: task %d runs %q, which is no candidate", plan.Dir(), t.task, spec.Name)
 		}
 		out.Rows[i].add(spec, result, target, tests)
 		if !slices.Contains(out.Seeds, spec.Seed) {

@@ -302,7 +302,7 @@ func TestTrialsOfARound(t *testing.T) {
 func TestResultsBelongToTheirRun(t *testing.T) {
 	p := roundOf(t, "search", train.Result{Mixture: mix.Uniform(2).Hash(), Score: -1}, train.Result{Score: -1}, train.Result{Tokens: []int64{1}})
 	for n, want := range []string{"is of mixture " + mix.Uniform(2).Hash(), "", "tokens are of 1 domains, not 2"} {
-		_, r, err := readTrial(p, n)
+		r, err := readTrial(p, must(allTrials(p))[n])
 		if want == "" && (err != nil || r.Score != -1) || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "remove "+p.DonePath(n))) {
 			t.Errorf("task %d: %+v, %v; want %q", n, r, err, want)
 		}
@@ -310,7 +310,7 @@ func TestResultsBelongToTheirRun(t *testing.T) {
 	var spec trialSpec
 	must(0, p.Task(1, &spec))
 	must(0, os.WriteFile(p.Path(filepath.FromSlash(spec.dir()), resultName), []byte(`{"score":7}`), 0o666))
-	if _, _, err := readTrial(p, 1); err == nil {
+	if _, err := readTrial(p, placed{spec, 1}); err == nil {
 		t.Error("a result that was written over is read")
 	}
 }

@@ -3,7 +3,6 @@ package trial
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/climb-go/climb/curate"
 	"github.com/climb-go/climb/eval"
@@ -67,6 +65,7 @@ func Weighed(c *stage.Cache, terms []eval.Term, how string) ([]eval.Term, error)
 // and seed.
 type proxyOptions struct {
 	Proxy      ProxyConfig         `json:"proxy"`
+	Program    string              `json:"program,omitempty"` // that trains, with its hash; see train.Method
 	Validation []curate.TargetFile `json:"validation"`
 	Test       []curate.TargetFile `json:"test,omitempty"` // confirmation only
 	// Shared are the validation files of all searches of a study. Each run is scored
@@ -77,8 +76,11 @@ type proxyOptions struct {
 }
 
 func (r *Trials) proxyOptions(test bool) (proxyOptions, error) {
-	o := proxyOptions{Proxy: r.Config.Proxy}
+	var o proxyOptions
 	var err error
+	if o.Proxy, o.Program, err = r.Config.Proxy.Counted(); err != nil {
+		return o, err
+	}
 	if o.Validation, err = ValidationFiles(r.targets, r.Config.Target.Validation); err != nil {
 		return o, err
 	}
@@ -111,12 +113,12 @@ func (r *Trials) baseStage() *stage.Stage {
 	return &stage.Stage{
 		Name: baseName, Title: "train the base model", Format: 2, Inputs: []string{"vocab", "encode", "tokens"}, Skims: []string{"encode"},
 		Options: func() (any, error) {
-			p := r.Config.Proxy
-			if !p.HasBase() {
+			if !r.Config.Proxy.HasBase() {
 				return false, nil // without a base the stage is empty, and has another name
 			}
+			p, program, err := r.Config.Proxy.Counted()
 			p.Tokens, p.Command = 0, nil // of the proxies
-			return baseOptions{r.Config.Seed, p}, nil
+			return baseOptions{r.Config.Seed, p, program}, err
 		},
 		Tasks: func(p *task.Plan) ([]any, error) {
 			if !r.Config.Proxy.HasBase() {
@@ -124,14 +126,21 @@ func (r *Trials) baseStage() *stage.Stage {
 			}
 			return stage.One(p)
 		},
-		Run:    trainBase,
-		Amount: func() (float64, string) { return float64(r.Config.Proxy.Base.Tokens), "tokens" },
+		Run: trainBase,
+		Drive: func(ctx context.Context, p *task.Plan, e stage.Event) (bool, error) {
+			if err := r.keepTrainer(p); err != nil {
+				return false, err
+			}
+			e.Amount, e.Unit = float64(r.Config.Proxy.Base.Tokens), "tokens"
+			return r.RunPlan(ctx, p, trainBase, e)
+		},
 	}
 }
 
 type baseOptions struct {
-	Seed  uint64      `json:"seed"`
-	Proxy ProxyConfig `json:"proxy"`
+	Seed    uint64      `json:"seed"`
+	Proxy   ProxyConfig `json:"proxy"`
+	Program string      `json:"program,omitempty"` // as in proxyOptions
 }
 
 // HasBase tells whether proxies continue from a base model.
@@ -160,7 +169,12 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 		job.Optim.LR = o.Proxy.Base.LR
 	}
 	job.Save = filepath.Join(a.Dir(), modelDir)
-	result, err := proxyTrainer(ctx).Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
+	by, err := trainerOf(p, o.Program, nil)
+	if err != nil {
+		return err
+	}
+	at := train.Place{Workers: func() int { return launch.Cores(ctx) }, Dir: a.Dir()} // all cores that are free
+	result, err := by.Trainer(at).Train(ctx, job, func(g train.Progress) { a.Report(int64(g.Step), int64(g.Steps)) })
 	if err != nil {
 		return err
 	}
@@ -168,12 +182,6 @@ func trainBase(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error 
 		return task.Permanent(fmt.Errorf("the base model %s; lower proxy.optim.lr", result.Failed))
 	}
 	return WriteResult(a, "", result)
-}
-
-// proxyTrainer trains on one core while other tasks use the rest, and on all
-// free cores otherwise.
-func proxyTrainer(ctx context.Context) train.Proxy {
-	return train.Proxy{Workers: func() int { return launch.Cores(ctx) }}
 }
 
 // natural is the mixture of the corpus as it is.
@@ -213,108 +221,61 @@ func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 	return j, err
 }
 
-// runTrial trains and scores one proxy.
+// runTrial trains and scores the proxies of a task.
 func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	return trialWith(nil)(ctx, p, n, a)
+	return trialWith(nil, nil)(ctx, p, n, a)
 }
 
-// trialWith is runTrial with the command of the configuration: the plan has it
-// with the secrets taken out.
-func trialWith(command train.Arguments) task.Func {
+// trialWith is runTrial with the command of the configuration, which the plan has
+// with the secrets taken out, and what the tasks share.
+func trialWith(command train.Arguments, b bench) task.Func {
 	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-		return runTrialBy(ctx, p, n, a, command)
+		return runTrialBy(ctx, p, n, a, command, b)
 	}
 }
 
-func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, command train.Arguments) error {
+func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, command train.Arguments, b bench) error {
 	var o proxyOptions
-	var spec trialSpec
 	if err := p.Option(&o); err != nil {
 		return err
 	}
-	if err := p.Task(n, &spec); err != nil {
-		return err
-	}
-	if len(o.Shared) > 0 {
-		return o.sharedTrial(ctx, p, spec, a)
-	}
-	job, err := o.job(p, spec)
+	specs, err := trialsOf(p, n)
 	if err != nil {
 		return err
 	}
-	if job.Target, job.Test, err = o.terms(heldOut(p), p.Kind == confirmFile.Stage); err != nil {
-		return err
-	}
-	job.Items = p.Kind == confirmFile.Stage
 	if len(command) == 0 {
 		command = o.Proxy.Command
 	}
-	result, _, err := RunJob(ctx, a, spec.dir(), job, command)
+	by, err := trainerOf(p, o.Program, command)
 	if err != nil {
 		return err
 	}
-	return WriteResult(a, spec.dir(), result)
-}
-
-// RunJob trains a job, by a command if there is one, writes job.json and
-// progress.jsonl, and counts tokens, failures and core seconds, which it returns too:
-// the cores that the run had, over time, in milliseconds.
-func RunJob(ctx context.Context, a *task.Attempt, dir string, job train.Job, command train.Arguments) (result *train.Result, coreSeconds float64, err error) {
-	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
-	var trainer train.Trainer = train.Proxy{Workers: cores.workers}
-	if len(command) > 0 {
-		trainer = train.Command{Args: command, Dir: a.Dir()}
-	}
-	if err := writeJob(a, dir, job); err != nil {
-		return nil, 0, err
-	}
-	log, err := a.Create(path.Join(dir, progressName))
+	slot, leave, err := b.sit(ctx)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	enc := json.NewEncoder(log)
-	var logErr error
-	cores.workers()
-	result, err = trainer.Train(ctx, job, func(g train.Progress) {
-		a.Report(int64(g.Step), int64(g.Steps)+1) // the evaluation counts as a step
-		if every := max(1, g.Steps/50); g.Step%every == 0 || g.Step == g.Steps {
-			logErr = errors.Join(logErr, enc.Encode(g))
+	defer leave()
+	at := train.Place{Command: command, Slot: slot}
+	if len(o.Shared) > 0 {
+		return o.sharedTrial(ctx, p, specs[0], a, by, at)
+	}
+	runs := make([]Run, len(specs))
+	for i, spec := range specs {
+		job, err := o.job(p, spec)
+		if err != nil {
+			return err
 		}
-	})
-	cores.workers()
-	if err = errors.Join(err, logErr, log.Close()); err != nil {
-		return nil, 0, err
+		if job.Target, job.Test, err = o.terms(heldOut(p), p.Kind == confirmFile.Stage); err != nil {
+			return err
+		}
+		job.Items = p.Kind == confirmFile.Stage
+		runs[i] = Run{spec.dir(), job}
 	}
-	if err := result.Check(&job); err != nil {
-		return nil, 0, fmt.Errorf("the result of the run %w", err)
+	results, _, err := runJobs(ctx, a, by, at, runs)
+	for i, r := range results {
+		err = errors.Join(err, WriteResult(a, runs[i].Dir, r))
 	}
-	coreSeconds = cores.used.Seconds()
-	a.Spend(coreSeconds)
-	if result.Failed != "" {
-		failed.Add(a, 1)
-	}
-	for _, t := range result.Tokens {
-		Tokens.Add(a, t)
-	}
-	return result, coreSeconds, nil
-}
-
-// A coreMeter adds up the cores that a run was told to use, over time.
-type coreMeter struct {
-	cores func() int
-	used  time.Duration
-	last  time.Time
-	n     int
-}
-
-// workers is how many cores the run may use from now on.
-func (m *coreMeter) workers() int {
-	now := time.Now()
-	if m.n > 0 {
-		m.used += now.Sub(m.last) * time.Duration(m.n)
-	}
-	m.last, m.n = now, m.cores()
-	return m.n
+	return err
 }
 
 // terms are the objective and the test files: the target files of the
@@ -387,14 +348,9 @@ func WriteResult(a *task.Attempt, dir string, r *train.Result) error {
 	return a.WriteJSON(path.Join(dir, resultName), r)
 }
 
-// readTrial loads the result of a task of a trial plan.
-func readTrial(p *task.Plan, n int) (trialSpec, *train.Result, error) {
-	var spec trialSpec
-	if err := p.Task(n, &spec); err != nil {
-		return spec, nil, err
-	}
-	result, err := ReadResult(p, n, spec.dir(), spec.Mixture)
-	return spec, result, err
+// readTrial loads the result of a proxy of a trial plan.
+func readTrial(p *task.Plan, t placed) (*train.Result, error) {
+	return ReadResult(p, t.task, t.dir(), t.Mixture)
 }
 
 // ReadResult loads the result of task n, whose run is in dir, and checks that it
@@ -420,12 +376,20 @@ func ReadResult(p *task.Plan, n int, dir string, m mix.Mixture) (*train.Result, 
 // takeBack unpublishes the failed runs of a plan, so that the next command runs
 // them again.
 func takeBack(p *task.Plan) error {
-	for n := range p.Tasks {
-		_, result, err := readTrial(p, n)
+	all, err := allTrials(p)
+	if err != nil {
+		return err
+	}
+	again := map[int]bool{}
+	for _, t := range all {
+		result, err := readTrial(p, t)
 		if err != nil {
 			return err
 		}
-		if result.Failed == "" {
+		again[t.task] = again[t.task] || result.Failed != ""
+	}
+	for n := range p.Tasks {
+		if !again[n] {
 			continue
 		}
 		if err := os.Remove(p.DonePath(n)); err != nil {

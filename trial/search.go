@@ -14,6 +14,7 @@ import (
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/train"
 )
 
 type searchOptions struct {
@@ -174,11 +175,7 @@ func (s *Search) answer(strategy search.Strategy) (err error) {
 func (r *Trials) runTrials(ctx context.Context, p *task.Plan, name string, specs []trialSpec, e stage.Event) (plan *task.Plan, fresh bool, err error) {
 	plan, err = task.Load(p.Path(name + ".plan.json"))
 	if errors.Is(err, os.ErrNotExist) {
-		tasks := make([]json.RawMessage, len(specs))
-		for i, spec := range specs {
-			tasks[i] = stage.Marshal(spec)
-		}
-		plan = &task.Plan{Kind: p.Kind, Format: p.Format, Name: name, Inputs: p.Inputs, Tasks: tasks}
+		plan = &task.Plan{Kind: p.Kind, Format: p.Format, Name: name, Inputs: p.Inputs, Tasks: grouped(specs, r.together())}
 		if plan.Options, err = r.roundOptions(p); err == nil {
 			err = plan.Save(p.Dir())
 		}
@@ -186,9 +183,22 @@ func (r *Trials) runTrials(ctx context.Context, p *task.Plan, name string, specs
 	if err != nil {
 		return nil, false, err
 	}
-	e.Amount, e.Unit = float64(int64(len(plan.Tasks))*r.Config.Proxy.Tokens), "tokens"
-	fresh, err = r.RunPlan(ctx, plan, trialWith(r.Config.Proxy.Command), e)
+	if err := r.keepTrainer(p); err != nil {
+		return nil, false, err
+	}
+	e.Amount, e.Unit = float64(int64(len(specs))*r.Config.Proxy.Tokens), "tokens"
+	atOnce := r.Config.Proxy.Method().AtOnce(r.Cores())
+	fresh, err = r.RunPlan(ctx, plan, trialWith(r.Config.Proxy.Command, newBench(atOnce)), e)
 	return plan, fresh, err
+}
+
+// together is how many proxies a task trains. Those that a study's searches share
+// are files of their own, one each.
+func (r *Trials) together() int {
+	if s, ok := r.Config.Proxy.Method().(train.Foreign); ok && len(r.Config.Shared) == 0 {
+		return s.Together()
+	}
+	return 1
 }
 
 // roundOptions are the options of the plan of a round: those of the stage, and
@@ -211,15 +221,19 @@ func (r *Trials) roundOptions(p *task.Plan) (json.RawMessage, error) {
 
 // trials reads the results of a round.
 func (r *Trials) trials(plan *task.Plan) ([]search.Trial, error) {
-	out := make([]search.Trial, len(plan.Tasks))
+	all, err := allTrials(plan)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]search.Trial, len(all))
 	needs := search.NeedsOf(r.Config.Search.Strategy.Value())
 	failed := 0
-	for n := range plan.Tasks {
-		spec, result, err := readTrial(plan, n)
+	for n, spec := range all {
+		result, err := readTrial(plan, spec)
 		if err != nil {
 			return nil, err
 		}
-		m, err := plan.Manifest(n)
+		m, err := plan.Manifest(spec.task)
 		if err != nil {
 			return nil, err
 		}
@@ -271,15 +285,12 @@ func (s recorded) Propose(ctx context.Context, p search.Problem, history []searc
 	if err != nil {
 		return nil, err
 	}
-	out := make([]mix.Mixture, len(plan.Tasks))
-	for i := range plan.Tasks {
-		var spec trialSpec
-		if err := plan.Task(i, &spec); err != nil {
-			return nil, err
-		}
-		out[i] = spec.Mixture
+	all, err := allTrials(plan)
+	out := make([]mix.Mixture, len(all))
+	for i, t := range all {
+		out[i] = t.Mixture
 	}
-	return out, nil
+	return out, err
 }
 
 // ReadSearch loads the answer of the search stage.

@@ -36,7 +36,7 @@ const proxiesFormat = 2
 // sharedTrial scores a proxy on the files of all searches of a study, unless one
 // of them has trained the same mixture with the same seed, and publishes what the
 // run measured on its own files.
-func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trialSpec, a *task.Attempt) error {
+func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trialSpec, a *task.Attempt, by train.Method, at train.Place) error {
 	job, err := o.job(p, spec)
 	if err != nil {
 		return err
@@ -68,9 +68,11 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		job.Target = all
-		if s.Result, s.CoreSeconds, err = RunJob(ctx, a, spec.dir(), job, nil); err != nil {
+		results, seconds, err := runJobs(ctx, a, by, at, []Run{{spec.dir(), job}})
+		if err != nil {
 			return err
 		}
+		s = stored{results[0], seconds}
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return err
 		}
@@ -93,7 +95,7 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 
 // storePath is the file of a shared run, beside the stages.
 func (o *proxyOptions) storePath(p *task.Plan, spec trialSpec) string {
-	dir := "proxies-" + task.Hash("proxies", proxiesFormat, proxyOptions{Proxy: o.Proxy, Validation: o.Shared},
+	dir := "proxies-" + task.Hash("proxies", proxiesFormat, proxyOptions{Proxy: o.Proxy, Program: o.Program, Validation: o.Shared},
 		p.Inputs["vocab"], p.Inputs["encode"], p.Inputs["tokens"], p.Inputs["base"])
 	dir = filepath.Join(filepath.Dir(p.Dir()), dir)
 	return filepath.Join(dir, fmt.Sprintf("%s-%d.json", spec.Hash, spec.Seed))
@@ -103,14 +105,14 @@ func (o *proxyOptions) storePath(p *task.Plan, spec trialSpec) string {
 // did one run between them.
 func RunKey(p *task.Plan, n int) (string, error) {
 	var o proxyOptions
-	var spec trialSpec
-	if err := errors.Join(p.Option(&o), p.Task(n, &spec)); err != nil {
+	specs, err := trialsOf(p, n)
+	if err := errors.Join(p.Option(&o), err); err != nil {
 		return "", err
 	}
 	if len(o.Shared) > 0 {
-		return o.storePath(p, spec), nil
+		return o.storePath(p, specs[0]), nil
 	}
-	return p.Path(spec.dir()), nil
+	return p.Path(specs[0].dir()), nil
 }
 
 // restrict gives the result that a run would have had on some of its terms.

@@ -123,7 +123,7 @@ func TestSharedRunsByPlans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, r, err := readTrial(loaded, 0)
+		r, err := readTrial(loaded, placed{spec, 0})
 		if err != nil {
 			t.Fatal(err)
 		}
