@@ -14,6 +14,7 @@ import (
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/train"
 )
 
 // An Estimate is the predicted cost of a run, before anything is spent. Rates are
@@ -29,7 +30,9 @@ type Estimate struct {
 	Shards      int             `json:"shards"`
 	Cores       int             `json:"cores"`
 	ProxyParams int             `json:"proxy_params"`
-	ProxyRate   float64         `json:"proxy_rate"` // training tokens per second on one core
+	ProxyRate   float64         `json:"proxy_rate"`             // training tokens per second on one core, or of one process of another trainer; 0 is unknown
+	AtOnce      int             `json:"at_once"`                // proxies, or processes of another trainer, at the same time
+	DeviceHours float64         `json:"device_hours,omitempty"` // of the proxies that are left, by another trainer: GPU-hours where it has GPUs
 	ProxyRuns   int             `json:"proxy_runs"`
 	ProxyTokens int64           `json:"proxy_tokens"` // of one run
 	Stages      []StageEstimate `json:"stages"`
@@ -43,8 +46,9 @@ type Estimate struct {
 type StageEstimate struct {
 	Stage   string  `json:"stage"`
 	Work    string  `json:"work"`
-	Seconds float64 `json:"seconds"` // wall time on all cores
-	Disk    int64   `json:"disk"`    // bytes
+	Seconds float64 `json:"seconds"`                  // wall time on all cores
+	Devices float64 `json:"device_seconds,omitempty"` // of a trainer that is not this program
+	Disk    int64   `json:"disk"`                     // bytes
 	Done    bool    `json:"done"`
 }
 
@@ -81,6 +85,7 @@ func (r *View) Estimate(ctx context.Context) (*Estimate, error) {
 	for _, s := range e.Stages {
 		if !s.Done {
 			e.Seconds += s.Seconds
+			e.DeviceHours += s.Devices / 3600
 			e.Disk += s.Disk
 		}
 	}
@@ -204,15 +209,33 @@ func (r *View) measureProxy(e *Estimate) error {
 	e.ProxyRuns += r.Trials.Config.Confirm.Runs()
 	e.ProxyParams = p.Model.NumParams()
 	if len(p.Command) > 0 {
-		e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known")
+		if e.ProxyRate = p.Rate; p.Rate == 0 {
+			e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known; tell their speed in proxy.rate, in tokens a second")
+		}
 		return nil
 	}
 	if steps := p.Tokens / int64(p.Batch*p.Model.Context); steps < fewSteps && e.ProxyRuns > 0 {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("a proxy takes only %d steps; with fewer than about %d, proxies rank mixtures unlike a larger model: raise proxy.tokens or lower proxy.batch", steps, fewSteps))
 	}
+	if e.ProxyRate = p.Rate; p.Rate > 0 {
+		return nil
+	}
+	if name := p.Trainer.Name(); name != "builtin" {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("the speed of the trainer %s is not known: run climb lm rate where the proxies will be trained, and set proxy.rate to what it prints", name))
+		return nil
+	}
 	var err error
 	e.ProxyRate, err = TrainingRate(p.Model, p.Batch)
 	return err
+}
+
+// trial is the time of one proxy run and of its evaluation, a third of a training
+// step's work a token; 0 where the speed is not known.
+func (e *Estimate) trial(tokens float64, terms []eval.Term) float64 {
+	if e.ProxyRate == 0 {
+		return 0
+	}
+	return (tokens + EvalTokens(terms)/3) / e.ProxyRate
 }
 
 // TrainingRate times training steps of a model: tokens per second on one core.
@@ -246,9 +269,14 @@ func (r *View) addStages(e *Estimate, rates textRates) {
 	// Lloyd runs near 100 GFLOP/s a core, and takes about 30 iterations.
 	shape := c.Cluster.Method.Value().Shape()
 	kmeans := 2 * float64(fit) * min(shape.Comparisons, float64(docs)) * float64(dim) * 30 / (1e11 * cores)
-	trial := float64(t.Proxy.Tokens)/max(1, e.ProxyRate) + EvalTokens(r.Trials.Config.Target.Validation)/max(1, 3*e.ProxyRate)
-	runs := func(n int) float64 { // whole waves of one run on each core
-		return float64((n+e.Cores-1)/e.Cores) * trial
+	e.AtOnce = t.Proxy.Method().AtOnce(e.Cores)
+	trial, together, devices := e.trial(float64(t.Proxy.Tokens), t.Target.Validation), 1, 0
+	if m, ok := t.Proxy.Method().(train.Foreign); ok {
+		together, devices = m.Together(), m.Devices()
+	}
+	runs := func(n int) float64 { // whole waves of so many processes at once, of so many runs each
+		processes := (n + together - 1) / together
+		return float64((processes+e.AtOnce-1)/max(1, e.AtOnce)) * trial * float64(min(n, together))
 	}
 	confirm := t.Confirm.Runs()
 	proxyDisk := int64(50_000)
@@ -267,9 +295,16 @@ func (r *View) addStages(e *Estimate, rates textRates) {
 	add("label", "label", fmt.Sprintf("%d scores", names), text/rates.label, docs*4*(names+1))
 	add("domains", "assign", "prune, merge, name", 2+text/rates.read, 2*docs)
 	add("tokens", "tokens", fmt.Sprintf("%d tokens", e.Tokens), text/6e6+3, 4*e.Tokens+16*docs)
-	add("base", "base", fmt.Sprintf("%d tokens", t.Proxy.Base.Tokens), float64(t.Proxy.Base.Tokens)/max(1, e.ProxyRate), int64(4*e.ProxyParams)*int64(min(1, t.Proxy.Base.Tokens)))
+	proxies := func(seconds float64) { // the device time of the stage that was added last
+		e.Stages[len(e.Stages)-1].Devices = seconds * float64(devices)
+	}
+	base := e.trial(float64(t.Proxy.Base.Tokens), nil)
+	add("base", "base", fmt.Sprintf("%d tokens", t.Proxy.Base.Tokens), base, int64(4*e.ProxyParams)*int64(min(1, t.Proxy.Base.Tokens)))
+	proxies(base)
 	add("search", "search", fmt.Sprintf("%d proxy runs", e.ProxyRuns-confirm), runs(e.ProxyRuns-confirm), int64(e.ProxyRuns-confirm)*proxyDisk)
+	proxies(trial * float64(e.ProxyRuns-confirm))
 	add("confirm", "confirm", fmt.Sprintf("%d proxy runs", confirm), runs(confirm), int64(confirm)*proxyDisk)
+	proxies(trial * float64(confirm))
 	add("dataset", "dataset", "draw, shuffle, write", text/rates.read+text/2e7, e.TextBytes)
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/train"
 	"github.com/climb-go/climb/trial"
 )
 
@@ -168,7 +170,30 @@ func TestMeasureProxy(t *testing.T) {
 	if err := r.measureProxy(e); err != nil || e.ProxyRuns != 6+c.Confirm.Runs() || e.ProxyRate != 0 || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "proxy.command") {
 		t.Errorf("%+v, %v", e, err)
 	}
+	// Nor is that of a trainer which nobody has measured; one that was told is counted.
 	c.Proxy.Command, e = nil, &Estimate{}
+	if err := c.Proxy.Trainer.Set("torch"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.measureProxy(e); err != nil || e.ProxyRate != 0 || !strings.Contains(e.Warnings[len(e.Warnings)-1], "climb lm rate") {
+		t.Errorf("%+v, %v", e, err)
+	}
+	c.Proxy.Rate, e = 1e6, &Estimate{Cores: 8}
+	torch := c.Proxy.Trainer.Value().(*train.Torch)
+	torch.AtOnceMax, torch.BatchOfModels, torch.Processes, c.Proxy.Tokens = 2, 3, 4, 3_600_000
+	if err := r.measureProxy(e); err != nil || e.ProxyRate != 1e6 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	r.addStages(e, textRates{read: 1, label: 1})
+	i := slices.IndexFunc(e.Stages, func(s StageEstimate) bool { return s.Stage == "search" })
+	// 6 runs in 2 processes of 3, at once; each process has 4 devices for 3 x 3.6 s.
+	if s := e.Stages[i]; math.Abs(s.Seconds-3*3.6) > 1e-9 || math.Abs(s.Devices-6*3.6*4) > 1e-9 || e.AtOnce != 2 {
+		t.Errorf("%+v, %d at once", s, e.AtOnce)
+	}
+	if err := c.Proxy.Trainer.Set("builtin"); err != nil {
+		t.Fatal(err)
+	}
+	c.Proxy.Rate, c.Proxy.Tokens, e = 0, 32*299, &Estimate{}
 	if err := r.measureProxy(e); err != nil || e.ProxyRate <= 0 || e.ProxyParams != c.Proxy.Model.NumParams() || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "only 299 steps") {
 		t.Errorf("%+v, %v", e, err)
 	}

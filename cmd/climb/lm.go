@@ -1,14 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb/lm"
+	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/task"
+	"github.com/climb-go/climb/train"
 	"github.com/climb-go/climb/trial"
 )
 
@@ -16,9 +23,9 @@ func newLM(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use: "lm", GroupID: "tool", Args: args(cobra.NoArgs),
 		Short:   "About the proxy models",
-		Example: "  climb lm sizes",
+		Example: "  climb lm sizes\n  climb lm rate climb.yaml",
 	}
-	c.AddCommand(newLMSizes(std))
+	c.AddCommand(newLMSizes(std), newLMRate(std))
 	return c
 }
 
@@ -74,4 +81,86 @@ func runLMSizes(ctx context.Context, o lmSizesOptions, _ []string, std streams) 
 		return std.out.JSON(sizes)
 	}
 	return t.Flush()
+}
+
+// lmRateOptions are the flags of climb lm rate.
+type lmRateOptions struct {
+	configOptions
+	Seconds float64
+	Size    string
+}
+
+// AddFlags adds the flags to a command's.
+func (o *lmRateOptions) AddFlags(f *pflag.FlagSet) {
+	o.configOptions.AddFlags(f)
+	f.Float64Var(&o.Seconds, "seconds", 10, "time for the measurement")
+	f.StringVar(&o.Size, "size", "", "model of a preset (climb lm sizes) in the place of the configuration's")
+}
+
+func newLMRate(std streams) *cobra.Command {
+	var o lmRateOptions
+	c := &cobra.Command{
+		Use: "rate [climb.yaml]", Args: args(cobra.MaximumNArgs(1)),
+		Short: "Measure how fast the trainer of a configuration is on this machine",
+		Long: `Train the proxies of a configuration on random tokens for a moment, with its trainer
+(proxy.trainer: torch), and print tokens a second of one process with all its models
+and devices. Run it where the proxies will be trained, such as in a job on a GPU, and
+put the figure into proxy.rate: climb plan counts device-hours with it.
+
+climb lm sizes does the same for the builtin trainer.`,
+		Example: `  climb lm rate climb.yaml
+  climb lm rate climb.yaml --set proxy.torch.batch_of_models=16 --json
+  climb lm rate climb.yaml --size 350m --set proxy.batch=8 --set proxy.torch.micro_batch=2
+  srun --gpus 1 climb lm rate climb.yaml --seconds 30`,
+		RunE: func(c *cobra.Command, args []string) error { return runLMRate(c.Context(), o, args, std) },
+	}
+	o.AddFlags(c.Flags())
+	return c
+}
+
+// An lmRate is what climb lm rate prints as JSON.
+type lmRate struct {
+	Params int `json:"params"`
+	Batch  int `json:"batch"`  // sequences
+	Models int `json:"models"` // side by side
+	*train.Speed
+}
+
+func runLMRate(ctx context.Context, o lmRateOptions, args []string, std streams) error {
+	cfg, err := o.load(args)
+	if err != nil {
+		return err
+	}
+	p := cfg.Proxy
+	if o.Size != "" {
+		s, ok := lm.SizeByName(o.Size)
+		if !ok {
+			return task.Usage(fmt.Errorf("--size: no preset is called %s; climb lm sizes lists them", o.Size))
+		}
+		p.Model = s.Config
+	}
+	torch, ok := p.Method().(*train.Torch)
+	if !ok {
+		return &option.ConfigError{Text: "proxy.trainer: is not torch; climb lm sizes measures the builtin trainer, and a command's speed is its own to tell"}
+	}
+	job := train.Job{Model: p.Model, Tokens: p.Tokens, Batch: p.Batch, Optim: p.Optim, Seed: 1}
+	cores := cmp.Or(cfg.Workers, runtime.GOMAXPROCS(0))
+	at := train.Place{Workers: func() int { return max(1, cores/torch.AtOnce(cores)) }}
+	speed, err := torch.Trainer(at).(*train.Torch).Rate(ctx, job, o.Seconds)
+	if err != nil {
+		return err
+	}
+	r := lmRate{p.Model.NumParams(), p.Batch, torch.Together(), speed}
+	if o.JSON {
+		return std.out.JSON(r)
+	}
+	where := fmt.Sprintf("%s, %d threads", speed.Device, speed.Threads)
+	if speed.Memory > 0 {
+		where = fmt.Sprintf("%s, %s at the peak", speed.Device, bytesText(float64(speed.Memory)))
+	}
+	fmt.Fprintf(std.out, "model  %s parameters, %d sequences of %d tokens, %d side by side\n", countText(float64(r.Params)), r.Batch, p.Model.Context, r.Models)
+	fmt.Fprintf(std.out, "on     %s (PyTorch %s)\n", where, speed.Torch)
+	fmt.Fprintf(std.out, "rate   %.0f tokens a second, %.3g GFLOP/s\n", speed.Rate, speed.Flops/1e9)
+	fmt.Fprintf(std.out, "for climb.yaml:  proxy: {rate: %s}\n", strings.TrimSuffix(fmt.Sprintf("%.4g", speed.Rate), ".0"))
+	return nil
 }

@@ -48,8 +48,15 @@ func runPlan(ctx context.Context, o configOptions, args []string, std streams) e
 
 func writeEstimate(w io.Writer, p *view.Estimate) {
 	fmt.Fprintf(w, "corpus: %d files, %s, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), countText(float64(p.Tokens)), p.Shards)
-	fmt.Fprintf(w, "proxy:  %s parameters, %s tokens/s on one core, %d runs of %s tokens\n",
-		countText(float64(p.ProxyParams)), countText(p.ProxyRate), p.ProxyRuns, countText(float64(p.ProxyTokens)))
+	speed := countText(p.ProxyRate) + " tokens/s on one core"
+	switch {
+	case p.ProxyRate == 0:
+		speed = "speed unknown"
+	case p.DeviceHours > 0:
+		speed = countText(p.ProxyRate) + " tokens/s a process"
+	}
+	fmt.Fprintf(w, "proxy:  %s parameters, %s, %d runs of %s tokens\n",
+		countText(float64(p.ProxyParams)), speed, p.ProxyRuns, countText(float64(p.ProxyTokens)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nstage\twork\ttime\tdisk")
 	for _, s := range p.Stages {
@@ -62,6 +69,9 @@ func writeEstimate(w io.Writer, p *view.Estimate) {
 	t.Flush()
 	fmt.Fprintf(w, "\nleft: about %s on %d cores, %s on disk (%s free in %s)\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores,
 		bytesText(float64(p.Disk)), bytesText(float64(p.Free)), near(p.Out))
+	if p.DeviceHours > 0 {
+		fmt.Fprintf(w, "devices: %.3g hours of a GPU or CPU process for the proxies, %d at once here\n", p.DeviceHours, p.AtOnce)
+	}
 	for _, text := range p.Warnings {
 		fmt.Fprintln(w, "! "+text)
 	}
