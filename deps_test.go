@@ -82,7 +82,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "report stage study", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus curate demo escape export handover history judge label launch report repro search simulate stage study task trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch report repro search simulate stage study task trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

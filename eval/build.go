@@ -24,7 +24,7 @@ var kindOf = map[string]string{"multiple_choice": Choice, "loglikelihood": Targe
 
 // readYAML reads a task of the harness.
 func (t *Task) readYAML(o LoadOptions) error {
-	c, err := readConfig(t.Path)
+	c, err := t.config()
 	if err != nil {
 		return err
 	}
@@ -45,13 +45,19 @@ func (t *Task) readYAML(o LoadOptions) error {
 		return err
 	}
 	t.Kind = kindOf[c.OutputType]
-	t.Alias, t.Split, t.Shots = c.Task, strings.TrimSuffix(field, "_split"), c.NumFewshot
+	t.Alias, t.Shots = c.Task, c.NumFewshot
+	if c.data == "" {
+		t.Split = strings.TrimSuffix(field, "_split")
+	}
 	t.Version = version(fromYAML(c.Metadata))
 	for _, m := range c.Metrics {
 		t.Listed = append(t.Listed, m.Metric)
 	}
 	for _, r := range rows {
 		item, err := b.item(r)
+		if err == nil && c.native != nil {
+			err = c.native.settle(&item, r)
+		}
 		if err != nil {
 			return err
 		}
@@ -59,6 +65,14 @@ func (t *Task) readYAML(o LoadOptions) error {
 		t.Items = append(t.Items, item)
 	}
 	return nil
+}
+
+// config reads what describes the task.
+func (t *Task) config() (*config, error) {
+	if form, data, ok := splitForm(t.Path); ok {
+		return formConfig(form, t.Path, data)
+	}
+	return readConfig(t.Path)
 }
 
 // version is metadata.version, in the forms that tasks write it.

@@ -26,6 +26,13 @@ type row struct {
 // splits maps each split to its files. Names are relative to the folder of the
 // task's YAML (the harness takes them from where it is started).
 func (c *config) splits() (map[string][]string, error) {
+	if c.data != "" {
+		out := map[string][]string{}
+		for _, name := range []string{c.TrainingSplit, c.ValidationSplit, c.TestSplit, c.FewshotSplit} {
+			out[name] = []string{c.data}
+		}
+		return out, nil
+	}
 	if !slices.Contains([]string{"json", "parquet"}, c.DatasetPath) {
 		return nil, c.errAt("dataset_path", "%q is no file: %w", c.DatasetPath, errNoData)
 	}
@@ -76,7 +83,7 @@ func (c *config) rows(field, split string, splits map[string][]string) ([]row, e
 	if len(out) == 0 {
 		return nil, c.errAt(field, "split %q has no documents", split)
 	}
-	return out, nil
+	return c.ready(out)
 }
 
 // readRows reads a data file: Parquet, or JSONL or a JSON list, plain, gzip or
@@ -246,6 +253,13 @@ func (c *config) dataFiles() ([]string, error) {
 // Files lists what LoadTask reads for a path: the file, and for YAML what it
 // includes and its data.
 func Files(path string) ([]string, error) {
+	if form, data, ok := splitForm(path); ok {
+		c, err := formConfig(form, path, data)
+		if err != nil {
+			return nil, err
+		}
+		return c.dataFiles()
+	}
 	if !isYAML(path) {
 		return []string{path}, nil
 	}
@@ -254,6 +268,18 @@ func Files(path string) ([]string, error) {
 		return nil, err
 	}
 	return c.dataFiles()
+}
+
+// formConfig is that of a native task, or of a YAML, over a data file.
+func formConfig(form, path, data string) (*config, error) {
+	if n := nativeNamed(form); n != nil {
+		return n.config(path, data)
+	}
+	c, err := readConfig(form)
+	if err == nil {
+		c.data = data
+	}
+	return c, err
 }
 
 func isYAML(path string) bool {

@@ -56,6 +56,8 @@ type Item struct {
 	Head     int       // bytes at the start of each context that are description and examples
 	Lengths  []int     // characters of each answer without its delimiter, for acc_norm
 	Bytes    []int     // UTF-8 bytes of the same, for acc_bytes
+	Source   string    // of a text that was rewritten: as it was, which the rates are counted in
+	True     []bool    // choices whose share of probability is acc; nil: acc is the likeliest being right
 }
 
 // A Task is a file of items of one kind.

@@ -123,7 +123,7 @@ func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 		item, l := &t.Items[i], answers[i]
 		gold := l[item.Gold]
 		nats, bits = append(nats, -gold.LogProb), append(bits, -gold.LogProb/math.Ln2)
-		bytes = append(bytes, float64(gold.Bytes))
+		bytes = append(bytes, item.scored(gold.Bytes))
 		r.LogProbs = append(r.LogProbs, gold.LogProb)
 		r.score("bpb", bits[i]/bytes[i])
 		switch t.Kind {
@@ -133,7 +133,7 @@ func (t *Task) Evaluate(ctx context.Context, m Model) (*TaskResult, error) {
 			r.score("acc", is(gold.Greedy))
 			r.score("greedy", is(gold.Greedy))
 		case Text:
-			words = append(words, float64(countWords(item.Requests[0].Continuation)))
+			words = append(words, float64(countWords(cmp.Or(item.Source, item.Requests[0].Continuation))))
 		}
 	}
 	for metric, x := range r.Scores {
@@ -193,7 +193,11 @@ func (r *TaskResult) scoreChoice(item *Item, l []Likelihood) {
 		k := best(n, score)
 		r.score(metric, is(k == item.Gold || slices.Contains(item.Also, k)))
 	}
-	win("acc", func(k int) float64 { return l[k].LogProb })
+	if item.True != nil {
+		r.score("acc", share(l, item.True))
+	} else {
+		win("acc", func(k int) float64 { return l[k].LogProb })
+	}
 	win("acc_token", func(k int) float64 { return l[k].LogProb / float64(l[k].Tokens) })
 	win("acc_norm", func(k int) float64 { return l[k].LogProb / float64(item.Lengths[k]) })
 	win("acc_bytes", func(k int) float64 { return l[k].LogProb / float64(item.Bytes[k]) })
@@ -204,6 +208,29 @@ func (r *TaskResult) scoreChoice(item *Item, l []Likelihood) {
 	r.score("greedy", greedy)
 	r.score("exact_match", greedy)
 	r.score("brier_score", brier(l, item.Gold))
+}
+
+// scored is how many bytes of a text count, where n of what was asked were
+// scored: as many of its source as that is of the whole.
+func (item *Item) scored(n int) float64 {
+	if item.Source == "" {
+		return float64(n)
+	}
+	return float64(n) * float64(len(item.Source)) / float64(len(item.Requests[0].Continuation))
+}
+
+// share is what the true choices have of the choices' likelihoods, made to sum
+// to 1.
+func share(l []Likelihood, right []bool) float64 {
+	top := slices.MaxFunc(l, func(a, b Likelihood) int { return cmp.Compare(a.LogProb, b.LogProb) }).LogProb
+	var sum, of float64
+	for k, x := range l {
+		p := math.Exp(x.LogProb - top)
+		if sum += p; right[k] {
+			of += p
+		}
+	}
+	return of / sum
 }
 
 // brier is sum_k (p_k - [k = gold])^2, where p are the choices' likelihoods

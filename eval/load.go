@@ -35,7 +35,8 @@ const (
 // used. Anything doubtful is an error that names the file and the line.
 //
 // A file that ends in .yaml is a task of lm-evaluation-harness; docs/format.md
-// says what of it is known.
+// says what of it is known. FORM:FILE is the documents of FILE in the form of a
+// native task, as hellaswag:validation.jsonl, or of a YAML.
 func LoadTask(path string) (*Task, error) { return LoadTaskWith(path, LoadOptions{}) }
 
 // LoadOptions change how a task is read.
@@ -45,7 +46,7 @@ type LoadOptions struct {
 
 // LoadTaskWith is LoadTask with options.
 func LoadTaskWith(path string, o LoadOptions) (*Task, error) {
-	if isYAML(path) {
+	if _, _, ok := splitForm(path); ok || isYAML(path) {
 		name, _ := TaskName(path)
 		t := &Task{Name: name, Path: path}
 		if err := t.readYAML(o); err != nil {
@@ -104,8 +105,11 @@ func unpack(f io.Reader) (io.Reader, func(), error) {
 }
 
 // TaskName strips the extensions of the last path element, and says whether
-// the file holds plain text.
+// the file holds plain text. Of FORM:FILE it is FORM's.
 func TaskName(path string) (name string, isText bool) {
+	if form, _, ok := splitForm(path); ok {
+		path = form
+	}
 	name = filepath.Base(path)
 	for _, ext := range []string{".zst", ".gz"} {
 		name = strings.TrimSuffix(name, ext)

@@ -11,7 +11,7 @@ import (
 
 // A Term is one part of what a search maximises.
 type Term struct {
-	File   string  `json:"file" path:"file" doc:"task file: JSONL with choices, targets or texts, .txt, .gz and .zst too, or a task of lm-evaluation-harness as .yaml"`
+	File   string  `json:"file" path:"file" doc:"task file: JSONL with choices, targets or texts, .txt, .gz and .zst too, or a task of lm-evaluation-harness as .yaml; TASK:FILE is the rows of a data set in the form of a task (climb eval --tasks), as hellaswag:validation.jsonl"`
 	Task   string  `json:"task,omitempty" doc:"instead of file: a task's name in the lm-evaluation-harness results that proxy.command writes"`
 	Metric string  `json:"metric" default:"bpb" choices:"acc,acc_token,acc_norm,acc_bytes,bpb,greedy,exact_match,acc_mutual_info,brier_score,perplexity,word_perplexity,byte_perplexity,bits_per_byte" doc:"metric; bpb (bits per byte of the correct answer) is the smoothest for small models"`
 	Weight float64 `json:"weight" default:"1" min:"0" doc:"weight in the objective, relative to the other files"`

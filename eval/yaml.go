@@ -40,6 +40,10 @@ type config struct {
 	Metrics         []metricEntry
 	Metadata        any
 
+	data   string        // a file that every split is in, whatever the task says
+	native *Native       // whose preparation of documents is used
+	python []pythonField // to be replaced by it
+
 	path  string
 	files []string          // this one and what it includes
 	at    map[string]string // file:line of each field
@@ -86,6 +90,9 @@ var refused = map[string]string{
 func readConfig(path string) (*config, error) {
 	c := &config{TargetDelim: " ", FewshotDelim: "\n\n", path: path, at: map[string]string{}}
 	if err := c.read(path, 0); err != nil {
+		return nil, err
+	}
+	if err := c.replace(); err != nil {
 		return nil, err
 	}
 	return c, c.check()
@@ -187,7 +194,9 @@ func (c *config) set(p pair) error {
 		if isNull {
 			return nil
 		}
-		return fmt.Errorf("%s: %s %s", p.at, p.name, why)
+		var code python
+		ast.Walk(&code, p.value)
+		return c.later(p, code.tag, fmt.Errorf("%s: %s %s", p.at, p.name, why))
 	}
 	to, ok := c.fields()[p.name]
 	if !ok {
@@ -195,6 +204,7 @@ func (c *config) set(p pair) error {
 			p.at, p.name, strings.Join(slices.Sorted(maps.Keys(c.fields())), ", "))
 	}
 	c.at[p.name] = p.at
+	c.python = slices.DeleteFunc(c.python, func(f pythonField) bool { return f.name == p.name }) // of what is included
 	if _, isList := p.value.(*ast.SequenceNode); isList && p.name == "task" {
 		return fmt.Errorf("%s: task: a group of tasks; name the files of its tasks one by one", p.at)
 	}
@@ -204,8 +214,8 @@ func (c *config) set(p pair) error {
 	}
 	var code python
 	if ast.Walk(&code, p.value); code.tag != "" {
-		return fmt.Errorf("%s: %s: %s is Python, which climb does not run: say the same in a template, or apply it once, write the result as a field of the data, and name the field here",
-			p.at, p.name, code.tag)
+		return c.later(p, code.tag, fmt.Errorf("%s: %s: %s is Python, which climb does not run: say the same in a template, or apply it once, write the result as a field of the data, and name the field here",
+			p.at, p.name, code.tag))
 	}
 	if code.alias {
 		return fmt.Errorf("%s: %s: aliases are not known; write the value out", p.at, p.name)
@@ -213,6 +223,17 @@ func (c *config) set(p pair) error {
 	if err := wire.Decode(p.value, to, yaml.UseOrderedMap()); err != nil {
 		return fmt.Errorf("%s: %s: %s", p.at, p.name, strings.TrimSpace(yaml.FormatError(err, false, false)))
 	}
+	return nil
+}
+
+// later keeps a field that is Python until it is known whose task it is.
+func (c *config) later(p pair, tag string, err error) error {
+	m := functionTag.FindStringSubmatch(tag)
+	if m == nil {
+		return err
+	}
+	c.python = slices.DeleteFunc(c.python, func(f pythonField) bool { return f.name == p.name })
+	c.python = append(c.python, pythonField{p.name, m[1], err})
 	return nil
 }
 

@@ -47,6 +47,13 @@ func TestEval(t *testing.T) {
 	if code, _, errs := climbRun(t, dir, "eval", "model", "none.yaml", "--tokenizer", "tok.json"); code != 2 || !strings.Contains(errs, "none.yaml") {
 		t.Errorf("exit %d, %s", code, errs)
 	}
+	writeFile(t, filepath.Join(dir, "rows.jsonl"), []byte(`{"sentence":"the river by _ and the lake","option1":"the stone","option2":"the lake","answer":"1"}`+"\n"))
+	if out := mustRun(t, dir, "eval", "model", "--task", "winogrande", "rows.jsonl", "--tokenizer", "tok.json"); !strings.Contains(out, "\nwinogrande  1.0") {
+		t.Errorf("--task printed\n%s", out)
+	}
+	if code, _, errs := climbRun(t, dir, "eval", "model", "--task", "winogrand", "rows.jsonl", "--tokenizer", "tok.json"); code != 2 || !strings.Contains(errs, "climb eval --tasks") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
 	out := mustRun(t, dir, "eval", "model", "q.jsonl", "--tokenizer", "tok.json", "--output", "r.json")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 1+len(eval.Core)+1 || !strings.HasPrefix(lines[0], "TASK") || !strings.Contains(lines[5], "bpb") || !strings.Contains(lines[5], "lower") || !strings.Contains(lines[5], "± ") {
