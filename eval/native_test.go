@@ -51,7 +51,7 @@ var nativeCases = []nativeCase{
 	{"logiqa", `{"label":" b ","context":"All is one.","question":"So?","options":["w","x","y","z"]}`, "Passage: All is one.\nQuestion: So?\nChoices:\nA. w\nB. x\nC. y\nD. z\nAnswer:", []string{" w", " x", " y", " z"}, 1},
 	{"logiqa2", `{"answer":2,"text":"All is one.","question":"So?","options":["w","x","y","z"]}`, "Passage: All is one.\nQuestion: So?\nA. w\nB. x\nC. y\nD. z\nAnswer:", []string{" w", " x", " y", " z"}, 2},
 	{"mathqa", `{"Problem":"1 + 1 ?","options":"a ) 1 , b ) rs . 2 , c ) 3 , d ) 4 , e ) none of these","correct":"b"}`, "Question: 1 + 1 ?\nAnswer:", []string{" 1", " rs . 2", " 3", " 4", " none of these"}, 1},
-	{"mutual", `{"article":"f : i do n't know . m : it 's ok !","options":["f : why ?","f : `+"`` no ''"+`","f : a ; b","f : x , y"],"answers":"A"}`,
+	{"mutual", `{"article":"f : i do n't know . m : it 's ok !","options":["f : why ?","f : ` + "`` no ''" + `","f : a ; b","f : x , y"],"answers":"A"}`,
 		"f: i don't know. m: it's ok!", []string{" f: why?", ` f: "no"`, " f: a; b", " f: x, y"}, 0},
 	{"qa4mre_2011", `{"document_str":" A text. ","question_str":"Who?","answer_options":{"answer_id":["1","2"],"answer_str":["he","she"]},"correct_answer_id":"2"}`, "A text.\nQuestion: Who?\nAnswer:", []string{" he", " she"}, 1},
 	{"copa", `{"premise":"The glass fell.","question":"effect","choice1":"It broke.","choice2":"Ann sang.","label":0}`, "The glass fell therefore", []string{"  it broke.", "  ann sang."}, 0},
