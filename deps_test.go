@@ -76,6 +76,7 @@ var policy = []struct {
 	{"bench/cluster", "bench/measure cluster vec", ""},
 	{"bench/corpus", ". bench/measure corpus task", "github.com/klauspost/compress"},
 	{"bench/embed", "bench/measure cluster corpus embed", ""},
+	{"bench/launch", "bench/measure corpus launch task", ""},
 	{"bench/lm", "bench/measure lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/search", "bench/measure predict search simulate", ""},
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress gonum.org/v1/gonum"},

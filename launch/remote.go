@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/climb-go/climb/task"
@@ -25,10 +26,12 @@ type Remote struct {
 	Throttle  int                         // elements that run at once; 0 = as many as the scheduler likes
 	Pack      int                         // tasks of an element; 0 = chosen, so that there are at most mostElements
 	Retries   int                         // more attempts for a task whose error asks for one, or whose element was lost
-	Poll      time.Duration               // between two looks; 0 is two seconds
+	Poll      time.Duration               // between two questions to the scheduler, and at most between two looks at the files; 0 is two seconds
 	Settle    time.Duration               // from the end of an element to its tasks being taken for lost, since files of other machines are seen late; 0 is ten seconds
 	Detach    bool                        // leave the jobs when the context ends
 	Warn      func(text string)           // told what a person should know; may be nil
+
+	proved atomic.Bool // a worker has done a task
 }
 
 var _ Launcher = &Remote{}
@@ -78,6 +81,7 @@ type following struct {
 	told     map[string]bool      // failures that were told, by path
 	lost     map[string]time.Time // when an element was first seen to have ended with tasks missing, by job and element
 
+	asked  time.Time // when the scheduler was asked last
 	silent time.Time // since when the scheduler does not answer
 	warned time.Time
 }
@@ -108,12 +112,17 @@ func (w *following) recover(ctx context.Context) error {
 
 // follow submits and waits until every task is done, or some cannot be.
 func (w *following) follow(ctx context.Context) error {
+	pause := w.poll()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		before := w.done
 		if err := w.look(); err != nil {
 			return err
+		}
+		if w.done > before { // short tasks are not waited for longer than they take
+			pause = w.poll() / 16
 		}
 		if len(w.missing) == 0 {
 			return w.ended()
@@ -132,11 +141,13 @@ func (w *following) follow(ctx context.Context) error {
 			if err := w.submit(ctx, todo); err != nil {
 				return err
 			}
+			pause = w.poll() / 16
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(w.poll()):
+		case <-time.After(pause):
 		}
+		pause = min(2*pause, w.poll())
 	}
 }
 
@@ -193,6 +204,7 @@ func (w *following) look() error {
 		}
 		delete(w.missing, n)
 		w.done++
+		w.proved.Store(true)
 		w.tell(Event{Task: n, Fraction: 1, Manifest: m})
 	}
 	return nil
@@ -232,9 +244,10 @@ func (w *following) fail(n int, err error) {
 // alive asks the scheduler what still runs, and drops jobs of which nothing does. Elements that have ended and left tasks undone are
 // taken for lost after a while.
 func (w *following) alive(ctx context.Context) error {
-	if len(w.jobs) == 0 {
+	if len(w.jobs) == 0 || time.Since(w.asked) < w.poll() {
 		return nil
 	}
+	w.asked = time.Now()
 	states, err := w.Engine.States(ctx, w.jobs)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -320,6 +333,9 @@ func (w *following) lostError(j Submitted, i int, s State) error {
 	case e.Exit != 0:
 		text += fmt.Sprintf(": exit code %d", e.Exit)
 	}
+	if !w.proved.Load() {
+		text += fmt.Sprintf("; no worker has done a task yet: do the machines see %s, and is %s there?", j.Batch.Folder, strings.Join(w.Program, " "))
+	}
 	if tail := Tail(j.Batch.LogPath(i), 5); tail != "" {
 		text += "; the last lines of " + j.Batch.LogPath(i) + ":\n" + tail
 	}
@@ -339,6 +355,9 @@ func (w *following) unassigned() (todo []int) {
 			}
 		}
 	}
+	if len(w.jobs) > 0 && !w.proved.Load() { // the first task is not through
+		return nil
+	}
 	for _, n := range sorted(w.missing) {
 		if _, over := w.failed[n]; !taken[n] && !over {
 			todo = append(todo, n)
@@ -353,6 +372,9 @@ func (w *following) submit(ctx context.Context, todo []int) error {
 	if err != nil {
 		return err
 	}
+	if !w.proved.Load() { // one task goes first: the workers may not see the run directory, or have no such program
+		todo = todo[:1]
+	}
 	b, err := w.batch(todo, limit)
 	if err != nil {
 		return err
@@ -365,6 +387,7 @@ func (w *following) submit(ctx context.Context, todo []int) error {
 		return err
 	}
 	s := Submitted{Batch: b, Job: job, At: time.Now()}
+	w.asked = s.At
 	w.jobs = append(w.jobs, s)
 	return s.note(false)
 }

@@ -1,0 +1,263 @@
+// Command launch measures the controller and the files between it and its
+// workers: go run ./bench/launch [-json].
+//
+// Plan: a corpus of -shards files of 100 MB (sparse, so that 10 TB fit) is listed
+// and cut by the real planner, and its plan saved and loaded. Publish: 16 workers
+// publish a manifest for every task in one directory. Follow: one look of a
+// controller at that directory. Slurm: trivial tasks through launch.Remote, beside
+// sbatch alone with an array of as many; only where SLURM_CONF is set.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/climb-go/climb/bench/measure"
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/task"
+)
+
+// A Report is what -json prints.
+type Report struct {
+	Machine string   `json:"machine"`
+	Date    string   `json:"date"`
+	Command string   `json:"command"`
+	Plan    Plan     `json:"plan"`
+	Publish Publish  `json:"publish"`
+	Follow  Follow   `json:"follow"`
+	Slurm   *Through `json:"slurm,omitempty"`
+}
+
+// Plan is the planning of a corpus.
+type Plan struct {
+	Shards      int     `json:"shards"`
+	Terabytes   float64 `json:"terabytes"`
+	ListSeconds float64 `json:"list_and_cut_seconds"`
+	SaveSeconds float64 `json:"save_seconds"`
+	LoadSeconds float64 `json:"load_seconds"`
+	Bytes       int64   `json:"plan_bytes"`
+	PeakMiB     float64 `json:"peak_mib"` // of the process, up to here
+}
+
+// Publish is tasks that write one small output each and their manifest.
+type Publish struct {
+	Tasks      int     `json:"tasks"`
+	Workers    int     `json:"workers"`
+	PerSecond  float64 `json:"tasks_per_second"`
+	CPUPerTask float64 `json:"cpu_ms_a_task"`
+}
+
+// Follow is a controller that looks at a plan.
+type Follow struct {
+	LookSeconds float64 `json:"look_seconds"` // one look, all tasks done
+	RunSeconds  float64 `json:"run_seconds"`  // Remote.Run of a plan with nothing to do
+	PeakMiB     float64 `json:"peak_mib"`
+}
+
+// Through is trivial tasks through a scheduler.
+type Through struct {
+	Tasks     int     `json:"tasks"`
+	Seconds   float64 `json:"seconds"`
+	CPUms     float64 `json:"controller_cpu_ms_a_task"`
+	Overhead  float64 `json:"overhead_ms_a_task"` // of the clock, against sbatch alone
+	SbatchSec float64 `json:"sbatch_alone_seconds"`
+}
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) == 7 && os.Args[1] == "task" { // a worker: task run --batch FOLDER --element N
+		os.Exit(task.ExitCode(work(os.Args[4], os.Args[6])))
+	}
+	asJSON := flag.Bool("json", false, "print JSON")
+	shards := flag.Int("shards", 100_000, "files of 100 MB")
+	trivial := flag.Int("trivial", 100, "tasks through Slurm")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "bench-launch-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	r := &Report{Machine: measure.Machine(), Date: time.Now().Format(time.DateOnly), Command: "go run ./bench/launch -json"}
+	if err := r.measure(dir, *shards, *trivial); err != nil {
+		os.RemoveAll(dir)
+		log.Fatal(err)
+	}
+	if *asJSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(r); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	fmt.Printf("plan: %d shards (%.1f TB) listed and cut in %.1f s, saved in %.1f s, loaded in %.1f s; %.1f MB; %.0f MiB of memory\n",
+		r.Plan.Shards, r.Plan.Terabytes, r.Plan.ListSeconds, r.Plan.SaveSeconds, r.Plan.LoadSeconds, float64(r.Plan.Bytes)/1e6, r.Plan.PeakMiB)
+	fmt.Printf("publish: %.0f tasks/s by %d workers in one directory\n", r.Publish.PerSecond, r.Publish.Workers)
+	fmt.Printf("follow: a look at %d manifests takes %.2f s; %.0f MiB\n", r.Publish.Tasks, r.Follow.LookSeconds, r.Follow.PeakMiB)
+	if s := r.Slurm; s != nil {
+		fmt.Printf("slurm: %d tasks in %.1f s, sbatch alone %.1f s: %.1f ms a task, %.1f ms of the controller's processor\n", s.Tasks, s.Seconds, s.SbatchSec, s.Overhead, s.CPUms)
+	}
+}
+
+func (r *Report) measure(dir string, shards, trivial int) error {
+	p, err := r.plan(dir, shards)
+	if err != nil {
+		return err
+	}
+	if err := r.publish(p); err != nil {
+		return err
+	}
+	if err := r.follow(p); err != nil {
+		return err
+	}
+	if os.Getenv("SLURM_CONF") == "" {
+		return nil
+	}
+	return r.slurm(dir, trivial)
+}
+
+func (r *Report) plan(dir string, shards int) (*task.Plan, error) {
+	const size = 100e6
+	in := filepath.Join(dir, "in")
+	for n := range shards {
+		sub := filepath.Join(in, fmt.Sprintf("%03d", n/1000))
+		if n%1000 == 0 {
+			if err := os.MkdirAll(sub, 0o777); err != nil {
+				return nil, err
+			}
+		}
+		path := filepath.Join(sub, fmt.Sprintf("%06d.jsonl", n))
+		if err := errors.Join(os.WriteFile(path, nil, 0o666), os.Truncate(path, size)); err != nil {
+			return nil, err
+		}
+	}
+	start := time.Now()
+	cut, _, err := corpus.Split(context.Background(), corpus.Options{Inputs: []string{in}, Format: "jsonl", ShardBytes: 128 << 20})
+	if err != nil {
+		return nil, err
+	}
+	r.Plan = Plan{Shards: len(cut), Terabytes: float64(shards) * size / 1e12, ListSeconds: time.Since(start).Seconds()}
+	p := &task.Plan{Kind: "bench", Format: 1}
+	for _, s := range cut {
+		raw, err := json.Marshal(s)
+		if err != nil {
+			return nil, err
+		}
+		p.Tasks = append(p.Tasks, raw)
+	}
+	start = time.Now()
+	if err := p.Save(filepath.Join(dir, "bench-1")); err != nil {
+		return nil, err
+	}
+	r.Plan.SaveSeconds = time.Since(start).Seconds()
+	start = time.Now()
+	p, err = task.Load(filepath.Join(dir, "bench-1", "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	r.Plan.LoadSeconds = time.Since(start).Seconds()
+	st, err := os.Stat(filepath.Join(dir, "bench-1", "plan.json"))
+	if err != nil {
+		return nil, err
+	}
+	r.Plan.Bytes, r.Plan.PeakMiB = st.Size(), measure.PeakMiB()
+	return p, nil
+}
+
+// echo is a task that costs nothing.
+func echo(_ context.Context, _ *task.Plan, n int, a *task.Attempt) error {
+	return a.WriteFile(fmt.Sprintf("part-%06d", n), []byte{1})
+}
+
+func (r *Report) publish(p *task.Plan) error {
+	const workers = 16
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	errs := make([]error, workers)
+	start, cpu := time.Now(), measure.CPUSeconds()
+	for w := range workers {
+		wg.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(p.Tasks) && errs[w] == nil; n = int(next.Add(1)) - 1 {
+				_, errs[w] = p.Run(context.Background(), n, echo)
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(start).Seconds()
+	r.Publish = Publish{Tasks: len(p.Tasks), Workers: workers, PerSecond: float64(len(p.Tasks)) / took, CPUPerTask: 1000 * (measure.CPUSeconds() - cpu) / float64(len(p.Tasks))}
+	return errors.Join(errs...)
+}
+
+func (r *Report) follow(p *task.Plan) error {
+	start := time.Now()
+	missing, err := p.Missing()
+	if err != nil || len(missing) > 0 {
+		return errors.Join(err, fmt.Errorf("%d tasks are missing", len(missing)))
+	}
+	r.Follow.LookSeconds = time.Since(start).Seconds()
+	start = time.Now()
+	if err := (&launch.Remote{Engine: &launch.Slurm{}}).Run(context.Background(), p, nil, nil); err != nil {
+		return err
+	}
+	r.Follow.RunSeconds, r.Follow.PeakMiB = time.Since(start).Seconds(), measure.PeakMiB()
+	return nil
+}
+
+// slurm runs trivial tasks, an element each, and sbatch alone with as many.
+func (r *Report) slurm(dir string, n int) error {
+	p := &task.Plan{Kind: "bench", Format: 1}
+	for range n {
+		p.Tasks = append(p.Tasks, json.RawMessage("0"))
+	}
+	if err := p.Save(filepath.Join(dir, "trivial-1")); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	small := launch.Resources{CPUs: 1, Memory: 100}
+	remote := &launch.Remote{Engine: &launch.Slurm{}, Program: []string{program}, Version: "bench", Pack: 1, Resources: func(string) launch.Resources { return small }}
+	start, cpu := time.Now(), measure.CPUSeconds()
+	if err := remote.Run(context.Background(), p, nil, nil); err != nil {
+		return err
+	}
+	s := &Through{Tasks: n, Seconds: time.Since(start).Seconds(), CPUms: 1000 * (measure.CPUSeconds() - cpu) / float64(n)}
+	start = time.Now()
+	c := exec.Command("sbatch", "--wait", "--mem=100M", "--output=/dev/null", fmt.Sprintf("--array=0-%d", n-1), "--wrap=true")
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("sbatch: %w: %s", err, out)
+	}
+	s.SbatchSec = time.Since(start).Seconds()
+	s.Overhead = 1000 * (s.Seconds - s.SbatchSec) / float64(n)
+	r.Slurm = s
+	return nil
+}
+
+// work does an element of a batch.
+func work(folder, element string) error {
+	b, err := launch.ReadBatch(folder)
+	if err != nil {
+		return err
+	}
+	p, err := task.Load(b.Plan)
+	if err != nil {
+		return err
+	}
+	var n int
+	if _, err := fmt.Sscan(element, &n); err != nil {
+		return err
+	}
+	return launch.Worker{Batch: b, Element: n, Version: "bench"}.Run(context.Background(), p, echo)
+}

@@ -1,0 +1,464 @@
+//go:build slurm
+
+package launch_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/launch/launchtest"
+	"github.com/climb-go/climb/task"
+)
+
+// A slurm is a Slurm of three nodes on this machine: real daemons on 127.0.0.1, a node each.
+type slurm struct {
+	dir  string
+	conf string
+}
+
+const nodes = 3
+
+// port is of slurmctld; those of the nodes follow it.
+const port = 16917
+
+// newSlurm starts a Slurm that ends with the test.
+func newSlurm(t *testing.T) *slurm {
+	t.Helper()
+	for _, program := range []string{"slurmctld", "slurmd", "sbatch", "munged"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("%s is not installed (Debian: slurmctld, slurmd, slurm-client, munge)", program)
+		}
+	}
+	munge, err := user.Lookup("munge")
+	if os.Geteuid() != 0 || err != nil {
+		t.Skip("a Slurm of one's own needs root and the user munge")
+	}
+	dir, err := os.MkdirTemp("", "slurm") // paths of sockets are short
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &slurm{dir: dir, conf: filepath.Join(dir, "slurm.conf")}
+	t.Cleanup(func() { s.down(t) })
+	t.Setenv("SLURM_CONF", s.conf)
+	s.startMunge(t, munge)
+	s.configure(t)
+	s.do(t, "slurmctld", "-f", s.conf)
+	for n := 1; n <= nodes; n++ {
+		s.startNode(t, n)
+	}
+	await(t, "three idle nodes", func() bool { return strings.Count(s.do(t, "sinfo", "-h", "-N", "-o", "%T"), "idle") == nodes })
+	return s
+}
+
+func (s *slurm) startMunge(t *testing.T, munge *user.User) {
+	t.Helper()
+	uid, _ := strconv.Atoi(munge.Uid)
+	gid, _ := strconv.Atoi(munge.Gid)
+	dir := filepath.Join(s.dir, "munge")
+	key := make([]byte, 128)
+	_, err := rand.Read(key)
+	err = errors.Join(err, os.Chmod(s.dir, 0o755), os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "key"), key, 0o400),
+		os.Chown(dir, uid, gid), os.Chown(filepath.Join(dir, "key"), uid, gid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(name string) string { return filepath.Join(dir, name) }
+	s.do(t, "setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", "munged", "-S", in("sock"), "--key-file="+in("key"),
+		"--pid-file="+in("pid"), "--log-file="+in("log"), "--seed-file="+in("seed"))
+}
+
+// configure writes slurm.conf. Accounting is off, and arrays have at most 19 elements.
+func (s *slurm) configure(t *testing.T) {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, _, _ = strings.Cut(host, ".")
+	var b strings.Builder
+	fmt.Fprintf(&b, `ClusterName=test
+SlurmctldHost=%s(127.0.0.1)
+SlurmctldPort=%d
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket=%[3]s/munge/sock
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+StateSaveLocation=%[3]s/state
+SlurmdSpoolDir=%[3]s/spool-%%n
+SlurmctldPidFile=%[3]s/ctld.pid
+SlurmdPidFile=%[3]s/slurmd-%%n.pid
+SlurmctldLogFile=%[3]s/ctld.log
+SlurmdLogFile=%[3]s/slurmd-%%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+MaxArraySize=20
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=2
+SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_min_interval=0
+PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+`, host, port, s.dir)
+	for n := 1; n <= nodes; n++ {
+		fmt.Fprintf(&b, "NodeName=n%d NodeHostname=%s NodeAddr=127.0.0.1 Port=%d CPUs=1 RealMemory=1000\n", n, host, port+n)
+		if err := os.MkdirAll(filepath.Join(s.dir, fmt.Sprintf("spool-n%d", n)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(s.dir, "state"), 0o755), os.WriteFile(s.conf, []byte(b.String()), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *slurm) startNode(t *testing.T, n int) {
+	t.Helper()
+	s.do(t, "slurmd", "-N", fmt.Sprintf("n%d", n), "-f", s.conf)
+}
+
+// pid reads the pid file of a daemon.
+func (s *slurm) pid(name string) int {
+	data, _ := os.ReadFile(filepath.Join(s.dir, name))
+	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return n
+}
+
+func (s *slurm) down(t *testing.T) {
+	if _, err := s.try("scancel", "--me"); err != nil {
+		t.Log(err)
+	}
+	names := []string{"ctld.pid", "munge/pid"}
+	for n := 1; n <= nodes; n++ {
+		names = append(names, fmt.Sprintf("slurmd-n%d.pid", n))
+	}
+	for _, name := range names {
+		if pid := s.pid(name); pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGTERM) // one that has ended
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); s.pid("ctld.pid") > 1 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if syscall.Kill(s.pid("ctld.pid"), 0) != nil {
+			break
+		}
+	}
+	if t.Failed() {
+		t.Logf("the logs of Slurm are in %s", s.dir)
+		return
+	}
+	_ = os.RemoveAll(s.dir) // its daemons may write a last line
+}
+
+func (s *slurm) try(argv ...string) (string, error) {
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
+	}
+	return string(out), err
+}
+
+func (s *slurm) do(t *testing.T, argv ...string) string {
+	t.Helper()
+	out, err := s.try(argv...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// await waits for a condition.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// TestMain is the worker of the suite too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 7 && os.Args[1] == "task" { // task run --batch FOLDER --element N
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		err := element(ctx, os.Args[4], os.Args[6])
+		if err != nil {
+			fmt.Println(err)
+		}
+		os.Exit(task.ExitCode(err))
+	}
+	os.Exit(m.Run())
+}
+
+func element(ctx context.Context, folder, number string) error {
+	b, err := launch.ReadBatch(folder)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return err
+	}
+	p, err := task.Load(b.Plan)
+	if err != nil {
+		return err
+	}
+	return launch.Worker{Batch: b, Element: n, Version: "test"}.Run(ctx, p, launchtest.Func)
+}
+
+// small is a configuration of many short tasks, and of proxies that take long enough to be hit.
+const small = `out: %s
+corpus: {inputs: [text], shard_bytes: 3000}
+embed: {lexical: {dim: 16}}
+cluster: {kmeans: {k: 8}}
+prune: {clusters: {quality: 0}, documents: {quality: 0}}
+domains: {ward: {count: 4}}
+tokens: {bpe: {vocab: 400}}
+proxy: {model: {layers: 1, width: 32, heads: 2, context: 32}, tokens: 400000, batch: 8}
+target: {validation: [{file: validation.jsonl}]}
+search: {rounds: [4, 2]}
+confirm: {seeds: 2, measured: 1}
+dataset: {shard_bytes: 9000, mixture: best}
+launch:
+  method: %s
+  resources: {text: {memory: 200}, fit: {memory: 200}, proxy: {memory: 200}}
+`
+
+// A site is a folder with a corpus and the program.
+type site struct {
+	dir, climb string
+	want       map[string]string // the dataset of a local run, by file
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{dir: t.TempDir()}
+	s.climb = filepath.Join(s.dir, "climb")
+	if out, err := exec.Command("go", "build", "-o", s.climb, "../cmd/climb").CombinedOutput(); err != nil {
+		t.Fatalf("build climb: %v: %s", err, out)
+	}
+	if err := os.Mkdir(filepath.Join(s.dir, "text"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, seed, documents int) {
+		var b bytes.Buffer
+		for i := range documents {
+			words := make([]string, 60)
+			for k := range words {
+				words[k] = fmt.Sprintf("word%d%c", seed, 'a'+(i*i+7*k*k+3*i*k+seed)%23)
+			}
+			line, _ := json.Marshal(map[string]string{"text": strings.Join(words, " ")})
+			b.Write(append(line, '\n'))
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, name), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for k := range 4 {
+		write(fmt.Sprintf("text/topic%d.jsonl", k), k, 40)
+	}
+	write("validation.jsonl", 1, 6)
+	if out, err := s.start(t, "local", "local").wait(); err != nil {
+		t.Fatalf("local run: %v\n%s", err, out)
+	}
+	s.want = s.dataset(t, "local")
+	return s
+}
+
+// A controller is climb run in a process.
+type controller struct {
+	cmd *exec.Cmd
+	out bytes.Buffer
+}
+
+func (c *controller) wait() (string, error) {
+	err := c.cmd.Wait()
+	return c.out.String(), err
+}
+
+// start begins or resumes a run.
+func (s *site) start(t *testing.T, out, method string, args ...string) *controller {
+	t.Helper()
+	path := filepath.Join(s.dir, out+".yaml")
+	if err := os.WriteFile(path, fmt.Appendf(nil, small, out, method), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := &controller{cmd: exec.Command(s.climb, append([]string{"run", path}, args...)...)}
+	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.out
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// dataset reads the files of a dataset.
+func (s *site) dataset(t *testing.T, out string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, out, "dataset", "shard-*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dataset in %s: %v", out, err)
+	}
+	got := map[string]string{}
+	for _, f := range append(files, filepath.Join(s.dir, out, "dataset", "manifest.json")) {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[filepath.Base(f)] = string(data)
+	}
+	return got
+}
+
+// check compares the dataset of a run with the local one's.
+func (s *site) check(t *testing.T, out string) {
+	t.Helper()
+	got := s.dataset(t, out)
+	if len(got) != len(s.want) {
+		t.Errorf("%d files of a dataset, want %d", len(got), len(s.want))
+	}
+	for name, want := range s.want {
+		if got[name] != want {
+			t.Errorf("%s differs from that of the local run", name)
+		}
+	}
+}
+
+func TestSlurm(t *testing.T) {
+	cluster := newSlurm(t)
+	t.Run("suite", func(t *testing.T) {
+		launchtest.Suite{Patience: time.Minute, New: func(_ *testing.T, workers, retries int) launch.Launcher {
+			return &launch.Remote{Engine: &launch.Slurm{}, Program: []string{os.Args[0]}, Version: "test", Throttle: workers, Retries: retries,
+				Resources: func(string) launch.Resources { return launch.Resources{CPUs: 1, Memory: 100} }, Poll: 300 * time.Millisecond, Settle: time.Second}
+		}}.Run(t)
+	})
+	s := newSite(t)
+	t.Run("controller killed ten times", func(t *testing.T) {
+		for i := range 10 {
+			c := s.start(t, "killed", "slurm")
+			time.Sleep(time.Duration(700+400*i) * time.Millisecond)
+			if err := c.cmd.Process.Kill(); err != nil {
+				t.Log("the run has ended before kill", i+1)
+			}
+			_, _ = c.wait()
+		}
+		if out, err := s.start(t, "killed", "slurm").wait(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		s.check(t, "killed")
+		if left := cluster.do(t, "squeue", "-h"); strings.TrimSpace(left) != "" {
+			t.Log("copies that still run:\n", left)
+		}
+	})
+	t.Run("tasks and nodes lost", func(t *testing.T) { s.drills(t, cluster) })
+	t.Run("interrupted, detached, cancelled", func(t *testing.T) { s.interrupts(t, cluster) })
+	t.Run("wrong partition", func(t *testing.T) {
+		c := s.start(t, "partition", "slurm", "--set", "launch.slurm.partition=nope")
+		if out, err := c.wait(); err == nil || c.cmd.ProcessState.ExitCode() != 78 || !strings.Contains(out, "nvalid partition") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+}
+
+// drills runs with a task killed, a job requeued, a node set down and a slurmd killed.
+func (s *site) drills(t *testing.T, cluster *slurm) {
+	c := s.start(t, "drills", "slurm")
+	running := func(stage string) []string { // job_index node
+		out, _ := cluster.try("squeue", "-h", "-r", "-t", "R", "-o", "%F_%K %N %j")
+		var found []string
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, "climb-"+stage+"-") {
+				found = append(found, strings.TrimSpace(line))
+			}
+		}
+		return found
+	}
+	await(t, "proxies that run", func() bool { return len(running("search")) == nodes })
+	var pid int
+	await(t, "a worker's sign of life", func() bool {
+		paths, _ := filepath.Glob(filepath.Join(s.dir, "drills", "search-*", "jobs", "*", "element-*.json"))
+		for _, path := range paths {
+			var p launch.Pulse
+			if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &p) == nil && syscall.Kill(p.PID, 0) == nil {
+				pid = p.PID
+				return true
+			}
+		}
+		return false
+	})
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Log("the task has ended before it was killed")
+	}
+	if r := running("search"); len(r) > 0 {
+		job, _, _ := strings.Cut(r[0], " ")
+		if _, err := cluster.try("scontrol", "requeue", job); err == nil {
+			_, _ = cluster.try("scontrol", "update", "JobId="+job, "StartTime=now")
+		}
+	}
+	await(t, "proxies of the confirmation, or the end", func() bool { return len(running("confirm")) > 0 || c.cmd.ProcessState != nil || cluster.pid("ctld.pid") == 0 })
+	cluster.do(t, "scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=drill")
+	if pid := cluster.pid("slurmd-n3.pid"); pid > 1 {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(3 * time.Second)
+	cluster.do(t, "scontrol", "update", "NodeName=n1", "State=RESUME")
+	cluster.startNode(t, 3)
+	if out, err := c.wait(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	} else {
+		t.Log(out)
+	}
+	s.check(t, "drills")
+}
+
+// interrupts: Ctrl-C cancels what was submitted, --detach leaves it, climb cancel ends it.
+func (s *site) interrupts(t *testing.T, cluster *slurm) {
+	jobs := func() int { return strings.Count(cluster.do(t, "squeue", "-h", "-t", "PD,R", "-r"), "\n") }
+	await(t, "an empty queue", func() bool { return jobs() == 0 })
+	config := filepath.Join(s.dir, "stopped.yaml")
+	for _, args := range [][]string{nil, {"--detach"}} {
+		c := s.start(t, "stopped", "slurm", args...)
+		await(t, "proxies", func() bool {
+			return strings.Contains(cluster.do(t, "squeue", "-h", "-t", "R", "-o", "%j"), "climb-search-")
+		})
+		status := cluster.do(t, s.climb, "status", config)
+		if !strings.Contains(status, "climb") && !strings.Contains(status, "search") || !strings.Contains(status, "running") {
+			t.Errorf("climb status does not show the jobs:\n%s", status)
+		}
+		if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := c.wait(); c.cmd.ProcessState.ExitCode() != 75 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if n := jobs(); (n > 0) != (args != nil) {
+			t.Errorf("%d elements are left after Ctrl-C with %v", n, args)
+		}
+	}
+	if out := cluster.do(t, s.climb, "cancel", config); !strings.Contains(out, "1 job cancelled") {
+		t.Errorf("climb cancel: %s", out)
+	}
+	await(t, "an empty queue", func() bool { return jobs() == 0 })
+	if out, err := s.start(t, "stopped", "slurm").wait(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.check(t, "stopped")
+}
