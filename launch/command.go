@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // Command hands batches to any scheduler by three commands of the user's, each a template. It was made for PBS, LSF, SGE and
 // SkyPilot.
 type Command struct {
-	Submit string   `json:"submit" doc:"shell command that submits a batch and prints the job's name: {script} is a script that runs the element whose number is its first argument or the variable {index}, {elements} their number, {last} the last one, {name} {cpus} {memory} (MiB) {gpus} {time} {log} what they say; qsub -t 1-{elements} -o {log} -N {name} -terse {script}"`
+	Submit string   `json:"submit" doc:"shell command that submits a batch and prints the job's name, and exits with 75 to be run again later: {script} is a script that runs the element whose number is its first argument or the variable {index}, {elements} their number, {last} the last one, {name} {cpus} {memory} (MiB) {gpus} {time} {log} what they say; qsub -t 1-{elements} -o {log} -N {name} -terse {script}"`
 	State  string   `json:"state" doc:"shell command that prints a line for each element that waits or runs: its number and queued or running, or only queued or running for the whole job; {job} is the job's name, {name} the batch's. An empty answer means that nothing runs"`
 	Cancel string   `json:"cancel" doc:"shell command that ends {job}"`
 	Index  string   `json:"index" doc:"variable in which the scheduler puts the number of an element: SGE_TASK_ID, PBS_ARRAY_INDEX, LSB_JOBINDEX; empty = the script's first argument"`
@@ -76,7 +77,11 @@ func (c commandEngine) Submit(ctx context.Context, b *Batch) (string, error) {
 	}
 	answer, err := ask(ctx, "", "sh", "-c", c.fill(c.Command.Submit, b, ""))
 	if err != nil {
-		return "", fmt.Errorf("submit %s by launch.command.submit: %w", b.Name, err)
+		err = fmt.Errorf("submit %s by launch.command.submit: %w", b.Name, err)
+		if exit := (&exec.ExitError{}); errors.As(err, &exit) && exit.ExitCode() != task.ExitRetry { // that one asks to be run again
+			err = task.Permanent(err)
+		}
+		return "", err
 	}
 	lines := strings.Split(strings.TrimSpace(answer), "\n")
 	job := strings.TrimSpace(lines[len(lines)-1])

@@ -97,7 +97,7 @@ func (w *following) recover(ctx context.Context) error {
 			continue
 		}
 		if s.Job == "" { // that one was killed before, or right after, it had submitted
-			if s.Job, err = w.Engine.Submit(ctx, s.Batch); err != nil {
+			if s.Job, err = w.hand(ctx, s.Batch); err != nil {
 				return err
 			}
 			s.At = time.Now()
@@ -368,7 +368,11 @@ func (w *following) unassigned() (todo []int) {
 
 // submit hands tasks to the scheduler.
 func (w *following) submit(ctx context.Context, todo []int) error {
-	limit, err := w.Engine.Limit(ctx)
+	var limit int
+	err := w.patiently(ctx, func() (err error) {
+		limit, err = w.Engine.Limit(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -382,7 +386,7 @@ func (w *following) submit(ctx context.Context, todo []int) error {
 	if err := b.save(); err != nil {
 		return err
 	}
-	job, err := w.Engine.Submit(ctx, b)
+	job, err := w.hand(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -390,6 +394,35 @@ func (w *following) submit(ctx context.Context, todo []int) error {
 	w.asked = s.At
 	w.jobs = append(w.jobs, s)
 	return s.note(false)
+}
+
+// hand submits a batch.
+func (w *following) hand(ctx context.Context, b *Batch) (job string, err error) {
+	err = w.patiently(ctx, func() (err error) {
+		job, err = w.Engine.Submit(ctx, b)
+		return err
+	})
+	return job, err
+}
+
+// patiently asks the scheduler until it answers: it may be restarted, or too busy, for minutes. An answer that will not change is
+// an error that says so.
+func (w *following) patiently(ctx context.Context, ask func() error) error {
+	for pause := w.poll(); ; pause = min(2*pause, time.Minute) {
+		err := ask()
+		if err == nil {
+			w.silent = time.Time{}
+		}
+		if code := task.ExitCode(err); err == nil || code == task.ExitUsage || code == task.ExitPermanent || ctx.Err() != nil {
+			return err
+		}
+		w.unanswered(err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // batch deals tasks to elements, neighbours together. Its paths are absolute: workers begin in a folder of their own.

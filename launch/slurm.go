@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -28,7 +29,7 @@ func (s *Slurm) Engine() Engine { return s }
 func (s *Slurm) Limit(ctx context.Context) (int, error) {
 	text, err := ask(ctx, "", "scontrol", "show", "config")
 	if err != nil {
-		return 0, fmt.Errorf("ask Slurm for MaxArraySize: %w", err)
+		return 0, slurmError(fmt.Errorf("ask Slurm for MaxArraySize: %w", err))
 	}
 	for line := range strings.Lines(text) {
 		if key, value, ok := strings.Cut(line, "="); ok && strings.TrimSpace(key) == "MaxArraySize" {
@@ -90,18 +91,14 @@ func (s *Slurm) Submit(ctx context.Context, b *Batch) (string, error) {
 	}
 	living, err := ask(ctx, "", "squeue", "--noheader", "--me", "--name="+b.Name, "--format=%F")
 	if err != nil {
-		return "", fmt.Errorf("look for an earlier job of %s: %w", b.Name, err)
+		return "", slurmError(fmt.Errorf("look for an earlier job of %s: %w", b.Name, err))
 	}
 	if job, _, _ := strings.Cut(strings.TrimSpace(living), "\n"); job != "" {
 		return strings.TrimSpace(job), nil
 	}
 	answer, err := ask(ctx, script, "sbatch", "--parsable", "--chdir="+b.Folder)
 	if err != nil {
-		err = fmt.Errorf("submit %s: %w", b.Name, err)
-		if said(err, "invalid partition", "invalid account", "invalid qos", "invalid feature", "access/permission denied", "configuration is not available", "invalid generic resource", "memory specification") {
-			return "", task.Permanent(fmt.Errorf("%w; see launch in climb.yaml and %s", err, filepath.Join(b.Folder, "job.sh")))
-		}
-		return "", err
+		return "", slurmError(fmt.Errorf("submit %s: %w; see launch in climb.yaml and %s", b.Name, err, filepath.Join(b.Folder, "job.sh")))
 	}
 	job, _, _ := strings.Cut(strings.TrimSpace(answer), ";") // ;CLUSTER
 	if _, err := strconv.ParseUint(job, 10, 64); err != nil {
@@ -110,13 +107,54 @@ func (s *Slurm) Submit(ctx context.Context, b *Batch) (string, error) {
 	return job, nil
 }
 
-// States implements Engine.
+// unreachable is what Slurm's commands say when its controller is down, restarted, or too busy: another time they may not.
+var unreachable = []string{"unable to contact", "timed out", "connection refused", "connection reset", "zero bytes were transmitted",
+	"transport endpoint", "temporarily unable", "communication connection failure", "backup controller", "resource temporarily unavailable",
+	"munge", "socket", "queue submission limit", "job limit"}
+
+// slurmError marks an error that is Slurm's answer, and not its silence.
+func slurmError(err error) error {
+	var answered *commandError
+	if !errors.As(err, &answered) || said(err, unreachable...) {
+		return err
+	}
+	return task.Permanent(err)
+}
+
+// States implements Engine. Elements that Slurm holds since their node would not start them are released, and those that it makes
+// wait after a requeue (two minutes, by default) are let go.
 func (s *Slurm) States(ctx context.Context, jobs []Submitted) ([]State, error) {
 	text, err := ask(ctx, "", "squeue", "--noheader", "--me", "--array", "--states=all", "--Format=ArrayJobID:|,ArrayTaskID:|,State:|,exit_code:|,Reason:|,NodeList:|")
 	if err != nil {
 		return nil, err
 	}
-	return slurmStates(text, jobs), nil
+	states := slurmStates(text, jobs)
+	for i, j := range jobs {
+		for n, e := range states[i].Elements {
+			if err := s.letGo(ctx, fmt.Sprintf("%s_%d", j.Job, n), e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return states, nil
+}
+
+// letGo lets a queued element begin that waits for nothing but Slurm's caution. One that has begun by then, or has ended, is no error.
+func (s *Slurm) letGo(ctx context.Context, element string, e Element) error {
+	var err error
+	switch {
+	case e.Phase != Queued:
+		return nil
+	case strings.Contains(strings.ToLower(e.Why), "launch failed requeued held"), e.Why == "JobHoldMaxRequeue":
+		_, err = ask(ctx, "", "scontrol", "release", element)
+	case e.Why == "BeginTime":
+		_, err = ask(ctx, "", "scontrol", "update", "JobId="+element, "StartTime=now")
+	}
+	var answered *commandError
+	if errors.As(err, &answered) { // the site keeps that to itself, or it has begun
+		return nil
+	}
+	return err
 }
 
 // slurmStates reads what squeue prints.
