@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -38,27 +39,57 @@ func (c commandEngine) Limit(context.Context) (int, error) {
 	return c.Most, nil
 }
 
-// script is what runs an element.
+// script is what runs an element. Signals that a scheduler sends before it kills are handed on as SIGTERM, and the exit code is left
+// behind, since not every scheduler keeps it: 137 tells of a kill, most often for memory.
 func (c commandEngine) script(b *Batch) string {
-	var out strings.Builder
-	out.WriteString("#!/bin/sh\n")
-	for _, line := range c.Setup {
-		out.WriteString(line + "\n")
-	}
-	index := `"$1"`
+	index := `$1`
 	if c.Index != "" {
-		index = fmt.Sprintf(`"$%s"`, c.Index)
+		index = "$" + c.Index
 	}
 	if c.First > 0 {
-		index = fmt.Sprintf("$((%s - %d))", strings.Trim(index, `"`), c.First)
+		index = fmt.Sprintf("$((%s - %d))", index, c.First)
 	}
 	command := b.Command("")
 	for i, arg := range command[:len(command)-1] {
 		command[i] = task.Quoted(arg)
 	}
-	command[len(command)-1] = index
-	out.WriteString("exec " + strings.Join(command, " ") + "\n")
-	return out.String()
+	command[len(command)-1] = `"$element"`
+	var setup strings.Builder
+	for _, line := range c.Setup {
+		setup.WriteString(line + "\n")
+	}
+	return fmt.Sprintf(`#!/bin/sh
+%selement=%s
+exit=%s/element-$element.exit
+rm -f "$exit"
+%s &
+worker=$!
+trap 'kill -TERM $worker 2>/dev/null' TERM INT USR1 USR2 XCPU
+wait $worker
+code=$?
+while kill -0 $worker 2>/dev/null; do # a signal has ended the wait
+	wait $worker
+	code=$?
+done
+echo $code >"$exit.new" && mv "$exit.new" "$exit"
+exit $code
+`, setup.String(), index, task.Quoted(b.Folder), strings.Join(command, " "))
+}
+
+// exits adds the exit codes of elements that have ended to what the scheduler knows.
+func (s *State) exits(b *Batch) {
+	for i := range b.Elements {
+		if s.Elements[i].Phase == Queued || s.Elements[i].Phase == Running {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(b.Folder, fmt.Sprintf("element-%d.exit", i)))
+		if err != nil {
+			continue
+		}
+		if code, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
+			s.Elements[i] = Element{Phase: Ended, Exit: code}
+		}
+	}
 }
 
 // fill puts values in the place of {names}, quoted for a shell.
@@ -73,7 +104,7 @@ func (c commandEngine) fill(template string, b *Batch, job string) string {
 // Submit implements Engine.
 func (c commandEngine) Submit(ctx context.Context, b *Batch) (string, error) {
 	if err := task.WriteFile(filepath.Join(b.Folder, "job.sh"), []byte(c.script(b))); err != nil {
-		return "", err
+		return "", task.Permanent(err)
 	}
 	answer, err := ask(ctx, "", "sh", "-c", c.fill(c.Command.Submit, b, ""))
 	if err != nil {
@@ -86,7 +117,7 @@ func (c commandEngine) Submit(ctx context.Context, b *Batch) (string, error) {
 	lines := strings.Split(strings.TrimSpace(answer), "\n")
 	job := strings.TrimSpace(lines[len(lines)-1])
 	if job == "" || len(job) > 200 || strings.ContainsFunc(job, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", fmt.Errorf("submit %s: launch.command.submit printed %q, which is no name of a job", b.Name, job)
+		return "", task.Permanent(fmt.Errorf("submit %s: launch.command.submit printed %q, which is no name of a job", b.Name, job))
 	}
 	return job, nil
 }
@@ -100,6 +131,7 @@ func (c commandEngine) States(ctx context.Context, jobs []Submitted) ([]State, e
 			return nil, fmt.Errorf("launch.command.state: %w", err)
 		}
 		out[i] = c.state(answer, len(j.Batch.Elements))
+		out[i].exits(j.Batch)
 	}
 	return out, nil
 }

@@ -127,10 +127,10 @@ func (w *following) follow(ctx context.Context) error {
 		if len(w.missing) == 0 {
 			return w.ended()
 		}
-		if err := w.worst(true); err != nil {
+		if err := w.alive(ctx); err != nil {
 			return err
 		}
-		if err := w.alive(ctx); err != nil {
+		if err := w.worst(w.proved.Load()); err != nil { // until a worker has done a task, nothing else is spent
 			return err
 		}
 		todo := w.unassigned()

@@ -87,7 +87,7 @@ func (s *Slurm) script(b *Batch) string {
 func (s *Slurm) Submit(ctx context.Context, b *Batch) (string, error) {
 	script := s.script(b)
 	if err := task.WriteFile(filepath.Join(b.Folder, "job.sh"), []byte(script)); err != nil {
-		return "", err
+		return "", task.Permanent(err)
 	}
 	living, err := ask(ctx, "", "squeue", "--noheader", "--me", "--name="+b.Name, "--format=%F")
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Slurm) Submit(ctx context.Context, b *Batch) (string, error) {
 	}
 	job, _, _ := strings.Cut(strings.TrimSpace(answer), ";") // ;CLUSTER
 	if _, err := strconv.ParseUint(job, 10, 64); err != nil {
-		return "", fmt.Errorf("submit %s: sbatch answers %q, which is no job", b.Name, answer)
+		return "", task.Permanent(fmt.Errorf("submit %s: sbatch answers %q, which is no job", b.Name, answer))
 	}
 	return job, nil
 }

@@ -26,11 +26,12 @@ type Worker struct {
 // error of the first task that failed is returned.
 func (w Worker) Run(ctx context.Context, p *task.Plan, f task.Func) error {
 	b := w.Batch
-	if b.Version != w.Version {
-		return task.Permanent(fmt.Errorf("%s was planned by climb %s, and this is climb %s: the workers need the program of the controller (launch.program)", b.Plan, b.Version, w.Version))
-	}
 	if w.Element < 0 || w.Element >= len(b.Elements) {
 		return task.Usage(fmt.Errorf("--element: %d is not one of the %d elements of %s", w.Element, len(b.Elements), b.Folder))
+	}
+	if b.Version != w.Version {
+		err := task.Permanent(fmt.Errorf("%s was planned by climb %s, and this is climb %s: the workers need the program of the controller (launch.program)", b.Plan, b.Version, w.Version))
+		return errors.Join(err, w.tell(b.Elements[w.Element][0], err))
 	}
 	if _, err := p.Clean(); err != nil {
 		return err

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -91,6 +93,10 @@ func runElement(ctx context.Context, o taskRunOptions) error {
 	if err != nil {
 		return fmt.Errorf("read the batch: %w; does this machine see the run directory of the controller?", err)
 	}
+	// What schedulers send before they kill. A second one does not end it at once, as it does elsewhere: some send it to the script
+	// that runs this and to this.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGXCPU)
+	defer stop()
 	runtime.GOMAXPROCS(b.Resources.CPUs)
 	p, f, err := stage.OpenPlan(study.Stages(), b.Plan)
 	if err != nil {
