@@ -411,7 +411,9 @@ func (s *site) drills(t *testing.T, cluster *slurm) {
 			_, _ = cluster.try("scontrol", "update", "JobId="+job, "StartTime=now")
 		}
 	}
-	await(t, "proxies of the confirmation, or the end", func() bool { return len(running("confirm")) > 0 || c.cmd.ProcessState != nil || cluster.pid("ctld.pid") == 0 })
+	await(t, "proxies of the confirmation, or the end", func() bool {
+		return len(running("confirm")) > 0 || c.cmd.ProcessState != nil || cluster.pid("ctld.pid") == 0
+	})
 	cluster.do(t, "scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=drill")
 	if pid := cluster.pid("slurmd-n3.pid"); pid > 1 {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
