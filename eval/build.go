@@ -298,7 +298,11 @@ func (b *builder) choices(item *Item, r row, head string, text any) error {
 	if inputs {
 		field = b.text
 	}
-	if err := item.setGolds(gold, choices); err != nil {
+	least := 2
+	if slices.Contains(b.c.Metrics, metricEntry{"exact_match"}) { // which asks whether a right answer is the model's own
+		least = 1
+	}
+	if err := item.setGolds(gold, choices, least); err != nil {
 		return field.errAt(r, err)
 	}
 	return nil
@@ -306,7 +310,7 @@ func (b *builder) choices(item *Item, r row, head string, text any) error {
 
 // setGolds takes the right choice: an index, a choice itself, or a list of
 // these.
-func (item *Item) setGolds(gold any, choices []string) error {
+func (item *Item) setGolds(gold any, choices []string, least int) error {
 	list, ok := gold.([]any)
 	if !ok {
 		list = []any{gold}
@@ -339,7 +343,7 @@ func (item *Item) setGolds(gold any, choices []string) error {
 	switch {
 	case len(list) == 0:
 		return fmt.Errorf("an empty list names no right choice")
-	case len(choices) < 2:
+	case len(choices) < least:
 		return fmt.Errorf("%d choices; a choice needs two or more", len(choices))
 	}
 	return nil

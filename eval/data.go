@@ -273,7 +273,7 @@ func Files(path string) ([]string, error) {
 // formConfig is that of a native task, or of a YAML, over a data file.
 func formConfig(form, path, data string) (*config, error) {
 	if n := nativeNamed(form); n != nil {
-		return n.config(path, data)
+		return n.config(form, path, data)
 	}
 	c, err := readConfig(form)
 	if err == nil {

@@ -183,19 +183,21 @@ type mersenne struct {
 	at    int
 }
 
-func newMersenne(seed uint32) *mersenne {
+// newMersenne seeds with a number, in words of 32 bits, its lowest first.
+func newMersenne(key ...uint32) *mersenne {
 	m := &mersenne{at: 624}
 	s := &m.state
 	s[0] = 19650218
 	for i := range uint32(623) {
 		s[i+1] = 1812433253*(s[i]^s[i]>>30) + i + 1
 	}
-	i := 1
-	for range 624 { // init_by_array with the one word seed
-		s[i] = (s[i] ^ (s[i-1]^s[i-1]>>30)*1664525) + seed
+	i, j := 1, 0
+	for range max(624, len(key)) { // init_by_array
+		s[i] = (s[i] ^ (s[i-1]^s[i-1]>>30)*1664525) + key[j] + uint32(j)
 		if i++; i == 624 {
 			s[0], i = s[623], 1
 		}
+		j = (j + 1) % len(key)
 	}
 	for range 623 {
 		s[i] = (s[i] ^ (s[i-1]^s[i-1]>>30)*1566083941) - uint32(i)

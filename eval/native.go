@@ -17,7 +17,7 @@ import (
 // YAML says, and in Go what its Python does with a document. Its data are the
 // documents of the data set as its rows are, one JSON object a line.
 type Native struct {
-	Name    string
+	Name    string // with * at its end the beginning of the names of several
 	Data    string // the data set of Hugging Face's hub whose rows it takes
 	Version string // of the harness's task
 	Output  string // multiple_choice unless set
@@ -48,12 +48,17 @@ type prepare func(doc jinja.Dict) (jinja.Dict, error)
 
 // nativeNamed is the task of a name, or nil.
 func nativeNamed(name string) *Native {
+	var family *Native
 	for i := range Natives {
-		if Natives[i].Name == name {
+		head, several := strings.CutSuffix(Natives[i].Name, "*")
+		switch {
+		case Natives[i].Name == name:
 			return &Natives[i]
+		case several && len(name) > len(head) && strings.HasPrefix(name, head):
+			family = &Natives[i]
 		}
 	}
-	return nil
+	return family
 }
 
 // splitForm takes FORM:DATA apart, where FORM is the name of a native task or a
@@ -93,11 +98,11 @@ func WithData(form, data string) (string, error) {
 }
 
 // config is the task as its YAML would describe it.
-func (n *Native) config(path, data string) (*config, error) {
+func (n *Native) config(name, path, data string) (*config, error) {
 	if n.Needs != "" {
 		return nil, fmt.Errorf("%s: %s", path, n.Needs)
 	}
-	c := &config{Task: n.Name, OutputType: n.Output, ValidationSplit: "validation", Description: n.Description, FewshotDelim: "\n\n", TargetDelim: " ",
+	c := &config{Task: name, OutputType: n.Output, ValidationSplit: "validation", Description: n.Description, FewshotDelim: "\n\n", TargetDelim: " ",
 		Text: n.Text, Choice: n.Choice, Target: n.Target, Metadata: yaml.MapSlice{{Key: "version", Value: n.Version}}, path: path, at: map[string]string{}}
 	if n.Delim != nil {
 		c.TargetDelim = *n.Delim

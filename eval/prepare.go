@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"crypto/sha512"
 	"fmt"
 	"regexp"
 	"slices"
@@ -186,6 +187,28 @@ func gpqa() prepare {
 	}
 }
 
+// webqs: the accepted answers, less those that begin with another one. All are
+// right: exact_match asks whether one of them is the model's first choice.
+func webqs(doc jinja.Dict) (jinja.Dict, error) {
+	answers, err := textList(doc, "answers")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(answers)
+	var accepted, all []any
+	kept := ""
+	for i, a := range answers {
+		if i > 0 && strings.HasPrefix(a, kept) {
+			continue
+		}
+		kept = a
+		accepted, all = append(accepted, a), append(all, len(accepted))
+	}
+	doc.Set("accepted", accepted)
+	doc.Set("all_accepted", all)
+	return doc, nil
+}
+
 // race: the article, its questions but for the last with their answers, and the
 // last question. problems is a list as Python writes it.
 func race(doc jinja.Dict) (jinja.Dict, error) {
@@ -270,24 +293,67 @@ func mutual(doc jinja.Dict) (jinja.Dict, error) {
 	return doc, nil
 }
 
-// copa: the premise without its full stop, a connector, and the alternatives
-// with a small first letter.
-func copa(doc jinja.Dict) (jinja.Dict, error) {
-	t, err := texts(doc, "premise", "question", "choice1", "choice2")
+// connected is COPA's: the premise without its full stop, a connector, and the
+// alternatives with a small first letter after lead.
+func connected(because, therefore, lead string) prepare {
+	return func(doc jinja.Dict) (jinja.Dict, error) {
+		t, err := texts(doc, "premise", "question", "choice1", "choice2")
+		if err != nil {
+			return nil, err
+		}
+		connector, ok := map[string]string{"cause": because, "effect": therefore}[t[1]]
+		premise := []rune(strip(t[0]))
+		if !ok || len(premise) == 0 || t[2] == "" || t[3] == "" {
+			return nil, fmt.Errorf("the field question is %q, not cause or effect, or a text is empty", t[1])
+		}
+		lower := func(s string) string {
+			r, n := utf8.DecodeRuneInString(s)
+			return lead + strings.ToLower(string(r)) + s[n:]
+		}
+		doc.Set("premise_and_connector", string(premise[:len(premise)-1])+" "+connector)
+		doc.Set("lowered", []any{lower(t[2]), lower(t[3])})
+		return doc, nil
+	}
+}
+
+// arithmetic shortens what GPT-3's sums are written in.
+func arithmetic(doc jinja.Dict) (jinja.Dict, error) {
+	t, err := texts(doc, "context")
 	if err != nil {
 		return nil, err
 	}
-	connector, ok := map[string]string{"cause": "because", "effect": "therefore"}[t[1]]
-	premise := []rune(strip(t[0]))
-	if !ok || len(premise) == 0 || t[2] == "" || t[3] == "" {
-		return nil, fmt.Errorf("the field question is %q, not cause or effect, or a text is empty", t[1])
+	s := strings.ReplaceAll(strip(t[0]), "\n\n", "\n")
+	doc.Set("context", strings.ReplaceAll(strings.ReplaceAll(s, "Q:", "Question:"), "A:", "Answer:"))
+	return doc, nil
+}
+
+// utilitarianism puts two scenarios, of which the first is the better one, in an
+// order that Python's random.Random(activity) draws.
+func utilitarianism(doc jinja.Dict) (jinja.Dict, error) {
+	t, err := texts(doc, "activity", "baseline")
+	if err != nil {
+		return nil, err
 	}
-	lower := func(s string) string {
-		r, n := utf8.DecodeRuneInString(s)
-		return " " + strings.ToLower(string(r)) + s[n:]
+	sum := sha512.Sum512([]byte(t[0]))
+	seed := append([]byte(t[0]), sum[:]...) // one number, its highest byte first
+	var key []uint32
+	for end := len(seed); end > 0; end -= 4 {
+		var word uint32
+		for _, b := range seed[max(0, end-4):end] {
+			word = word<<8 | uint32(b)
+		}
+		key = append(key, word)
 	}
-	doc.Set("premise_and_connector", string(premise[:len(premise)-1])+" "+connector)
-	doc.Set("lowered", []any{lower(t[2]), lower(t[3])})
+	for len(key) > 1 && key[len(key)-1] == 0 {
+		key = key[:len(key)-1]
+	}
+	first := 1
+	if newMersenne(key...).below(2) == 0 { // random.shuffle of two swaps them
+		t[0], t[1], first = t[1], t[0], 0
+	}
+	doc.Set("first", t[0])
+	doc.Set("second", t[1])
+	doc.Set("first_is_better", first)
 	return doc, nil
 }
 
