@@ -101,6 +101,9 @@ func (c commandEngine) fill(template string, b *Batch, job string) string {
 		"{folder}", task.Quoted(b.Folder), "{throttle}", strconv.Itoa(b.Throttle), "{first}", strconv.Itoa(c.First)).Replace(template)
 }
 
+// Manifest implements Writer.
+func (c commandEngine) Manifest(b *Batch) (string, error) { return c.script(b), nil }
+
 // Submit implements Engine.
 func (c commandEngine) Submit(ctx context.Context, b *Batch) (string, error) {
 	if err := task.WriteFile(filepath.Join(b.Folder, "job.sh"), []byte(c.script(b))); err != nil {

@@ -22,6 +22,18 @@ type Engine interface {
 	Cancel(ctx context.Context, job Submitted) error
 }
 
+// A Speaker is an engine that keeps what its elements print, for where their log is not there.
+type Speaker interface {
+	// Output is the last lines that an element has printed, "" if they cannot be had.
+	Output(ctx context.Context, job Submitted, element, lines int) string
+}
+
+// A Writer is an engine that can say what it would submit.
+type Writer interface {
+	// Manifest is what the scheduler is given for a batch: a script, or an object of its.
+	Manifest(b *Batch) (string, error)
+}
+
 // A Batch is some tasks of a plan, dealt to the elements of one job of a scheduler. It is batch.json in its folder, from which each
 // element learns its tasks.
 type Batch struct {
@@ -94,6 +106,7 @@ type Element struct {
 var Methods = option.Family[Method]{
 	{Name: "local", Summary: "Tasks run in this process.", New: func() Method { return &Here{} }},
 	{Name: "slurm", Summary: "Tasks run as arrays of Slurm jobs.", New: func() Method { return &Slurm{} }},
+	{Name: "kubernetes", Summary: "Tasks run as Indexed Jobs of Kubernetes, by kubectl.", New: func() Method { return &Kubernetes{} }},
 	{Name: "command", Summary: "Tasks run where three commands of yours put them: PBS, LSF, SGE, SkyPilot, anything.", New: func() Method { return &Command{} }},
 }
 

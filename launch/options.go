@@ -11,7 +11,7 @@ type Options struct {
 	Throttle  int              `json:"throttle" default:"0" min:"0" doc:"tasks that run at once; 0 = as many as the scheduler likes"`
 	Pack      int              `json:"tasks_per_job" default:"0" min:"0" doc:"tasks that one element of a job runs, one after another; 0 = chosen, so that a plan has at most 1000 elements"`
 	Retries   int              `json:"retries" default:"2" min:"0" max:"100" doc:"more attempts for a task whose node was lost, or whose error may go away"`
-	Program   string           `json:"program" doc:"path of climb on the workers; empty = that of this process"`
+	Program   string           `json:"program" doc:"path of climb on the workers; empty = that of this process, or, for pods that do not see it, climb in their image"`
 	Price     float64          `json:"price" min:"0" doc:"price of an hour of a GPU, for the plan, in a currency of yours; 0 = not said"`
 }
 
@@ -35,6 +35,9 @@ func (o *Options) Remote(version string, resources func(kind string) Resources) 
 		var err error
 		if program, err = os.Executable(); err != nil {
 			return nil, err
+		}
+		if k, ok := engine.(*Kubernetes); ok {
+			program = k.Program(program)
 		}
 	}
 	return &Remote{Engine: engine, Resources: resources, Program: []string{program}, Version: version, Throttle: o.Throttle, Pack: o.Pack, Retries: o.Retries}, nil

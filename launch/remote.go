@@ -49,7 +49,7 @@ func (r *Remote) Run(ctx context.Context, p *task.Plan, _ task.Func, watch func(
 		return err
 	}
 	w := &following{Remote: r, plan: p, watch: watch, done: len(p.Tasks) - len(missing), missing: map[int]bool{},
-		attempts: map[int]int{}, failed: map[int]error{}, told: map[string]bool{}, lost: map[string]time.Time{}}
+		attempts: map[int]int{}, failed: map[int]error{}, told: map[string]bool{}, lost: map[string]time.Time{}, waits: map[string]time.Time{}}
 	for _, n := range missing {
 		w.missing[n] = true
 	}
@@ -81,8 +81,9 @@ type following struct {
 	told     map[string]bool      // failures that were told, by path
 	lost     map[string]time.Time // when an element was first seen to have ended with tasks missing, by job and element
 
-	asked  time.Time // when the scheduler was asked last
-	silent time.Time // since when the scheduler does not answer
+	asked  time.Time            // when the scheduler was asked last
+	waits  map[string]time.Time // when it was told last why nothing of a batch begins
+	silent time.Time            // since when the scheduler does not answer
 	warned time.Time
 }
 
@@ -258,7 +259,8 @@ func (w *following) alive(ctx context.Context) error {
 	w.silent = time.Time{}
 	var left []Submitted
 	for i, j := range w.jobs {
-		waits, err := w.settled(j, states[i])
+		w.waiting(j, states[i])
+		waits, err := w.settled(ctx, j, states[i])
 		if err != nil {
 			return err
 		}
@@ -284,9 +286,27 @@ func (w *following) unanswered(err error) {
 	}
 }
 
+// waiting tells why nothing of a job begins, when it has not for a minute: what a scheduler waits for may never come.
+func (w *following) waiting(j Submitted, s State) {
+	why := ""
+	for i := range j.Batch.Elements {
+		switch e := s.Elements[i]; {
+		case e.Phase == Running:
+			return
+		case e.Phase == Queued && why == "":
+			why = e.Why
+		}
+	}
+	if why == "" || w.Warn == nil || time.Since(j.At) < patience || time.Since(w.waits[j.Batch.Name]) < 10*patience {
+		return
+	}
+	w.waits[j.Batch.Name] = time.Now()
+	w.Warn(fmt.Sprintf("job %s of %s has nothing running since %s: %s", j.Job, j.Batch.Kind, j.At.Format(time.TimeOnly), why))
+}
+
 // settled tells whether something of the job may still come. Elements that have ended are given time for their files to be seen;
 // then the first task that one has left undone has failed.
-func (w *following) settled(j Submitted, s State) (waits bool, err error) {
+func (w *following) settled(ctx context.Context, j Submitted, s State) (waits bool, err error) {
 	for i, tasks := range j.Batch.Elements {
 		undone := slices.DeleteFunc(slices.Clone(tasks), func(n int) bool { return !w.missing[n] || w.told[j.Batch.errorPath(n)] })
 		if s.Alive(i) {
@@ -313,13 +333,13 @@ func (w *following) settled(j Submitted, s State) (waits bool, err error) {
 			continue // it has begun nothing, as it was told to
 		}
 		w.told[j.Batch.errorPath(undone[0])] = true
-		w.fail(undone[0], w.lostError(j, i, s))
+		w.fail(undone[0], w.lostError(ctx, j, i, s))
 	}
 	return waits, nil
 }
 
 // lostError says what is known of an element that has ended without a word.
-func (w *following) lostError(j Submitted, i int, s State) error {
+func (w *following) lostError(ctx context.Context, j Submitted, i int, s State) error {
 	e := s.Elements[i]
 	text := fmt.Sprintf("element %d of job %s ended before its tasks", i, j.Job)
 	if e.Host != "" {
@@ -338,6 +358,10 @@ func (w *following) lostError(j Submitted, i int, s State) error {
 	}
 	if tail := Tail(j.Batch.LogPath(i), 5); tail != "" {
 		text += "; the last lines of " + j.Batch.LogPath(i) + ":\n" + tail
+	} else if s, ok := w.Engine.(Speaker); ok {
+		if tail := s.Output(ctx, j, i, 5); tail != "" {
+			text += "; it has no log, and printed:\n" + tail
+		}
 	}
 	if e.Exit == task.ExitPermanent || e.Exit == task.ExitUsage || e.Exit == task.ExitPanic {
 		return &task.ClassError{Code: e.Exit, Err: errors.New(text)}
@@ -425,23 +449,8 @@ func (w *following) patiently(ctx context.Context, ask func() error) error {
 	}
 }
 
-// batch deals tasks to elements, neighbours together. Its paths are absolute: workers begin in a folder of their own.
+// batch deals tasks to elements.
 func (w *following) batch(todo []int, limit int) (*Batch, error) {
-	dir, err := filepath.Abs(w.plan.Dir())
-	if err != nil {
-		return nil, err
-	}
-	elements := min(len(todo), limit, mostElements)
-	if w.Pack > 0 {
-		elements = min(limit, (len(todo)+w.Pack-1)/w.Pack)
-	}
-	b := &Batch{Version: w.Version, Kind: w.plan.Kind, Plan: filepath.Join(dir, planFile(w.plan)), Throttle: w.Throttle, Program: w.Program, Resources: Resources{CPUs: 1}}
-	if w.Resources != nil {
-		b.Resources = w.Resources(w.plan.Kind)
-	}
-	for i := range elements {
-		b.Elements = append(b.Elements, todo[i*len(todo)/elements:(i+1)*len(todo)/elements])
-	}
 	attempts := make([]int, len(todo))
 	for i, n := range todo {
 		attempts[i] = w.attempts[n]
@@ -450,12 +459,58 @@ func (w *following) batch(todo []int, limit int) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Name = fmt.Sprintf("climb-%s-%s", w.plan.Kind, task.Hash(filepath.Base(dir), len(all), struct {
+	return w.dealt(w.plan, w.plan.Dir(), todo, limit, len(all), attempts)
+}
+
+// dealt deals tasks of a plan to elements, neighbours together. Paths are absolute: workers begin in a folder of their own.
+func (r *Remote) dealt(p *task.Plan, dir string, todo []int, limit, before int, attempts []int) (*Batch, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	elements := min(len(todo), limit, mostElements)
+	if r.Pack > 0 {
+		elements = min(limit, (len(todo)+r.Pack-1)/r.Pack)
+	}
+	b := &Batch{Version: r.Version, Kind: p.Kind, Plan: filepath.Join(dir, planFile(p)), Throttle: r.Throttle, Program: r.Program, Resources: Resources{CPUs: 1}}
+	if r.Resources != nil {
+		b.Resources = r.Resources(p.Kind)
+	}
+	for i := range elements {
+		b.Elements = append(b.Elements, todo[i*len(todo)/elements:(i+1)*len(todo)/elements])
+	}
+	b.Name = fmt.Sprintf("climb-%s-%s", p.Kind, task.Hash(filepath.Base(dir), before, struct {
 		Plan            string
 		Tasks, Attempts []int
-	}{w.plan.Name, todo, attempts}))
+	}{p.Name, todo, attempts}))
 	b.Folder = filepath.Join(dir, jobsFolder, b.Name)
 	return b, nil
+}
+
+// Preview says what the scheduler would be given for a stage next: for the missing tasks of the plan, or for one task if there is no
+// plan in its folder yet. The text is empty if nothing is missing.
+func (r *Remote) Preview(ctx context.Context, kind, dir string, p *task.Plan) (string, error) {
+	writer, ok := r.Engine.(Writer)
+	if !ok {
+		return "", task.Usage(errors.New("this launch.method has no manifests"))
+	}
+	todo := []int{0}
+	if p == nil {
+		p = &task.Plan{Kind: kind}
+	} else if missing, err := p.Missing(); err != nil || len(missing) == 0 {
+		return "", err
+	} else {
+		todo = missing
+	}
+	limit, err := r.Engine.Limit(ctx)
+	if err != nil { // where the scheduler is not at hand
+		limit = mostElements
+	}
+	b, err := r.dealt(p, dir, todo, limit, 0, make([]int, len(todo)))
+	if err != nil {
+		return "", err
+	}
+	return writer.Manifest(b)
 }
 
 // ended notes that nothing is left to do. Copies of tasks that still run, of an element that was taken for lost, are of no use.

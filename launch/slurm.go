@@ -83,6 +83,9 @@ func (s *Slurm) script(b *Batch) string {
 	return out.String()
 }
 
+// Manifest implements Writer.
+func (s *Slurm) Manifest(b *Batch) (string, error) { return s.script(b), nil }
+
 // Submit implements Engine.
 func (s *Slurm) Submit(ctx context.Context, b *Batch) (string, error) {
 	script := s.script(b)

@@ -122,6 +122,7 @@ func element(ctx context.Context, folder, number string) error {
 
 // TestMain is the worker too.
 func TestMain(m *testing.M) {
+	kubernetesMain()
 	if len(os.Args) == 7 && os.Args[1] == "task" { // task run --batch FOLDER --element N
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
