@@ -16,16 +16,20 @@ import (
 // each is a preparation of every document by itself.
 func each(f prepare) func() prepare { return func() prepare { return f } }
 
+// pythonSpace is Python's str.isspace() of a character.
+func pythonSpace(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
+
 // strip is Python's str.strip().
-func strip(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f })
-}
+func strip(s string) string { return strings.TrimFunc(s, pythonSpace) }
 
 // capitalize is Python's: the first character in title case, the others lower.
 func capitalize(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	if s == "" || r == utf8.RuneError {
 		return s
+	}
+	if r == 'ß' { // whose title case is two letters
+		return "Ss" + strings.ToLower(s[n:])
 	}
 	return string(unicode.ToTitle(r)) + strings.ToLower(s[n:])
 }
@@ -256,7 +260,7 @@ func mathqa(doc jinja.Dict) (jinja.Dict, error) {
 		return nil, err
 	}
 	var out []any
-	for _, s := range mathqaOption.FindAllString(t[0], -1) {
+	for _, s := range mathqaOption.FindAllString(strings.TrimSuffix(t[0], "\n"), -1) {
 		out = append(out, strings.TrimRight(s[4:], " ,"))
 	}
 	if len(out) < 2 {
@@ -369,7 +373,7 @@ func wsc(doc jinja.Dict) (jinja.Dict, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := strings.Fields(t[0])
+	words := strings.FieldsFunc(t[0], pythonSpace)
 	before := []rune(strings.Join(words[:max(0, min(at, len(words)))], " "))
 	text, after := []rune(t[0]), ""
 	if from := len(before) + len([]rune(t[2])) + 1; from < len(text) {
