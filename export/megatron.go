@@ -17,9 +17,9 @@ import (
 // furthest behind its weight (helpers.cpp, build_blending_indices).
 type Megatron struct{}
 
-// Needs implements Trainer. The index of a domain is an int16 there.
+// Needs implements Trainer. It refuses 32767 domains.
 func (*Megatron) Needs() Needs {
-	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid, Test}, Rows: true, Domains: 32767,
+	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid, Test}, Rows: true, Domains: 32766,
 		Dtype: func(vocab int) int {
 			if token.Dtype(vocab) == token.Uint16 {
 				return 2
