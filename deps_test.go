@@ -78,6 +78,7 @@ var policy = []struct {
 	{"bench/embed", "bench/measure cluster corpus embed", ""},
 	{"bench/launch", "bench/measure corpus launch task", ""},
 	{"bench/lm", "bench/measure lm lm/optim vec", "golang.org/x/sys"},
+	{"bench/export", "bench/measure export handover stage token", ""},
 	{"bench/search", "bench/measure predict search simulate", ""},
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress gonum.org/v1/gonum"},
 	{"bench/lang", "lang", "golang.org/x/text"},
