@@ -216,6 +216,12 @@ func (t *Torch) Train(ctx context.Context, j Job, watch func(Progress)) (*Result
 
 const programName = "trainer.py"
 
+// tunables make C's allocator keep what PyTorch frees in every step, where it would
+// give it back to the system and ask for it anew: with 92k parameters on the CPU of
+// a virtual machine that made 3,319 tokens a second 9,929, and of six models side by
+// side 2,976 34,649 (PyTorch 1.13, a busy machine).
+const tunables = "GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
+
 // An order is what trainer.py reads.
 type order struct {
 	Jobs    []Job    `json:"jobs"`
@@ -362,6 +368,9 @@ func (t *Torch) run(ctx context.Context, dir string, report func([]byte) bool, r
 	cmd := exec.Command(python, programName, dir)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1")
+	if _, set := os.LookupEnv("GLIBC_TUNABLES"); !set && t.Device != "cuda" {
+		cmd.Env = append(cmd.Env, tunables)
+	}
 	out := &tail{max: 4000}
 	cmd.Stdout, cmd.Stderr = &lines{report: report, rest: out}, out
 	switch err := process.Run(ctx, cmd, dir); {
