@@ -73,6 +73,7 @@ var policy = []struct {
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
 	{"bench/measure", "vec", ""},
+	{"bench/torch", "bench/measure eval lm mix train trial", ""},
 	{"bench/cluster", "bench/measure cluster vec", ""},
 	{"bench/corpus", ". bench/measure corpus task", "github.com/klauspost/compress"},
 	{"bench/embed", "bench/measure cluster corpus embed", ""},

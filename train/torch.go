@@ -186,10 +186,11 @@ func (t *Torch) Rate(ctx context.Context, j Job, seconds float64) (*Speed, error
 	if err != nil {
 		return nil, err
 	}
-	o := order{How: t.how(), Rate: seconds}
+	o := order{Rate: seconds}
 	for range t.Together() {
 		o.Jobs, o.Weights = append(o.Jobs, j), append(o.Weights, weights)
 	}
+	o.How = t.how(o.Jobs)
 	if err := o.write(dir, text); err != nil {
 		return nil, err
 	}
@@ -242,7 +243,7 @@ func (t *Torch) prepare(ctx context.Context, dir string, jobs []Job) (*exams, er
 	if err != nil {
 		return nil, err
 	}
-	o := order{Jobs: jobs, How: t.how()}
+	o := order{Jobs: jobs}
 	var e *exams
 	for k := range jobs {
 		j := &jobs[k]
@@ -267,13 +268,20 @@ func (t *Torch) prepare(ctx context.Context, dir string, jobs []Job) (*exams, er
 			return nil, err
 		}
 	}
+	o.How = t.how(jobs)
 	return e, o.write(dir, text)
 }
 
-func (t *Torch) how() how {
+// worthAThread is the parameters for which PyTorch goes faster with one more thread:
+// with 0.1M and 0.3M two threads are slower than one, with 5M a tenth faster, with 30M
+// a quarter (bench/results/lm.json).
+const worthAThread = 5_000_000
+
+func (t *Torch) how(jobs []Job) how {
 	h := how{Torch: *t, Threads: 1, Slot: t.place.Slot}
 	if t.place.Workers != nil {
-		h.Threads = t.place.Workers()
+		params := jobs[0].Model.NumParams() * len(jobs)
+		h.Threads = min(t.place.Workers(), t.Devices()*(1+params/worthAThread))
 	}
 	h.Processes, h.ScoreTokens, h.Device = h.Devices(), cmp.Or(h.ScoreTokens, 16384), cmp.Or(h.Device, "auto")
 	return h

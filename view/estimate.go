@@ -34,7 +34,9 @@ type Estimate struct {
 	AtOnce      int             `json:"at_once"`                // proxies, or processes of another trainer, at the same time
 	DeviceHours float64         `json:"device_hours,omitempty"` // of the proxies that are left, by another trainer: GPU-hours where it has GPUs
 	ProxyRuns   int             `json:"proxy_runs"`
-	ProxyTokens int64           `json:"proxy_tokens"` // of one run
+	ProxyTokens int64           `json:"proxy_tokens"`    // of one run
+	Price       float64         `json:"price,omitempty"` // of a device-hour
+	Cost        float64         `json:"cost,omitempty"`  // of them all
 	Stages      []StageEstimate `json:"stages"`
 	Seconds     float64         `json:"seconds"` // of the stages that are left
 	Disk        int64           `json:"disk"`    // bytes the stages that are left will write

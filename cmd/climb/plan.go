@@ -21,7 +21,9 @@ func newPlan(std streams) *cobra.Command {
 disk space. Nothing is written.
 
 Speeds are measured on this machine, on a sample of the corpus and a few training
-steps of the proxy.`,
+steps of the proxy. Where another trainer trains it (proxy.trainer: torch), its speed is
+what proxy.rate says, which climb lm rate measures; the plan then has the hours of its
+devices, and their cost if launch.price is set.`,
 		Example: `  climb plan climb.yaml
   climb plan climb.yaml --json`,
 		RunE: func(c *cobra.Command, args []string) error { return runPlan(c.Context(), o, args, std) },
@@ -31,14 +33,20 @@ steps of the proxy.`,
 }
 
 func runPlan(ctx context.Context, o configOptions, args []string, std streams) error {
-	r, err := o.look(ctx, args)
+	r, err := o.open(ctx, args)
 	if err != nil {
 		return err
 	}
-	p, err := r.Estimate(ctx)
+	v, err := r.View(ctx)
 	if err != nil {
 		return err
 	}
+	p, err := v.Estimate(ctx)
+	if err != nil {
+		return err
+	}
+	p.Price = r.Config.Launch.Price
+	p.Cost = p.DeviceHours * p.Price
 	if o.JSON {
 		return std.out.JSON(p)
 	}
@@ -70,7 +78,11 @@ func writeEstimate(w io.Writer, p *view.Estimate) {
 	fmt.Fprintf(w, "\nleft: about %s on %d cores, %s on disk (%s free in %s)\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores,
 		bytesText(float64(p.Disk)), bytesText(float64(p.Free)), near(p.Out))
 	if p.DeviceHours > 0 {
-		fmt.Fprintf(w, "devices: %.3g hours of a GPU or CPU process for the proxies, %d at once here\n", p.DeviceHours, p.AtOnce)
+		cost := ""
+		if p.Price > 0 {
+			cost = fmt.Sprintf(" x %.4g = %.4g", p.Price, p.Cost)
+		}
+		fmt.Fprintf(w, "devices: %.3g hours of a GPU, or of a process on the CPU, for the proxies%s\n", p.DeviceHours, cost)
 	}
 	for _, text := range p.Warnings {
 		fmt.Fprintln(w, "! "+text)
