@@ -56,7 +56,7 @@ func Families(names ...string) ([]Family, error) {
 		{"tokenizers", "tokens.bpe", tokenizerRows},
 		{"strategies", "search.strategy", search.Methods.Rows()},
 		{"predictors", "search.climb.predictor, search.climb_auto.predictor, search.regmix.predictor", predict.Methods.Rows()},
-		{"trainers", "proxy.trainer", train.Methods.Rows()},
+		{"proxy trainers", "proxy.trainer", train.Methods.Rows()},
 		{"optimizers", "proxy.optim.optimizer", optim.Methods.Rows()},
 		{"learning-rate schedules", "proxy.optim.schedule", optim.Schedules.Rows()},
 		{"dataset formats", "dataset.format", export.Formats.Rows()},
