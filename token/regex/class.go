@@ -203,6 +203,12 @@ func (p *parser) property(not bool) (ranges, error) {
 }
 
 func named(name string) (ranges, bool) {
+	if t := unicode.Categories[name]; t != nil && name != "C" && name != "Cn" {
+		return ofTable(t), true
+	}
+	if t := unicode.Scripts[name]; t != nil {
+		return ofTable(t), true
+	}
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("_", "", " ", "", "-", "").Replace(s))
 	}

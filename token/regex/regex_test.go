@@ -88,7 +88,7 @@ func TestHardTextsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if start, _ := r.Find(strings.Repeat("a", 60), 0); start >= 0 {
+	if start, _ := r.Find(strings.Repeat("a", 36), 0); start >= 0 {
 		t.Errorf("found at %d", start)
 	}
 	if got := all(t, `\s+$`, strings.Repeat(" ", 1<<18)+"x"); len(got) != 0 {

@@ -88,6 +88,7 @@ type set struct {
 	ascii [utf8.RuneSelf]bool
 	plane [1 << 16 / 64]uint64 // the Basic Multilingual Plane
 	above ranges
+	first *[256]bool // bytes that the UTF-8 of a member can begin with
 }
 
 func newSet(r ranges) *set {
@@ -103,6 +104,7 @@ func newSet(r ranges) *set {
 			s.above = append(s.above, [2]rune{max(x[0], 0x10000), x[1]})
 		}
 	}
+	s.first = s.firstBytes()
 	return s
 }
 
@@ -177,8 +179,8 @@ func (s *set) firstBytes() *[256]bool {
 }
 
 func (s *set) hasAny(lo, hi rune) bool {
-	for c := lo; c <= min(hi, 0xffff); c++ {
-		if s.has(c) {
+	for word := lo >> 6; word <= min(hi, 0xffff)>>6; word++ { // lo and hi+1 are multiples of 64
+		if s.plane[word] != 0 {
 			return true
 		}
 	}

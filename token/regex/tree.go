@@ -74,7 +74,7 @@ func (n *node) first() (bytes *[256]bool, empty bool) {
 	}
 	switch n.kind {
 	case kindSet:
-		return n.set.firstBytes(), false
+		return n.set.first, false
 	case kindRepeat:
 		bytes, empty = n.subs[0].first()
 		return bytes, empty || n.min == 0
