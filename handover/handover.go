@@ -40,6 +40,14 @@ type Options struct {
 	Version    string  `json:"-"`
 }
 
+// Defaults are the options of an export for a trainer. A zero is not one of them:
+// Valid 0 holds nothing out.
+func Defaults(to string) Options {
+	o := Options{To: to}
+	option.Fill(&o)
+	return o
+}
+
 // check refuses what cannot be written.
 func (o *Options) check(needs export.Needs, files bool) error {
 	if err := option.Check("", o); err != nil {
@@ -126,7 +134,6 @@ func open(run *stage.Run, s source, o Options) (*Export, error) {
 	if err != nil {
 		return nil, task.Usage(err)
 	}
-	option.Fill(&o)
 	if err := o.check(t.Needs(), s.weights != nil); err != nil {
 		return nil, task.Usage(err)
 	}

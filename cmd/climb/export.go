@@ -154,6 +154,9 @@ func (o *exportOptions) complete(args []string) (err error) {
 		}
 	}
 	o.Version = climb.Version
+	if o.weights != "" && o.Mixture == "" {
+		o.Mixture = handover.Defaults(o.To).Mixture // of a run, and not looked at
+	}
 	return nil
 }
 
