@@ -167,7 +167,9 @@ func (s *slurm) down(t *testing.T) {
 }
 
 func (s *slurm) try(argv ...string) (string, error) {
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	c := exec.Command(argv[0], argv[1:]...)
+	c.Env = append(os.Environ(), "SLURM_CONF="+s.conf) // the test's own is gone when the daemons are stopped
+	out, err := c.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
 	}
@@ -305,6 +307,7 @@ func (s *site) start(t *testing.T, out, method string, args ...string) *controll
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.cmd.Process.Kill() }) // of a test that gave up; the others have waited for it
 	return c
 }
 
@@ -421,7 +424,7 @@ func (s *site) drills(t *testing.T, cluster *slurm) {
 		}
 	}
 	time.Sleep(3 * time.Second)
-	cluster.do(t, "scontrol", "update", "NodeName=n1", "State=RESUME")
+	_, _ = cluster.try("scontrol", "update", "NodeName=n1", "State=RESUME") // ReturnToService may have been quicker
 	cluster.startNode(t, 3)
 	if out, err := c.wait(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -181,6 +181,46 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// A lock whose holder is on a host that is gone is taken over; a holder that lives is not.
+func TestTakeOver(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	lock, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var held *HeldError
+	if err := TakeOver(dir); !errors.As(err, &held) {
+		t.Errorf("a living holder on this host: %v", err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "lock"))
+	if err == nil { // as another host would have written it
+		data = []byte(strings.Replace(string(data), hostname(), "gone.example.org", 1))
+		err = os.WriteFile(filepath.Join(dir, "lock"), data, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Acquire(dir); err == nil || !strings.Contains(err.Error(), "--take-over") || !strings.Contains(err.Error(), "gone.example.org") {
+		t.Errorf("held by another host: %v", err)
+	}
+	if err := TakeOver(dir); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Check(); !IsRetry(err) {
+		t.Errorf("the first holder has not noticed: %v", err)
+	}
+	if err := second.Check(); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(second.Release(), lock.Release(), TakeOver(dir)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {

@@ -39,8 +39,12 @@ func (e *HeldError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("another process works in %s: wait for it to end", e.Dir)
 	}
-	return fmt.Sprintf("%s is in use by process %d on %s since %s (%s): wait for it to end, or stop it with kill %d",
+	text := fmt.Sprintf("%s is in use by process %d on %s since %s (%s): wait for it to end, or stop it with kill %d",
 		e.Dir, e.PID, e.Host, e.Since.Format(time.RFC3339), e.Command, e.PID)
+	if e.Host != hostname() {
+		text += " on that host; if the host is gone, or the process is and the file server has not noticed, --take-over takes the directory over"
+	}
+	return text
 }
 
 // Acquire makes this process the controller of dir, which it makes if need be. If there is another one the error is a *HeldError.
@@ -81,6 +85,24 @@ func Acquire(dir string) (*Lock, error) {
 		return nil, Retry(err)
 	}
 	return l, nil
+}
+
+// TakeOver lets the next Acquire of dir succeed where the holder of the lock is on a host that is gone: file servers may keep the
+// locks of such a host for ever. The old lock file is put aside, which a holder that lives after all notices before it begins
+// anything (Check). A holder on this host is refused if its process lives: nothing is to be guessed then.
+func TakeOver(dir string) error {
+	held, err := Held(dir)
+	if held == nil || err != nil { // nobody
+		return err
+	}
+	if held.Host == hostname() && held.PID > 0 && !errors.Is(syscall.Kill(held.PID, 0), syscall.ESRCH) {
+		return fmt.Errorf("take over: %w", held)
+	}
+	path := filepath.Join(dir, "lock")
+	if err := os.Rename(path, path+".taken"); err != nil {
+		return diskError(dir, err)
+	}
+	return nil
 }
 
 // Check reports that the lock file was removed or replaced while this process

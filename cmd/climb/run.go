@@ -97,12 +97,14 @@ type stageOptions struct {
 	configOptions
 	Quiet  bool
 	detach bool // leave the jobs of a scheduler
+	take   bool // the run directory, from a controller on a host that is gone
 }
 
 // AddFlags adds the flags to a command's.
 func (o *stageOptions) AddFlags(f *pflag.FlagSet) {
 	o.configOptions.AddFlags(f)
 	f.Lookup("json").Usage = "print one JSON object per event and, at the end, the summary"
+	f.BoolVar(&o.take, "take-over", false, "take the run directory from a climb run on a host that is gone, whose lock the file server keeps")
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "print no progress: warnings, and what comes of it")
 }
 
@@ -117,6 +119,11 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 		return err
 	} else if remote != nil {
 		remote.Detach = o.detach
+	}
+	if o.take {
+		if err := task.TakeOver(cfg.Out); err != nil {
+			return err
+		}
 	}
 	show := newDisplay(std.out, std, o.JSON)
 	show.silent = o.Quiet

@@ -124,7 +124,7 @@ func element(ctx context.Context, folder, number string) error {
 func TestMain(m *testing.M) {
 	kubernetesMain()
 	if len(os.Args) == 7 && os.Args[1] == "task" { // task run --batch FOLDER --element N
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR2)
 		defer stop()
 		err := element(ctx, os.Args[4], os.Args[6])
 		if err != nil {
