@@ -16,7 +16,7 @@ import (
 // Command hands batches to any scheduler by three commands of the user's, each a template. It was made for PBS, LSF, SGE and
 // SkyPilot.
 type Command struct {
-	Submit string   `json:"submit" doc:"shell command that submits a batch and prints the job's name, and exits with 75 to be run again later: {script} is a script that runs the element whose number is its first argument or the variable {index}, {elements} their number, {last} the last one, {name} {cpus} {memory} (MiB) {gpus} {time} {log} what they say; qsub -t 1-{elements} -o {log} -N {name} -terse {script}"`
+	Submit string   `json:"submit" doc:"shell command that submits a batch and prints the job's name, and exits with 75 to be run again later: {script} is a script that runs the element whose number is its first argument or the variable {index}, {elements} their number, {last} the last one, {name} {cpus} {memory} (MiB) {gpus} {time} {throttle} what they say, {log} a file for what the scheduler itself prints; qsub -t 1-{elements} -o {log} -N {name} -terse {script}"`
 	State  string   `json:"state" doc:"shell command that prints a line for each element that waits or runs: its number and queued or running, or only queued or running for the whole job; {job} is the job's name, {name} the batch's. An empty answer means that nothing runs"`
 	Cancel string   `json:"cancel" doc:"shell command that ends {job}"`
 	Index  string   `json:"index" doc:"variable in which the scheduler puts the number of an element: SGE_TASK_ID, PBS_ARRAY_INDEX, LSB_JOBINDEX; empty = the script's first argument"`
@@ -39,7 +39,7 @@ func (c commandEngine) Limit(context.Context) (int, error) {
 	return c.Most, nil
 }
 
-// script is what runs an element. Signals that a scheduler sends before it kills are handed on as SIGTERM, and the exit code is left
+// script is what runs an element. It writes the element's log. Signals that a scheduler sends before it kills are handed on as SIGTERM, and the exit code is left
 // behind, since not every scheduler keeps it: 137 tells of a kill, most often for memory.
 func (c commandEngine) script(b *Batch) string {
 	index := `$1`
@@ -62,6 +62,7 @@ func (c commandEngine) script(b *Batch) string {
 %selement=%s
 exit=%s/element-$element.exit
 rm -f "$exit"
+exec >>"${exit%%.exit}.log" 2>&1 </dev/null
 %s &
 worker=$!
 trap 'kill -TERM $worker 2>/dev/null' TERM INT USR1 USR2 XCPU
