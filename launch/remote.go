@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -182,24 +183,24 @@ func (w *following) worst(only bool) error {
 
 // look reads the manifests, what workers say of failures, and their signs of life.
 func (w *following) look() error {
-	missing, err := w.plan.Missing()
+	published, err := w.plan.Published() // before the failures: what is seen of those is not older
 	if err != nil {
 		return err
 	}
-	still := make(map[int]bool, len(missing))
-	for _, n := range missing {
-		still[n] = true
-	}
+	slices.Sort(published)
 	for _, j := range w.jobs { // failures first: an attempt that has failed comes before the one that has not
 		if err := w.failures(j.Batch); err != nil {
 			return err
 		}
 	}
-	for _, n := range sorted(w.missing) {
-		if still[n] {
+	for _, n := range published {
+		if !w.missing[n] {
 			continue
 		}
 		m, err := w.plan.Manifest(n)
+		if errors.Is(err, fs.ErrNotExist) { // half seen, over a network, or damaged
+			continue
+		}
 		if err != nil {
 			return err
 		}

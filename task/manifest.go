@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -120,6 +122,26 @@ func (p *Plan) Missing() ([]int, error) {
 		}
 	}
 	return missing, nil
+}
+
+// Published lists the tasks that have a manifest, whatever it says, in no order: one look at a directory, however many tasks there
+// are. Manifest says whether one can be used.
+func (p *Plan) Published() ([]int, error) {
+	entries, err := os.ReadDir(filepath.Dir(p.manifestPath(0)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if n, err := strconv.Atoi(name); ok && err == nil && p.has(n) == nil && filepath.Base(p.manifestPath(n)) == e.Name() {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 
 // hashFile returns the SHA-256 of a file and its size, and waits until it is on disk if asked to.

@@ -201,9 +201,9 @@ func (r *Report) publish(p *task.Plan) error {
 
 func (r *Report) follow(p *task.Plan) error {
 	start := time.Now()
-	missing, err := p.Missing()
-	if err != nil || len(missing) > 0 {
-		return errors.Join(err, fmt.Errorf("%d tasks are missing", len(missing)))
+	published, err := p.Published()
+	if err != nil || len(published) < len(p.Tasks) {
+		return errors.Join(err, fmt.Errorf("%d of %d tasks are published", len(published), len(p.Tasks)))
 	}
 	r.Follow.LookSeconds = time.Since(start).Seconds()
 	start = time.Now()
