@@ -67,7 +67,7 @@ var policy = []struct {
 	{"dataset", "blob corpus curate export stage task trial", ""},
 	{"handover", "blob corpus curate export mix stage task token trial wire", "github.com/goccy/go-yaml github.com/klauspost/compress golang.org/x/sync"},
 	{"judge", "corpus curate label stage task wire", ""},
-	{"view", "cluster corpus curate dataset embed eval export fasttext lang lm report search stage task token trial vec", "golang.org/x/sys"},
+	{"view", "cluster corpus curate dataset embed eval export fasttext lang lm report search stage task token train trial vec", "golang.org/x/sys"},
 	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task token train trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
 	{"demo", "", ""},
@@ -85,7 +85,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "report stage study", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch report repro search simulate stage study task trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search simulate stage study task train trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 
