@@ -77,7 +77,7 @@ var policy = []struct {
 	{"bench/cluster", "bench/measure cluster vec", ""},
 	{"bench/corpus", ". bench/measure corpus task", "github.com/klauspost/compress"},
 	{"bench/embed", "bench/measure cluster corpus embed", ""},
-	{"bench/launch", "bench/measure corpus launch task", ""},
+	{"bench/launch", ". bench/measure corpus export launch mix task", ""},
 	{"bench/lm", "bench/measure lm lm/optim vec", "golang.org/x/sys"},
 	{"bench/export", "bench/measure export handover stage token", ""},
 	{"bench/search", "bench/measure predict search simulate", ""},

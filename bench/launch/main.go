@@ -4,7 +4,9 @@
 // Plan: a corpus of -shards files of 100 MB (sparse, so that 10 TB fit) is listed
 // and cut by the real planner, and its plan saved and loaded. Publish: 16 workers
 // publish a manifest for every task in one directory. Follow: one look of a
-// controller at that directory. Slurm: trivial tasks through launch.Remote, beside
+// controller at that directory. Bucket: the real controller over as many objects of
+// a bucket, up to the end of the first stage, and again. Steps: what one process does
+// for all documents, measured with -documents. Slurm: trivial tasks through launch.Remote, beside
 // sbatch alone with an array of as many; only where SLURM_CONF is set.
 package main
 
@@ -18,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,9 +36,11 @@ type Report struct {
 	Machine string   `json:"machine"`
 	Date    string   `json:"date"`
 	Command string   `json:"command"`
-	Plan    Plan     `json:"plan"`
-	Publish Publish  `json:"publish"`
-	Follow  Follow   `json:"follow"`
+	Plan    Plan     `json:"plan,omitzero"`
+	Publish Publish  `json:"publish,omitzero"`
+	Follow  Follow   `json:"follow,omitzero"`
+	Bucket  *Bucket  `json:"bucket,omitempty"`
+	Steps   []Step   `json:"one_process,omitempty"`
 	Slurm   *Through `json:"slurm,omitempty"`
 }
 
@@ -82,6 +87,8 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	shards := flag.Int("shards", 100_000, "files of 100 MB")
 	trivial := flag.Int("trivial", 100, "tasks through Slurm")
+	documents := flag.Int("documents", 2_000_000, "documents of the steps that one process does")
+	parts := flag.String("parts", "plan,bucket,steps,slurm", "what is measured")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "bench-launch-")
 	if err != nil {
@@ -89,7 +96,7 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	r := &Report{Machine: measure.Machine(), Date: time.Now().Format(time.DateOnly), Command: "go run ./bench/launch -json"}
-	if err := r.measure(dir, *shards, *trivial); err != nil {
+	if err := r.measure(dir, *parts, *shards, *documents, *trivial); err != nil {
 		os.RemoveAll(dir)
 		log.Fatal(err)
 	}
@@ -101,27 +108,45 @@ func main() {
 		}
 		return
 	}
-	fmt.Printf("plan: %d shards (%.1f TB) listed and cut in %.1f s, saved in %.1f s, loaded in %.1f s; %.1f MB; %.0f MiB of memory\n",
-		r.Plan.Shards, r.Plan.Terabytes, r.Plan.ListSeconds, r.Plan.SaveSeconds, r.Plan.LoadSeconds, float64(r.Plan.Bytes)/1e6, r.Plan.PeakMiB)
-	fmt.Printf("publish: %.0f tasks/s by %d workers in one directory\n", r.Publish.PerSecond, r.Publish.Workers)
-	fmt.Printf("follow: a look at %d manifests takes %.2f s; %.0f MiB\n", r.Publish.Tasks, r.Follow.LookSeconds, r.Follow.PeakMiB)
+	if r.Plan.Shards > 0 {
+		fmt.Printf("plan: %d shards (%.1f TB) listed and cut in %.1f s, saved in %.1f s, loaded in %.1f s; %.1f MB; %.0f MiB of memory\n",
+			r.Plan.Shards, r.Plan.Terabytes, r.Plan.ListSeconds, r.Plan.SaveSeconds, r.Plan.LoadSeconds, float64(r.Plan.Bytes)/1e6, r.Plan.PeakMiB)
+		fmt.Printf("publish: %.0f tasks/s by %d workers in one directory\n", r.Publish.PerSecond, r.Publish.Workers)
+		fmt.Printf("follow: a look at %d manifests takes %.2f s; %.0f MiB\n", r.Publish.Tasks, r.Follow.LookSeconds, r.Follow.PeakMiB)
+	}
+	if b := r.Bucket; b != nil {
+		fmt.Printf("bucket: %d objects (%.1f TB) listed and cut in %.1f s (%.1f s of CPU), the stage in %.1f s, resumed in %.1f s (%.1f s of CPU); %.0f MiB\n",
+			b.Shards, b.Terabytes, b.OpenSeconds, b.OpenCPU, b.StageSeconds, b.ResumeSeconds, b.ResumeCPU, b.PeakMiB)
+	}
+	for _, s := range r.Steps {
+		fmt.Printf("%s: %d documents, %.0f ns and %.2f bytes a document; 10 billion: %.1f hours, %.1f GiB\n", s.Name, s.Documents, s.CPU, s.Heap, s.Hours, s.GiB)
+	}
 	if s := r.Slurm; s != nil {
 		fmt.Printf("slurm: %d tasks in %.1f s, sbatch alone %.1f s: %.1f ms a task, %.1f ms of the controller's processor\n", s.Tasks, s.Seconds, s.SbatchSec, s.Overhead, s.CPUms)
 	}
 }
 
-func (r *Report) measure(dir string, shards, trivial int) error {
-	p, err := r.plan(dir, shards)
-	if err != nil {
-		return err
+func (r *Report) measure(dir, parts string, shards, documents, trivial int) error {
+	if strings.Contains(parts, "plan") {
+		p, err := r.plan(dir, shards)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(r.publish(p), r.follow(p)); err != nil {
+			return err
+		}
 	}
-	if err := r.publish(p); err != nil {
-		return err
+	if strings.Contains(parts, "bucket") {
+		if err := r.bucket(dir, shards); err != nil {
+			return err
+		}
 	}
-	if err := r.follow(p); err != nil {
-		return err
+	if strings.Contains(parts, "steps") {
+		if err := r.steps(dir, documents); err != nil {
+			return err
+		}
 	}
-	if os.Getenv("SLURM_CONF") == "" {
+	if os.Getenv("SLURM_CONF") == "" || !strings.Contains(parts, "slurm") {
 		return nil
 	}
 	return r.slurm(dir, trivial)
