@@ -240,7 +240,7 @@ func (r *Run) RunPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 	begin := e
 	begin.Start = true
 	r.Emit(begin)
-	parts := make([]float64, len(p.Tasks))
+	parts, sum := make([]float64, len(p.Tasks)), 0.0 // of tasks that run
 	return true, r.launcher().Run(WithCache(ctx, &Cache{}), p, verified(r.checked, slices.Concat(r.stages, r.Known), run), func(le launch.Event) {
 		if task.IsRetry(le.Err) && !errors.Is(le.Err, context.Canceled) { // any other error ends the stage, and is returned
 			note := e
@@ -248,17 +248,15 @@ func (r *Run) RunPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 			r.Emit(note)
 		}
 		if le.Task >= 0 {
-			parts[le.Task] = le.Fraction
+			now := le.Fraction
 			if le.Manifest != nil {
-				parts[le.Task] = 0
+				now = 0
 			}
+			sum += now - parts[le.Task]
+			parts[le.Task] = now
 		}
 		e.Done, e.Total, e.Elapsed = le.Done, le.Total, time.Since(start)
-		sum := float64(le.Done)
-		for _, f := range parts {
-			sum += f
-		}
-		e.Fraction = min(1, sum/float64(max(1, le.Total)))
+		e.Fraction = min(1, (float64(le.Done)+max(0, sum))/float64(max(1, le.Total)))
 		r.Emit(e)
 	})
 }
