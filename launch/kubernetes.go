@@ -27,6 +27,7 @@ type Kubernetes struct {
 	NodeSelector   map[string]string `json:"node_selector,omitempty" doc:"labels that a node must have"`
 	Tolerations    []Toleration      `json:"tolerations,omitempty" doc:"taints of nodes that are put up with, as a list of key, operator, value, effect"`
 	GPUResource    string            `json:"gpu_resource" default:"nvidia.com/gpu" doc:"what the cluster calls a GPU: nvidia.com/gpu, amd.com/gpu"`
+	Labels         map[string]string `json:"labels,omitempty" doc:"more labels of the jobs and their pods, such as kueue.x-k8s.io/queue-name"`
 	Annotations    map[string]string `json:"annotations,omitempty" doc:"annotations of the jobs and their pods"`
 	User           int               `json:"user" min:"0" doc:"user id of the pods' processes, whose files they write; 0 = that of the image"`
 	Group          int               `json:"group" min:"0" doc:"group id, with user"`
@@ -122,9 +123,14 @@ func named(j Submitted) string {
 	return jobName(j.Batch)
 }
 
-// labels of jobs and pods. What is asked for later is asked by the name.
-func labels(b *Batch) object {
-	return object{"app.kubernetes.io/name": "climb", "app.kubernetes.io/component": strings.Split(jobName(b), "-")[1], "app.kubernetes.io/instance": jobName(b)}
+// labels are those of a job and its pods. What is asked for later is asked by the name.
+func (k *Kubernetes) labels(b *Batch) object {
+	out := object{}
+	for key, value := range k.Labels {
+		out[key] = value
+	}
+	out["app.kubernetes.io/name"], out["app.kubernetes.io/component"], out["app.kubernetes.io/instance"] = "climb", strings.Split(jobName(b), "-")[1], jobName(b)
+	return out
 }
 
 // An object is one of Kubernetes'. JSON is YAML, and has no doubt about what is a string.
@@ -153,12 +159,12 @@ func (k *Kubernetes) Manifest(b *Batch) (string, error) {
 			{"action": "Ignore", "onPodConditions": []object{{"type": "DisruptionTarget", "status": "True"}}}, // status: kubectl before 1.27 wants it
 			{"action": "FailIndex", "onExitCodes": object{"operator": "NotIn", "values": []int{0}}},
 		}},
-		"template": object{"metadata": object{"labels": labels(b), "annotations": notes}, "spec": pod},
+		"template": object{"metadata": object{"labels": k.labels(b), "annotations": notes}, "spec": pod},
 	}
 	if b.Throttle > 0 {
 		spec["parallelism"] = min(b.Throttle, len(b.Elements))
 	}
-	meta := object{"name": jobName(b), "labels": labels(b), "annotations": notes}
+	meta := object{"name": jobName(b), "labels": k.labels(b), "annotations": notes}
 	if k.Namespace != "" {
 		meta["namespace"] = k.Namespace
 	}

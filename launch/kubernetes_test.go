@@ -41,7 +41,8 @@ func TestKubernetesManifest(t *testing.T) {
 	all.Volumes = append(all.Volumes, Volume{Mount: "/scratch", HostPath: "/mnt/nvme", SubPath: "a", ReadOnly: true})
 	all.NodeSelector = map[string]string{"gpu": "h100"}
 	all.Tolerations = []Toleration{{Key: "nvidia.com/gpu", Effect: "NoSchedule"}, {Key: "team", Value: "lm"}}
-	all.Annotations = map[string]string{"kueue.x-k8s.io/queue-name": "lm"}
+	all.Labels = map[string]string{"kueue.x-k8s.io/queue-name": "lm", "app.kubernetes.io/name": "ours stays"}
+	all.Annotations = map[string]string{"sidecar.istio.io/inject": "false"}
 	all.Setup = []string{"export CORES=$(nproc)"}
 	full := batchOf(12)
 	full.Kind, full.Throttle, full.Resources.GPUs, full.Resources.Time = "search", 4, 1, "1-02:00:00"
