@@ -178,8 +178,8 @@ func (c *config) ready(rows []row) ([]row, error) {
 // settle adds to an item what the native form says of its scoring.
 func (n *Native) settle(item *Item, r row) error {
 	if n.Source != "" {
-		v, ok := r.doc.Get(n.Source)
-		if item.Source, ok = v.(string); !ok || item.Source == "" {
+		v, _ := r.doc.Get(n.Source)
+		if item.Source, _ = v.(string); item.Source == "" {
 			return fmt.Errorf("%s: the field %s is no text", r.at, n.Source)
 		}
 	}

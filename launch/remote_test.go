@@ -30,7 +30,7 @@ type scheduler struct {
 
 func (s *scheduler) Limit(context.Context) (int, error) { return 5, s.answer() }
 
-var errSilent = errors.New("Unable to contact slurm controller")
+var errSilent = errors.New("squeue: Unable to contact slurm controller")
 
 func (s *scheduler) answer() error {
 	s.mu.Lock()

@@ -45,7 +45,7 @@ type job struct {
 // newCluster puts a kubectl on PATH.
 func newCluster(t *testing.T) cluster {
 	t.Helper()
-	dir := t.TempDir()
+	dir := launchtest.Folder(t)
 	bin := filepath.Join(dir, "bin")
 	script := fmt.Sprintf("#!/bin/sh\nexec %s kubectl %s \"$@\"\n", task.Quoted(os.Args[0]), task.Quoted(dir))
 	if err := errors.Join(os.Mkdir(bin, 0o777), os.WriteFile(filepath.Join(bin, "kubectl"), []byte(script), 0o777)); err != nil {

@@ -91,7 +91,7 @@ func Func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 // plan is a plan of the tasks, and the folder of their log.
 func plan(t *testing.T, tasks ...work) (p *task.Plan, log string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := Folder(t)
 	log = filepath.Join(dir, "log")
 	o, err := json.Marshal(options{log})
 	if err == nil {
@@ -112,6 +112,18 @@ func plan(t *testing.T, tasks ...work) (p *task.Plan, log string) {
 		t.Fatal(err)
 	}
 	return p, log
+}
+
+// Folder is a temporary folder of a test whose workers may still be about to end,
+// after their last manifest: it is removed when nothing is written there any more.
+func Folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(10 * time.Second); os.RemoveAll(dir) != nil && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		}
+	})
+	return dir
 }
 
 // attempts counts the attempts of each task.

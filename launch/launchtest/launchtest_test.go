@@ -89,7 +89,7 @@ esac
 // A batch of processes: what climb does with any scheduler that has three commands.
 func TestCommand(t *testing.T) {
 	launchtest.Suite{Patience: 30 * time.Second, New: func(t *testing.T, workers, retries int) launch.Launcher {
-		dir := t.TempDir()
+		dir := launchtest.Folder(t)
 		script := filepath.Join(dir, "queue.sh")
 		if err := os.WriteFile(script, []byte(queue), 0o777); err != nil {
 			t.Fatal(err)
