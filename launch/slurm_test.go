@@ -369,8 +369,10 @@ func TestSlurm(t *testing.T) {
 			t.Log("copies that still run:\n", left)
 		}
 	})
-	t.Run("tasks and nodes lost", func(t *testing.T) { s.drills(t, cluster) })
-	t.Run("interrupted, detached, cancelled", func(t *testing.T) { s.interrupts(t, cluster) })
+	if !testing.Short() { // these wait for what Slurm does after minutes
+		t.Run("tasks and nodes lost", func(t *testing.T) { s.drills(t, cluster) })
+		t.Run("interrupted, detached, cancelled", func(t *testing.T) { s.interrupts(t, cluster) })
+	}
 	t.Run("wrong partition", func(t *testing.T) {
 		c := s.start(t, "partition", "slurm", "--set", "launch.slurm.partition=nope")
 		if out, err := c.wait(); err == nil || c.cmd.ProcessState.ExitCode() != 78 || !strings.Contains(out, "nvalid partition") {
