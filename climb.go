@@ -162,6 +162,14 @@ func (r *Run) saveConfig() error {
 	return task.WriteFile(filepath.Join(r.Out, "climb.yaml"), b.Bytes())
 }
 
+// Model opens what the run has fitted, to be used on new text.
+func (r *Run) Model(ctx context.Context) (*curate.Model, error) {
+	if err := r.Open(ctx); err != nil {
+		return nil, err
+	}
+	return r.Curation.Model(ctx, Version)
+}
+
 // View opens the run to be looked at.
 func (r *Run) View(ctx context.Context) (*view.View, error) {
 	if err := r.Open(ctx); err != nil {

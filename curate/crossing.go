@@ -52,8 +52,8 @@ func (x *crossing) shard(n int) ([]int32, error) {
 
 // read gives the cluster and the column of a shard's documents.
 func (x *crossing) read(n int) (ids []int32, columns []int, err error) {
-	if ids, err = ClusterOf.Ints(x.p, n); err != nil || x.labels == nil && x.tiers == nil {
-		return ids, nil, err
+	if ids, err = ClusterOf.Ints(x.p, n); err != nil {
+		return nil, nil, err
 	}
 	columns = make([]int, len(ids))
 	if len(x.labels) > 0 {

@@ -161,8 +161,8 @@ a report.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
 		&cobra.Group{ID: "tool", Title: "Tools:"})
 	for _, command := range []func(streams) *cobra.Command{
-		newCancel, newClean, newClusters, newCompare, newDemo, newExport, newFit, newInit, newLaunch, newLogs, newMethods, newPlan, newReport, newRun, newStatus, newVerify, newVersion,
-		newCorpus, newEval, newLM, newPropose, newRepro, newSimulate, newTask,
+		newAssign, newCancel, newClean, newClusters, newCompare, newDemo, newExport, newFit, newInit, newLaunch, newLogs, newMethods, newPlan, newReport, newRun, newStatus, newVerify, newVersion,
+		newCorpus, newEval, newLM, newModel, newPropose, newRepro, newSimulate, newTask,
 	} {
 		root.AddCommand(command(std))
 	}
