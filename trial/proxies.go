@@ -110,7 +110,7 @@ func (t trialSpec) dir() string {
 // baseStage trains the base model that proxies continue from: model/, on the
 // natural mixture, to the end of the stable phase of the learning-rate schedule.
 func (r *Trials) baseStage() *stage.Stage {
-	return &stage.Stage{
+	s := &stage.Stage{
 		Name: baseName, Title: "train the base model", Format: 2, Inputs: []string{"vocab", "encode", "tokens"}, Skims: []string{"encode"},
 		Options: func() (any, error) {
 			if !r.Config.Proxy.HasBase() {
@@ -127,14 +127,17 @@ func (r *Trials) baseStage() *stage.Stage {
 			return stage.One(p)
 		},
 		Run: trainBase,
-		Drive: func(ctx context.Context, p *task.Plan, e stage.Event) (bool, error) {
+	}
+	if r.Config.Proxy.HasBase() {
+		s.Drive = func(ctx context.Context, p *task.Plan, e stage.Event) (bool, error) {
 			if err := r.keepTrainer(p); err != nil {
 				return false, err
 			}
 			e.Amount, e.Unit = float64(r.Config.Proxy.Base.Tokens), "tokens"
 			return r.RunPlan(ctx, p, trainBase, e)
-		},
+		}
 	}
+	return s
 }
 
 type baseOptions struct {
