@@ -100,7 +100,7 @@ func (l *placedLines) Close() error {
 const placedRows = 1 << 16
 
 type placedTable struct {
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	at    map[string]int // columns
 	names []string
 	row   parquet.Row
@@ -115,7 +115,7 @@ func newPlacedTable(w io.Writer, names []string) *placedTable {
 	}
 	schema := parquet.NewSchema("assigned", g)
 	t := &placedTable{names: names, at: map[string]int{},
-		w: parquet.NewWriter(w, schema, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(placedRows), parquet.CreatedBy("climb", "", ""))}
+		w: parquet.NewGenericWriter[any](w, schema, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(placedRows), parquet.CreatedBy("climb", "", ""))}
 	for i, path := range schema.Columns() {
 		t.at[path[0]] = i
 	}
