@@ -22,7 +22,7 @@ type ProposeOptions struct {
 	Strategy     string             // by its name in search.Methods
 	Objective    Objective          // what a run's metrics are worth
 	Combine      string             // of the metrics: mean or worst
-	KL           float64            // penalty for leaving the prior, score a nat
+	KL           float64            // penalty for leaving the prior, score a nat; -1 = the strategy's own
 	Prior        map[string]float64 // natural shares; the mean of the runs' mixtures if empty
 	Supply       map[string]float64 // tokens of each domain, for the epoch cap
 	TargetTokens float64            // of the run that the mixture is for
@@ -97,6 +97,9 @@ func (out *Proposals) fill(ctx context.Context, p search.Problem, runs []search.
 	strategy, err := search.Methods.New(o.Strategy)
 	if err != nil {
 		return fmt.Errorf("unknown strategy %w", err)
+	}
+	if p.KL == -1 {
+		p.KL = search.DefaultKL(strategy)
 	}
 	process, err := search.NewProcess(p, runs, predict.GP{})
 	if err != nil {

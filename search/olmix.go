@@ -11,8 +11,7 @@ import (
 )
 
 // Olmix is the offline method of olmix (Chen et al., 2026, arXiv 2602.12237):
-// the whole budget goes into one swarm of mixtures drawn around the prior, a
-// log-linear law
+// one swarm of mixtures is measured, of 3 (domains + 1) runs, a log-linear law
 //
 //	loss_k(w) = c_k + exp(a_k.w)
 //
@@ -21,21 +20,56 @@ import (
 // bounds on repetition: a concave problem, so it is solved to a proven gap.
 // Runs made before the domains changed enter through Reuse.
 //
+// The swarm and the penalty are those of the authors' program: Dirichlet draws
+// around the prior at 15 strengths from 0.1 to 5, shares below 0.002 set to 0, and
+// 0.05 a nat where a configuration does not say otherwise (DefaultKL). With Sampler
+// "dirichlet", Runs of the whole budget and a penalty of 0 it is the bare form.
+// The authors round shares to multiples of 0.002 and redraw what is out of bounds;
+// we do not round, and project.
+//
 // A law is fitted in closed form: for each c of a grid below the least loss,
 // weighted ridge regression of log(loss - c), with c and the penalty chosen by
 // the exact leave-one-out error. The paper fits by gradient descent and does
 // not penalise; with fewer runs than domains that has no answer. The problem's
 // least task is smoothed to stay differentiable.
 type Olmix struct {
-	Swarm Random `json:"swarm" doc:"sampler of the swarm: the mixtures that proxies are trained on"`
+	Runs    int    `json:"runs" min:"0" doc:"number of proxy runs, the size of the swarm; 0 = 3 (domains + 1), as its authors advise. Never more than the sum of search.rounds"`
+	Sampler string `json:"sampler" default:"swarm" choices:"swarm,dirichlet" doc:"sampler of the swarm: as the authors' program draws it, or draws of one Dirichlet distribution around the natural mixture"`
+	Swarm   Random `json:"swarm" doc:"the sampler dirichlet"`
 }
 
+// swarm is the sampler of the authors' program.
+var swarm = Recipe{Temperature: 1, MinStrength: 0.1, MaxStrength: 5, Strengths: 15, MaxRatio: 1e12, MinShare: 0.002, Oversample: 10}
+
 // Rounds implements Scheduler: everything at once.
-func (o Olmix) Rounds(p Problem) []int { return oneRound(p) }
+func (o Olmix) Rounds(p Problem) []int {
+	all := oneRound(p)[0]
+	switch {
+	case o.Runs > 0:
+		return []int{min(o.Runs, all)}
+	case len(p.Domains) > 0:
+		return []int{min(3*(len(p.Domains)+1), all)}
+	}
+	return []int{all} // domains are not known yet
+}
+
+// DefaultKL implements Penalized.
+func (Olmix) DefaultKL() float64 { return 0.05 }
 
 // Propose implements Strategy.
 func (o Olmix) Propose(ctx context.Context, p Problem, history []Trial, n int) ([]mix.Mixture, error) {
-	return o.Swarm.Propose(ctx, p, history, n)
+	if err := prepare("olmix", &o, p); err != nil {
+		return nil, err
+	}
+	if o.Sampler == "dirichlet" {
+		return o.Swarm.Propose(ctx, p, history, n)
+	}
+	k := newPicker(history)
+	from, err := swarm.sample(ctx, p, n+len(k.seen))
+	if err != nil {
+		return nil, err
+	}
+	return k.draw(p.rng(streamRound, len(k.seen)), from, n), nil
 }
 
 // Best implements Strategy. With one score only it is that mixture.

@@ -211,3 +211,37 @@ func hashesAll(history []Trial) map[string]bool {
 	}
 	return out
 }
+
+// olmix as its authors run it: 3 (domains + 1) mixtures of their sampler, none with a
+// share below 0.002; the bare form has the whole budget and one Dirichlet.
+func TestOlmixAsItsAuthorsRunIt(t *testing.T) {
+	p := newWorld(6, 2, 0, 1).problem([]int{64, 32, 16}, 1)
+	if got := (Olmix{}).Rounds(p); len(got) != 1 || got[0] != 21 {
+		t.Errorf("rounds %v", got)
+	}
+	if got := (Olmix{Runs: 500}).Rounds(p); got[0] != 112 {
+		t.Errorf("rounds %v", got)
+	}
+	if DefaultKL(&Olmix{}) != 0.05 || DefaultKL(Grouped{Strategy: &Olmix{}}) != 0.05 || DefaultKL(&Climb{}) != 0 {
+		t.Error("penalties")
+	}
+	few := func(o Olmix) (zeros int) {
+		list, err := o.Propose(context.Background(), p, nil, 112)
+		if err != nil || len(list) != 112 {
+			t.Fatal(len(list), err)
+		}
+		for _, m := range list {
+			for _, w := range m {
+				if w == 0 {
+					zeros++
+				} else if o.Sampler == "" && w < 0.002 {
+					t.Errorf("a share of %v", w)
+				}
+			}
+		}
+		return zeros
+	}
+	if a, b := few(Olmix{}), few(Olmix{Sampler: "dirichlet"}); a < 50 || b > 0 {
+		t.Errorf("%d and %d shares of 0", a, b)
+	}
+}

@@ -104,7 +104,7 @@ var Methods = option.Family[Strategy]{
 		Paper: "Liu et al., 2024, arXiv 2407.01492", New: func() Strategy { return &RegMix{} }},
 	{Name: "bayes", Summary: "Batches by Thompson sampling or expected improvement from a Gaussian process.",
 		Paper: "Kandasamy et al., 2018, arXiv 1705.09236", New: func() Strategy { return &Bayes{} }},
-	{Name: "olmix", Summary: "One round of random mixtures, a log-linear law for each task, and the exact optimum of their sum.",
+	{Name: "olmix", Summary: "One round of 3 (domains + 1) mixtures, a log-linear law for each task, and the exact optimum of their sum near the natural mixture.",
 		Paper: "Chen et al., 2026, arXiv 2602.12237", New: func() Strategy { return &Olmix{} }},
 	{Name: "mixmin", Summary: "A model for each domain; the mixture whose mixture of models likes the target best.",
 		Paper: "Thudi et al., 2025, arXiv 2502.10510", New: func() Strategy { return &MixMin{} }},
@@ -144,6 +144,21 @@ func NeedsOf(s Strategy) Needs {
 		return n.Needs()
 	}
 	return Needs{}
+}
+
+// A Penalized strategy has a penalty of its own for leaving the prior, where a
+// configuration says nothing: a value for Problem.KL.
+type Penalized interface{ DefaultKL() float64 }
+
+// DefaultKL is the penalty of s for leaving the prior, 0 if it has none of its own.
+func DefaultKL(s Strategy) float64 {
+	if g, ok := s.(Grouped); ok {
+		s = g.Strategy
+	}
+	if p, ok := s.(Penalized); ok {
+		return p.DefaultKL()
+	}
+	return 0
 }
 
 // Check reports what makes p unsolvable: no domains, a prior that does not

@@ -409,3 +409,38 @@ func TestTargetRuns(t *testing.T) {
 		}
 	}
 }
+
+// Measurements are the rows of the comparison before any statistics: one a strategy
+// and seed, and those of a study in parts have the numbers and seeds of the whole.
+func TestMeasurements(t *testing.T) {
+	c, g := handMade(t)
+	list, err := c.measurements([]*group{g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.objectiveResult([]*group{g}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]float64{}
+	for _, m := range list {
+		if m.Strategy == "found" {
+			k := int(m.Seed - c.seed(0))
+			found[k] = m.BPB
+			if m.Objective != "facts" || m.Search != k%2+1 || m.Run.Group != m.Search || len(m.Mixtures) != 1 || m.Cost.TargetRuns != 1 {
+				t.Errorf("%+v", m)
+			}
+		}
+	}
+	for k, want := range o.Rows[0].BPB.Values {
+		near(t, "found", found[k], want)
+	}
+	if len(list) != 4*3 { // natural for both objectives
+		t.Errorf("%d measurements", len(list))
+	}
+	seed := c.seed(3)
+	c.First = 3
+	if c.seed(0) != seed {
+		t.Errorf("seed %d after First, want %d", c.seed(0), seed)
+	}
+}

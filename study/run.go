@@ -53,8 +53,8 @@ func (a *arm) title() string {
 	if a.objective >= 0 && len(a.study.Objectives) > 1 {
 		t += " for " + a.study.Objectives[a.objective].Name
 	}
-	if a.study.Searches > 1 && a.strategy.searches() {
-		t += fmt.Sprintf(", search %d", a.search+1)
+	if a.study.First+a.study.Searches > 1 && a.strategy.searches() {
+		t += fmt.Sprintf(", search %d", a.study.First+a.search+1)
 	}
 	return t
 }
@@ -67,9 +67,18 @@ func (s *Study) Compare(ctx context.Context, watch func(stage.Event)) (*Comparis
 		return nil, err
 	}
 	var out *Comparison
-	err = c.base.Hold(func() (err error) {
-		out, err = c.compare(ctx)
-		return err
+	err = c.base.Hold(func() error {
+		groups, err := c.train(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.rank(ctx, groups[0]); err != nil {
+			return err
+		}
+		if out, err = c.result(groups); err != nil {
+			return err
+		}
+		return report.WriteComparison(groups[0].dir, out)
 	})
 	return out, err
 }
@@ -147,16 +156,16 @@ func (a *arm) open(ctx context.Context) error {
 	if !a.strategy.needsLoss() {
 		c.Target.Validation = measured(a.study.Objectives[max(0, a.objective)].Validation, a.strategy.Metric)
 	}
-	if a.search > 0 {
-		c.Search.Seed = stage.SplitMix(c.Seed, uint64(a.search)) >> 12 // exact as a number of JSON
+	if n := a.study.First + a.search; n > 0 {
+		c.Search.Seed = stage.SplitMix(c.Seed, uint64(n)) >> 12 // exact as a number of JSON
 	}
 	a.run = climb.NewRun(c)
 	a.run.Shared = a.study.shared
 	return a.run.Open(ctx)
 }
 
-// compare does the work under the lock.
-func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
+// train makes the searches and the target runs, under the lock.
+func (c *comparison) train(ctx context.Context) ([]*group, error) {
 	if err := c.clean(); err != nil {
 		return nil, err
 	}
@@ -180,14 +189,7 @@ func (c *comparison) compare(ctx context.Context) (*Comparison, error) {
 			return nil, err
 		}
 	}
-	if err := c.rank(ctx, groups[0]); err != nil {
-		return nil, err
-	}
-	out, err := c.result(groups)
-	if err != nil {
-		return nil, err
-	}
-	return out, report.WriteComparison(groups[0].dir, out)
+	return groups, nil
 }
 
 // settle runs the pipeline of an arm up to its search, and keeps the answer.
@@ -296,7 +298,7 @@ func (a *arm) proxies() (n int) {
 	if !a.strategy.searches() {
 		return 0
 	}
-	for _, r := range search.Rounds(search.Problem{Rounds: a.run.Config.Search.Rounds}, a.run.Config.Search.New()) {
+	for _, r := range search.Rounds(search.Problem{Rounds: a.run.Config.Search.Rounds, Domains: a.problem.Domains}, a.run.Config.Search.New()) {
 		n += r
 	}
 	return n

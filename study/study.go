@@ -40,6 +40,7 @@ type Options struct {
 	Target     Target      `json:"target" doc:"target model: the larger model that is trained on every answer"`
 	Seeds      int         `json:"seeds" default:"5" min:"2" doc:"training seeds: target runs of every answer"`
 	Searches   int         `json:"searches" default:"1" min:"1" doc:"independent searches of every strategy; the training seeds are spread over their answers"`
+	First      int         `json:"first" min:"0" doc:"number of searches and training seeds to leave out at the start, so that a long study can be made in parts: first 8 with searches 4 and seeds 4 are the searches 9 to 12 of one with searches and seeds of 12 or more"`
 	Draws      int         `json:"draws" default:"1" min:"1" doc:"random mixtures per seed for the strategy random, whose figure is their mean"`
 	Level      float64     `json:"level" default:"0.95" min:"0.5" max:"0.999" doc:"confidence level of the intervals"`
 	Curve      int         `json:"curve" default:"4" min:"0" doc:"points of each learning curve on the validation files; 0 draws none"`

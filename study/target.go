@@ -111,7 +111,7 @@ func (c *comparison) groups() ([]*group, error) {
 }
 
 // seed is the seed of target run k: equal for all arms, and used by no search.
-func (c *comparison) seed(k int) uint64 { return c.Config.Seed + 1000 + uint64(k) }
+func (c *comparison) seed(k int) uint64 { return c.Config.Seed + 1000 + uint64(c.First+k) }
 
 // specs lists the target runs of an arm with seed k: one, or one a draw for the
 // strategy random, or none if k belongs to another search of the strategy.

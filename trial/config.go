@@ -60,11 +60,19 @@ type SearchConfig struct {
 	Reuse        ReuseConfig   `json:"reuse" doc:"measurements of earlier searches to start from"`
 }
 
+// settled is c with the penalty that its strategy has of its own.
+func (c SearchConfig) settled() SearchConfig {
+	if c.Objective.KL < 0 {
+		c.Objective.KL = search.DefaultKL(c.Strategy.Value())
+	}
+	return c
+}
+
 // Objective says how the terms of the target are combined into one score.
 type Objective struct {
 	Combine string             `json:"combine" default:"mean" choices:"mean,worst" doc:"mean: weighted mean over the target files; worst: minimum over the files, each score standardized (z-score) over the runs"`
 	Floors  map[string]float64 `json:"floors,omitempty" doc:"constraints, as TASK:METRIC: value. The answer must reach the value; bpb must stay below it"`
-	KL      float64            `json:"kl" min:"0" doc:"KL penalty: subtracted from the predicted score per nat of divergence from the natural mixture"`
+	KL      float64            `json:"kl" default:"-1" min:"-1" doc:"KL penalty: subtracted from the predicted score per nat of divergence from the natural mixture; -1 = as the strategy's authors have it: 0.05 for olmix, 0 for the others"`
 }
 
 // SearchDomains bounds the mixture weights of domains, in addition to the epoch

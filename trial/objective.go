@@ -70,7 +70,7 @@ func (c *SearchDomains) apply(p *search.Problem) error {
 
 // objective puts the target into the problem: a task for each of its terms.
 func (r *Trials) objective(p *search.Problem) error {
-	c := r.Config.Search.Objective
+	c := r.Config.Search.settled().Objective
 	p.Combine, p.KL = c.Combine, c.KL
 	terms, err := (&proxyOptions{Validation: plainFiles(r.Config.Target.Validation)}).firstTerms(r.curation.HeldOutFiles)
 	if err != nil {

@@ -48,7 +48,7 @@ func (r *Trials) searchStage() *stage.Stage {
 				size = &datasetSize{d.Tokens, d.Epochs}
 			}
 			past, err := r.Config.Search.Reuse.pastFiles()
-			return searchOptions{o, r.searchSeed(), r.Config.Search, past, size}, err
+			return searchOptions{o, r.searchSeed(), r.Config.Search.settled(), past, size}, err
 		},
 		Tasks: stage.None,
 		Run:   runTrial,

@@ -205,7 +205,13 @@ func (r *View) sizes(e *Estimate, docs, size, stored int64) {
 func (r *View) measureProxy(e *Estimate) error {
 	p := r.Trials.Config.Proxy
 	strategy := r.Trials.Config.Search.New()
-	for _, n := range search.Rounds(search.Problem{Rounds: r.Trials.Config.Search.Rounds}, strategy) {
+	problem := search.Problem{Rounds: r.Trials.Config.Search.Rounds}
+	if d, err := r.Curation.Domains(); err == nil {
+		for i := range d.Domains {
+			problem.Domains = append(problem.Domains, d.Domains[i].Name)
+		}
+	}
+	for _, n := range search.Rounds(problem, strategy) {
 		e.ProxyRuns += n
 	}
 	e.ProxyRuns += r.Trials.Config.Confirm.Runs()

@@ -3,6 +3,9 @@
 // on tasks the search never saw: go run ./bench/evidence -json [-out DIR]
 // [-plan] [-quick].
 //
+// -settle makes the study of docs/evidence.md's criterion search by search, and
+// keeps a small file of each, so that it can go on on another day or machine.
+//
 // It is `climb compare` on the whole corpus of ../shared/data (or where
 // CLIMB_TEST_DATA says), all 24 sources with the low-quality ones among them,
 // pruning on, the sources' names not read. docs/evidence.md describes the
@@ -90,13 +93,16 @@ func main() {
 	asJSON := flag.Bool("json", false, "print JSON")
 	plan := flag.Bool("plan", false, "say what will run and for how long, and stop")
 	quick := flag.Bool("quick", false, "a tiny study on the small copy of the corpus, to see that everything works")
-	results := flag.String("figure", "", "draw the gains over the natural mixture in the results in this file (-json), as SVG, and stop")
+	figure := flag.String("figure", "", "draw the gains over the natural mixture in the results in this file (-json), as SVG, and stop")
 	out := flag.String("out", "evidence-run", "run directory; the same one goes on with what is there")
 	data := flag.String("data", cmp.Or(os.Getenv("CLIMB_TEST_DATA"), filepath.Join("..", "shared", "data")), "folder of the shared data")
+	settling := flag.Bool("settle", false, "the pre-registered study: make the searches whose files are missing in -results, and print what all of them say")
+	only := flag.Bool("show", false, "with -settle: print what the files in -results say, and stop")
+	results := flag.String("results", filepath.Join("bench", "results", "evidence"), "with -settle: folder with a file for each search")
 	p.flags(flag.CommandLine)
 	flag.Parse()
-	if *results != "" {
-		if err := drawFigure(*results, os.Stdout); err != nil {
+	if *figure != "" {
+		if err := drawFigure(*figure, os.Stdout); err != nil {
 			log.Fatal("evidence: ", err)
 		}
 		return
@@ -106,7 +112,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, p, *data, *out, *plan, *asJSON); err != nil {
+	var err error
+	if *settling {
+		err = settle(ctx, *data, *out, *results, *only, *asJSON)
+	} else {
+		err = run(ctx, p, *data, *out, *plan, *asJSON)
+	}
+	if err != nil {
 		log.Fatal("evidence: ", err)
 	}
 }

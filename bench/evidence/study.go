@@ -39,10 +39,11 @@ type Params struct {
 	Predictor string `json:"climb_predictor"` // of climb and regmix; climb-gbdt and regmix-gbdt have the trees of their papers
 	Seeds     int    `json:"seeds"`
 	Searches  int    `json:"searches"`
-	Draws     int    `json:"draws"`      // random mixtures of a seed
-	Weights   string `json:"weights"`    // of tasks in an objective: bytes or equal
-	Limit     int    `json:"limit"`      // items of a validation file
-	TestLimit int    `json:"test_limit"` // items of a test file
+	First     int    `json:"first,omitempty"` // searches and seeds left out before them
+	Draws     int    `json:"draws"`           // random mixtures of a seed
+	Weights   string `json:"weights"`         // of tasks in an objective: bytes or equal
+	Limit     int    `json:"limit"`           // items of a validation file
+	TestLimit int    `json:"test_limit"`      // items of a test file
 	Curve     int    `json:"curve"`
 	Transfer  int    `json:"transfer"`
 	Reference int    `json:"reference"` // seeds of the reference models
@@ -190,6 +191,7 @@ func (p *Params) write(data, out string) (path string, err error) {
 		fmt.Fprintf(&b, "proxies:\n%s", list(p.Proxies))
 	}
 	fmt.Fprintf(&b, "target: {model: %s, tokens: %d, batch: %d, optim: {lr: %g}}\n", target, p.TargetTokens, p.TargetBatch, p.TargetLR)
+	fmt.Fprintf(&b, "first: %d\n", p.First)
 	fmt.Fprintf(&b, "seeds: %d\nsearches: %d\ndraws: %d\ncurve: %d\ntransfer: %d\n", p.Seeds, p.Searches, p.Draws, p.Curve, p.Transfer)
 	path = filepath.Join(out, "study.yaml")
 	return path, os.WriteFile(path, b.Bytes(), 0o666)

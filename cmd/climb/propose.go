@@ -31,7 +31,7 @@ func (o *proposeOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Strategy, "strategy", "climb-auto", "search strategy; climb methods strategies lists them")
 	objectiveFlags(f, &o.Objective, &o.weights, &o.KeepOutliers)
 	f.StringVar(&o.Combine, "combine", "mean", "mean or worst of the metrics")
-	f.Float64Var(&o.KL, "kl", 0, "weight of the KL divergence from the prior: taken off the score for every nat")
+	f.Float64Var(&o.KL, "kl", -1, "weight of the KL divergence from the prior: taken off the score for every nat; -1 = as the strategy's authors have it")
 	f.StringToStringVar(&o.prior, "prior", nil, "DOMAIN=SHARE of the corpus, for every domain; the mean of the runs if none is given")
 	f.StringToStringVar(&o.supply, "supply", nil, "DOMAIN=TOKENS there are, for every domain")
 	f.Float64Var(&o.TargetTokens, "target-tokens", 0, "tokens of the run that the mixture is for")
