@@ -81,6 +81,9 @@ func LoadConfig(path string, settings ...string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.expand(); err != nil {
+		return nil, &ConfigError{Path: path, Text: err.Error()}
+	}
 	c.RelativeTo(filepath.Dir(path))
 	return c, nil
 }
@@ -261,6 +264,9 @@ func (c *Config) Resolve() error {
 	if err := errors.Join(c.Domains.Check(c.Label.Names()), c.Proxy.Check()); err != nil {
 		return err
 	}
+	if err := c.Prune.Check(c.Label.Names()); err != nil {
+		return err
+	}
 	if len(c.Search.Rounds) == 0 {
 		return &ConfigError{Text: "search.rounds: is empty; give the proxy runs of each round, as in [16, 8, 4]"}
 	}
@@ -279,6 +285,9 @@ func (c *Config) Resolve() error {
 	for _, at := range c.places() {
 		if kept := escape.Secrets(at); kept != at && strings.Contains(at, "://") { // it would be in climb.yaml, plans and errors
 			return &ConfigError{Text: fmt.Sprintf("%s holds a user, a password, a key or a signature; credentials come from the environment, as the service's own tools take them", kept)}
+		}
+		if err := corpus.Refuse(at); err != nil {
+			return &ConfigError{Text: err.Error()}
 		}
 	}
 	if err := c.Proxy.Model.Check(); err != nil {
@@ -302,11 +311,29 @@ func (c *Config) weighed(targets *stage.Cache) (*Config, error) {
 
 // places are the paths and URLs that the configuration names.
 func (c *Config) places() []string {
-	out := slices.Concat([]string{c.Out, c.Dataset.URL, c.Tokens.Tokenizer}, c.Corpus.Inputs, c.Search.Reuse.Files)
+	out := slices.Concat([]string{c.Out, c.Dataset.URL, c.Tokens.Tokenizer}, c.Search.Reuse.Files)
+	for _, in := range c.Corpus.Inputs {
+		out = append(out, in.Path)
+	}
 	for _, t := range slices.Concat(c.Target.Validation, c.Target.Test) {
 		out = append(out, t.File)
 	}
 	return out
+}
+
+// expand puts the home folder and environment variables into every path.
+func (c *Config) expand() (err error) {
+	option.EachPath(c, func(_ string, p *string) {
+		list := ""
+		if strings.HasPrefix(*p, "@") {
+			list = "@"
+		}
+		full, err2 := corpus.Expand(strings.TrimPrefix(*p, list))
+		if *p, err = list+full, errors.Join(err, err2); err2 != nil {
+			*p = ""
+		}
+	})
+	return err
 }
 
 // RelativeTo makes every path of the configuration absolute, seen from dir.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/climb-go/climb/cluster"
+	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/embed"
 	"github.com/climb-go/climb/predict"
 	"github.com/climb-go/climb/search"
@@ -149,14 +150,14 @@ func TestConfigErrors(t *testing.T) {
 func TestStarterParses(t *testing.T) {
 	for _, preset := range Presets() {
 		var b bytes.Buffer
-		if err := WriteStarter(&b, preset, "a folder"); err != nil {
+		if err := WriteStarter(&b, preset, corpus.Options{Inputs: corpus.Paths("a folder"), TextField: "text"}, "a comment\nof two lines"); err != nil {
 			t.Fatal(err)
 		}
-		if c := parse(t, b.String()); c.Preset != preset || c.Corpus.Inputs[0] != "a folder" {
-			t.Errorf("preset %q, inputs %q", c.Preset, c.Corpus.Inputs)
+		if c := parse(t, b.String()); c.Preset != preset || c.Corpus.Inputs[0].Path != "a folder" {
+			t.Errorf("preset %q, inputs %v", c.Preset, c.Corpus.Inputs)
 		}
 	}
-	if err := WriteStarter(&bytes.Buffer{}, "big", "x"); err == nil {
+	if err := WriteStarter(&bytes.Buffer{}, "big", corpus.Options{}); err == nil {
 		t.Error("an unknown preset was accepted")
 	}
 }

@@ -4,18 +4,39 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/goccy/go-yaml"
+
+	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/option"
 )
 
-// WriteStarter writes a short commented climb.yaml for the text in dir: what
-// a user has to look at. Everything else is in the preset.
-func WriteStarter(w io.Writer, preset, dir string) error {
+// WriteStarter writes a short commented climb.yaml for a corpus, with comments on
+// what was found in it: what a user has to look at. Everything else is in the preset.
+func WriteStarter(w io.Writer, preset string, o corpus.Options, comments ...string) error {
 	if !slices.Contains(Presets(), preset) {
 		return &option.ConfigError{Text: fmt.Sprintf("preset: %q is not one of %s", preset, strings.Join(Presets(), ", "))}
 	}
-	_, err := fmt.Fprintf(w, starter, preset, dir)
+	var found strings.Builder
+	for _, text := range comments {
+		fmt.Fprintf(&found, "# %s\n", escape.Line(text))
+	}
+	inputs := ""
+	for _, in := range o.Inputs {
+		if entry := strconv.Quote(in.Path); in.All {
+			inputs += fmt.Sprintf("    - {path: %s, all: true}\n", entry)
+		} else {
+			inputs += fmt.Sprintf("    - %s\n", entry)
+		}
+	}
+	field, err := yaml.Marshal(o.TextField)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, starter, preset, found.String(), inputs, strings.TrimSpace(string(field)))
 	return err
 }
 
@@ -28,10 +49,9 @@ preset: %s          # laptop: minutes to hours; recipe, paper: the published set
 out: climb-run          # run directory
 seed: 1                 # same seed, same mixture and dataset
 
-corpus:
-  inputs:               # files, folders, globs; .jsonl, .jsonl.gz, .jsonl.zst or plain text
-    - %q
-  text_field: text      # a dotted path reaches into objects: data.body
+%scorpus:
+  inputs:               # files, folders, globs; or {path: ..., text_field: ..., source: ...}
+%s  text_field: %s      # a dotted path reaches into objects: data.body; auto: found for each file
   id_field: id          # where absent, the id is a hash of the text
   source_field: source  # carried along, never used to decide
 

@@ -43,7 +43,7 @@ func dolmaFiles(t *testing.T) map[string]string {
 func TestAttributes(t *testing.T) {
 	dir := dolma(t, dolmaFiles(t))
 	for _, most := range []int64{1, 1 << 20} {
-		o := Options{Inputs: []string{dir}, Attributes: []string{"quality", "language"}, ShardBytes: most}
+		o := Options{Inputs: Paths(dir), Attributes: []string{"quality", "language"}, ShardBytes: most}
 		docs, bad, err := readAll(t, o)
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestAttributes(t *testing.T) {
 			t.Errorf("%+v, %v", files, err)
 		}
 	}
-	docs, _, err := readAll(t, Options{Inputs: []string{dir}})
+	docs, _, err := readAll(t, Options{Inputs: Paths(dir)})
 	if err != nil || len(docs) != 3 || docs[2].Fields != nil {
 		t.Errorf("without attributes: %v, %v", docs, err)
 	}
@@ -83,7 +83,7 @@ func TestAttributesThatDoNotFit(t *testing.T) {
 	} {
 		files := dolmaFiles(t)
 		change(files)
-		_, _, err := readAll(t, Options{Inputs: []string{dolma(t, files)}, Attributes: []string{"quality"}})
+		_, _, err := readAll(t, Options{Inputs: Paths(dolma(t, files)), Attributes: []string{"quality"}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)
 		}

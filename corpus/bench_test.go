@@ -52,11 +52,11 @@ func benchmarkRead(b *testing.B, o Options) {
 }
 
 func BenchmarkReadPlain(b *testing.B) {
-	benchmarkRead(b, Options{Inputs: []string{data(b, "mini", "corpus")}})
+	benchmarkRead(b, Options{Inputs: Paths(data(b, "mini", "corpus"))})
 }
 
 func BenchmarkReadZstd(b *testing.B) {
-	benchmarkRead(b, Options{Inputs: []string{data(b, "corpus", "wikipedia.jsonl.zst")}})
+	benchmarkRead(b, Options{Inputs: Paths(data(b, "corpus", "wikipedia.jsonl.zst"))})
 }
 
 // BenchmarkZstdAlone is the bound of BenchmarkReadZstd: decompression only, in
@@ -81,7 +81,7 @@ func BenchmarkZstdAlone(b *testing.B) {
 }
 
 func BenchmarkScan(b *testing.B) {
-	o := Options{Inputs: []string{data(b, "mini", "corpus")}}
+	o := Options{Inputs: Paths(data(b, "mini", "corpus"))}
 	shards, _, err := Split(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)

@@ -54,7 +54,7 @@ func TestBucket(t *testing.T) {
 		root: 498, root + "/": 498, root + "/a": 200, root + "/*/*.jsonl": 100, root + "/**/*.jsonl*": 200, "@" + list: 398, root + "/b/z.parquet": 298,
 	} {
 		for _, most := range []int64{1 << 30, 200} {
-			shards, files, err := Split(t.Context(), Options{Inputs: []string{input}, ShardBytes: most})
+			shards, files, err := Split(t.Context(), Options{Inputs: Paths(input), ShardBytes: most})
 			if err != nil {
 				t.Errorf("%s: %v", input, err)
 				continue
@@ -74,7 +74,7 @@ func TestBucket(t *testing.T) {
 		}
 	}
 	for _, input := range []string{root + "/absent", root + "/*.csv"} {
-		if _, _, err := Split(t.Context(), Options{Inputs: []string{input}}); err == nil || !strings.Contains(err.Error(), input) {
+		if _, _, err := Split(t.Context(), Options{Inputs: Paths(input)}); err == nil || !strings.Contains(err.Error(), input) {
 			t.Errorf("%s: %v", input, err)
 		}
 	}
@@ -106,7 +106,7 @@ func TestBusyBucket(t *testing.T) {
 	t.Cleanup(server.Close)
 	name := "s3://bucket/x.jsonl?region=us-east-1&endpoint=" + server.URL
 	put(t, name, []byte(strings.Repeat(`{"text":"plain"}`+"\n", 20000)))
-	o := Options{Inputs: []string{name}, Format: formatJSONL, Truncated: "skip", ShardBytes: 1 << 20}
+	o := Options{Inputs: Paths(name), Format: formatJSONL, Truncated: "skip", ShardBytes: 1 << 20}
 	docs, bad, err := readAll(t, o)
 	if err != nil || len(docs) != 20000 || bad.Dropped() != 0 || len(answers) != 1 {
 		t.Errorf("%d documents, %+v, %d answers left, %v", len(docs), bad, len(answers), err)
@@ -129,7 +129,7 @@ func TestSplitEndsWithItsContext(t *testing.T) {
 	for _, input := range []string{"mem://corpus/stop/", tree(t, `x.jsonl:{"text":"a"}`)} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := Split(ctx, Options{Inputs: []string{input}}); !errors.Is(err, context.Canceled) {
+		if _, _, err := Split(ctx, Options{Inputs: Paths(input)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", input, err)
 		}
 	}
@@ -169,7 +169,7 @@ func TestIDsDoNotDependOnShards(t *testing.T) {
 func TestDolmaFolder(t *testing.T) {
 	dir := tree(t, `v1/documents/a.jsonl:{"id":"d1","text":"t","source":"s","metadata":{"x":1},"attributes":{"q__score":[[0,1,0.5]]}}`,
 		`v1/attributes/q/a.jsonl:{"id":"d1","attributes":{"q":[[0,1,0.5]]}}`)
-	docs, bad, err := readAll(t, Options{Inputs: []string{dir}})
+	docs, bad, err := readAll(t, Options{Inputs: Paths(dir)})
 	if err != nil || len(docs) != 1 || bad.Dropped() != 0 || string(docs[0].Fields) != `{"metadata":{"x":1},"attributes":{"q__score":[[0,1,0.5]]}}` {
 		t.Errorf("%v, %+v, %v", docs, bad, err)
 	}

@@ -119,7 +119,7 @@ func mustStream(t *testing.T, name string, columns, others int) {
 
 func compareTexts(t *testing.T, name, column string, rows []nestedText) {
 	t.Helper()
-	docs, bad, err := readAll(t, Options{Inputs: []string{name}, TextField: column, Fields: "drop"})
+	docs, bad, err := readAll(t, Options{Inputs: Paths(name), TextField: column, Fields: "drop"})
 	if err != nil {
 		t.Fatal(column, err)
 	}
@@ -142,7 +142,7 @@ func compareTexts(t *testing.T, name, column string, rows []nestedText) {
 func TestChunkLongText(t *testing.T) {
 	rows := nestedTexts(2)
 	rows[0].Plain, rows[1].Plain = strings.Repeat("long ", 1<<20), "short"
-	docs, bad, err := readAll(t, Options{Inputs: []string{nestedFile(t, rows, parquet.Compression(&parquet.Zstd))}, TextField: "plain", MaxLineBytes: 1000})
+	docs, bad, err := readAll(t, Options{Inputs: Paths(nestedFile(t, rows, parquet.Compression(&parquet.Zstd))), TextField: "plain", MaxLineBytes: 1000})
 	if err != nil || texts(docs) != "short" || bad.Reasons[TooLong] != 1 || !strings.HasPrefix(bad.Samples[0].Excerpt, "long long") {
 		t.Errorf("%v, %+v, %v", texts(docs), bad, err)
 	}
@@ -160,7 +160,7 @@ func TestChunkCheckSum(t *testing.T) {
 		t.Fatal("the text is not in the file")
 	}
 	whole[at] = 'T'
-	_, _, err = readAll(t, Options{Inputs: []string{write(t, "a.parquet", string(whole))}, TextField: "plain", Fields: "drop"})
+	_, _, err = readAll(t, Options{Inputs: Paths(write(t, "a.parquet", string(whole))), TextField: "plain", Fields: "drop"})
 	if err == nil || !strings.Contains(err.Error(), "check sum") || !strings.Contains(err.Error(), "corpus.truncated") {
 		t.Error(err)
 	}

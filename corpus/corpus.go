@@ -1,5 +1,5 @@
-// Package corpus brings documents in: JSON lines, Parquet, WARC, Megatron's
-// tokens, folders of text files, packed with gzip or zstd, from this machine or from buckets. Split cuts the
+// Package corpus brings documents in: JSON lines, Parquet, CSV, tar, WARC,
+// Megatron's tokens, folders of text files and pages, packed with gzip or zstd, from this machine or from buckets. Split cuts the
 // inputs into shards, Read streams the documents of one shard, Scan and
 // Duplicates find the rows to drop, Sign, Match and FindNear those of
 // near-duplicates, Skip leaves them out, AppendDocument writes them back.
@@ -36,9 +36,9 @@ type Document struct {
 
 // Options is the section `corpus` of the configuration.
 type Options struct {
-	Inputs       []string `json:"inputs" path:"file" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line; each may be a URL s3://, gs:// or azblob://"`
-	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text,parquet,warc,megatron" doc:"input format: JSON lines, plain text (one document a file), or as named; auto detects it from the first bytes and the name"`
-	TextField    string   `json:"text_field" default:"text" doc:"field that holds the text; a dotted path reaches into objects"`
+	Inputs       []Input  `json:"inputs" doc:"files, folders (searched in depth), globs (** crosses folders), and @LIST for a file that lists them, one a line; each may be a URL s3://, gs:// or azblob://, or a section {path, text_field, source, all}"`
+	Format       string   `json:"format" default:"auto" choices:"auto,jsonl,text,parquet,warc,megatron,html,csv,tar" doc:"input format: JSON lines, plain text or HTML (one document a file), CSV or TSV (one a row), tar (WebDataset), or as named; auto detects it from the first bytes and the name"`
+	TextField    string   `json:"text_field" default:"text" doc:"field that holds the text; a dotted path reaches into objects; auto finds it for each file by its first rows"`
 	IDField      string   `json:"id_field" default:"id" doc:"field that holds the id, a string or a number; where absent the id is a hash of the text"`
 	SourceField  string   `json:"source_field" default:"source" doc:"field with the provenance of the document, such as its data source; carried along, never used to decide"`
 	Fields       string   `json:"fields" default:"keep" choices:"keep,drop" doc:"other fields (metadata): carry them into the dataset, or drop them, which reads faster"`
@@ -63,8 +63,18 @@ type Shard struct {
 	Start       int64    `json:"start"`                 // bytes of the file as stored; a zstd shard starts at a frame, one of Parquet at a row group
 	End         int64    `json:"end"`                   // -1: to the end
 	Files       []string `json:"files,omitempty"`       // a pack of whole files, Path included
+	TextField   string   `json:"text_field,omitempty"`  // in the place of Options.TextField
+	Source      string   `json:"source,omitempty"`      // of its documents, in the place of what they say
 	Attributes  []string `json:"attributes,omitempty"`  // of the files, as many of each
 	Bytes       int64    `json:"bytes"`                 // of the files, as stored
+}
+
+// options are those that the shard is read by.
+func (s Shard) options(o Options) Options {
+	if s.TextField != "" {
+		o.TextField = s.TextField
+	}
+	return o
 }
 
 // String names the shard in errors.

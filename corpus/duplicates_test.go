@@ -104,7 +104,7 @@ func TestScanDuplicatesSkip(t *testing.T) {
 	one, other := `{"id":"1","text":"a"}`+"\n", `{"id":"1","text":"b"}`+"\n"
 	dir := tree(t, "a.jsonl:"+one+other+one+"broken\n", "b.jsonl:{\"text\":\"no id\"}\n"+one+"{\"text\":\"no id\"}\n{\"id\":\"2\",\"text\":\"a\"}\n")
 	for mode, want := range map[string]string{"none": "a|b|a|no id|a|no id|a", "id": "a|b|no id|a", "text": "a|b|no id"} {
-		o := Options{Inputs: []string{dir}, ShardBytes: 10, Dedup: mode}
+		o := Options{Inputs: Paths(dir), ShardBytes: 10, Dedup: mode}
 		shards, _, err := Split(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

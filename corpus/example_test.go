@@ -26,7 +26,7 @@ not JSON
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	o := corpus.Options{Inputs: []string{dir}}
+	o := corpus.Options{Inputs: corpus.Paths(dir)}
 	option.Fill(&o)
 	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {

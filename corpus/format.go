@@ -14,18 +14,32 @@ import (
 	"github.com/climb-go/climb/blob"
 )
 
-// The formats of files. Of these all but text files hold many documents.
+// The formats of files. Of these all but texts and pages hold many documents.
 const (
 	formatJSONL    = "jsonl"
 	formatText     = "text"
 	formatParquet  = "parquet"
 	formatWARC     = "warc"
 	formatMegatron = Megatron
-	formatIndex    = "index" // Megatron\'s .idx, read with its .bin
+	formatHTML     = "html"
+	formatCSV      = "csv" // or TSV
+	formatTar      = "tar"
+	formatBinary   = "binary" // of folders, left out
+	formatIndex    = "index"  // Megatron\'s .idx, read with its .bin
 )
 
 // Megatron is the format of files of tokens.
 const Megatron = "megatron"
+
+// NewFormats are the formats among the files that version 1 read as plain text, sorted.
+func NewFormats(files []FileInfo) (out []string) {
+	for _, f := range files {
+		if i, found := slices.BinarySearch(out, f.Format); !found && slices.Contains([]string{formatHTML, formatCSV, formatTar}, f.Format) {
+			out = slices.Insert(out, i, f.Format)
+		}
+	}
+	return out
+}
 
 const sniffBytes = 4 << 10 // of the decompressed text, to tell the format
 
@@ -58,6 +72,9 @@ func (l *lister) stat(ctx context.Context, name string) (FileInfo, error) {
 	}
 	if f.Format, err = guess(name, head[:n]); err != nil {
 		return f, fmt.Errorf("%s: %w", name, err)
+	}
+	if f.Format == formatText && bytes.IndexByte(head[:n], 0) >= 0 {
+		f.Format = formatBinary
 	}
 	return f, nil
 }
@@ -103,6 +120,8 @@ func guess(name string, head []byte) (string, error) {
 		return formatParquet, nil
 	case bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\ufeff"))), []byte("WARC/")):
 		return formatWARC, nil
+	case len(head) > 262 && string(head[257:262]) == "ustar":
+		return formatTar, nil
 	case path.Ext(name) == ".parquet":
 		return "", fmt.Errorf("is not a Parquet file, which begins with PAR1: fetch it again, or give it another name")
 	}
@@ -113,9 +132,15 @@ func guess(name string, head []byte) (string, error) {
 	}
 	if slices.Contains([]string{".jsonl", ".ndjson", ".json"}, path.Ext(name)) {
 		if len(head) > 0 && head[0] == '[' {
-			return "", fmt.Errorf("holds a JSON array, not one object a line: convert it with jq -c '.[]'")
+			return "", &foreignError{kind: "JSON arrays", text: "holds a JSON array, not one object a line: convert it with jq -c '.[]'"}
 		}
 		return formatJSONL, nil
+	}
+	switch ext := extension(name); {
+	case ext == ".csv" || ext == ".tsv":
+		return formatCSV, nil
+	case slices.Contains([]string{".html", ".htm", ".xhtml"}, ext), ext == "" && isPage(head):
+		return formatHTML, nil
 	}
 	if len(head) == 0 || head[0] != '{' {
 		return formatText, nil
@@ -130,3 +155,24 @@ func guess(name string, head []byte) (string, error) {
 	}
 	return formatText, nil
 }
+
+// isPage says whether a file begins like a page of HTML.
+func isPage(head []byte) bool {
+	begin := bytes.ToLower(head[:min(len(head), 16)])
+	return bytes.HasPrefix(begin, []byte("<!doctype html")) || bytes.HasPrefix(begin, []byte("<html"))
+}
+
+// extension is that of a file's name in small letters, without those of compression;
+// "" if it has none.
+func extension(name string) string {
+	name = strings.ToLower(path.Base(name))
+	for _, ext := range []string{".gz", ".zst", ".zstd"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	return path.Ext(name)
+}
+
+// A foreignError is of a file of a kind that is not read: in a folder it is left out.
+type foreignError struct{ kind, text string }
+
+func (e *foreignError) Error() string { return e.text }

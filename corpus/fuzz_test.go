@@ -140,7 +140,7 @@ func FuzzBucketListing(f *testing.F) {
 				}
 			}()
 		}
-		l, err := List(t.Context(), Options{Inputs: []string{root + input}})
+		l, err := List(t.Context(), Options{Inputs: Paths(root + input)})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "corpus.inputs") {
 				t.Fatalf("the error does not say where: %v", err)

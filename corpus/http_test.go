@@ -118,14 +118,14 @@ func (o oddResponse) record() string {
 // it is read.
 func TestWARCResponses(t *testing.T) {
 	last := oddResponse{body: oddPage()}.record()
-	docs, _, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", last)}})
+	docs, _, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", last))})
 	if err != nil || len(docs) != 1 {
 		t.Fatal(docs, err)
 	}
 	want := docs[0].Text
 	for _, o := range oddResponses(t) {
 		t.Run(o.name, func(t *testing.T) {
-			docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", o.record()+last)}, MaxLineBytes: 1 << 19})
+			docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", o.record()+last)), MaxLineBytes: 1 << 19})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +200,7 @@ func TestWARCResume(t *testing.T) {
 		"in one member, no length":    {gz(page(0) + strings.Replace(page(1), "Content-Length", "X", 1) + page(2)), "0 2", 1},
 		"a member, wrong in its head": {gz(page(0)) + gz(strings.Replace(page(1), "Content-Length", "X", 1)) + gz(page(2)), "0 2", 1},
 	} {
-		docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", c.file)}})
+		docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", c.file))})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -248,7 +248,7 @@ func TestWARCCharsets(t *testing.T) {
 		"page, far from its beginning": {response("text/html", page(ascii, "café")), "café", 0},
 		"page, not valid":              {response("text/html; charset=utf-8", page("", "caf\xe9")), "caf\ufffd", 1},
 	} {
-		docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", c.record)}})
+		docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", c.record))})
 		if err != nil || len(docs) != 1 || !strings.HasPrefix(docs[0].Text, c.want) || bad.Repaired != c.repaired {
 			t.Errorf("%s: %q, %+v, %v", name, texts(docs), bad, err)
 		}
@@ -279,7 +279,7 @@ func TestCasesWARC(t *testing.T) {
 		} else if counted[name] != "" || name == "revisit.warc" {
 			want = 1
 		}
-		docs, bad, err := readAll(t, Options{Inputs: []string{file}})
+		docs, bad, err := readAll(t, Options{Inputs: Paths(file)})
 		if err != nil || len(docs) != want || bad.Reasons[counted[name]] != min(1, int64(len(counted[name]))) || bad.Repaired > 0 {
 			t.Errorf("%s: %d documents, want %d; %+v, %v", name, len(docs), want, bad, err)
 		}

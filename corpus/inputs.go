@@ -1,12 +1,14 @@
 package corpus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,31 +26,79 @@ type FileInfo struct {
 	Bytes       int64     `json:"bytes"` // as stored
 	ModTime     time.Time `json:"mod_time"`
 	ETag        string    `json:"etag,omitempty"`        // of an object in a bucket
-	Format      string    `json:"format"`                // "jsonl", "text", "parquet", "warc", "megatron"
+	Format      string    `json:"format"`                // one of those of Options.Format
 	Compression string    `json:"compression,omitempty"` // "", "gzip", "zstd"
+	TextField   string    `json:"text_field,omitempty"`  // as of its shards
+	Source      string    `json:"source,omitempty"`      // likewise
 	Attributes  []string  `json:"attributes,omitempty"`  // files of what dolma's taggers found, see Options.Attributes
+}
+
+// readLike says whether one shard may hold both files.
+func (f FileInfo) readLike(g FileInfo) bool {
+	return f.Format == g.Format && f.TextField == g.TextField && f.Source == g.Source
 }
 
 // A Listing is what Options.Inputs name.
 type Listing struct {
-	Files      []FileInfo     // sorted by path, each once
-	Attributes []FileInfo     // files of attributes of those
-	Skipped    map[string]int // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files
+	Files      []FileInfo                // sorted by path, each once
+	Attributes []FileInfo                // files of attributes of those
+	Skipped    map[string]int            // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files; kinds that are not read ("binary", "foreign"), and files without a field of text ("no_text")
+	Kinds      map[string]map[string]int // of each reason, the extensions, or names of files without one
 }
 
 // skippedWords tell what the reasons of Listing.Skipped mean.
 var skippedWords = map[string]string{
 	"attributes": "attributes of documents", "empty": "empty", "hidden": "hidden", "index": "indexes of Megatron files",
-	"other": "texts among files of documents (name them in corpus.inputs to read them)", "special": "no regular files",
+	"other": "texts among files of documents (name them in corpus.inputs, or write all: true)", "special": "no regular files",
+	"binary": "not text", "foreign": "of kinds that are not read", "no_text": "without a field of text",
 }
 
 // SkippedText counts in words what was left out; "" is nothing.
 func (l *Listing) SkippedText() string {
 	var parts []string
 	for _, reason := range slices.Sorted(maps.Keys(l.Skipped)) {
-		parts = append(parts, fmt.Sprintf("%d %s", l.Skipped[reason], skippedWords[reason]))
+		parts = append(parts, fmt.Sprintf("%d %s%s", l.Skipped[reason], skippedWords[reason], l.kindsText(reason)))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// mostKinds bounds the extensions that are named for a reason.
+const mostKinds = 8
+
+// kindsText counts the extensions of what was left out for a reason, most first.
+func (l *Listing) kindsText(reason string) string {
+	kinds := l.Kinds[reason]
+	names := slices.Collect(maps.Keys(kinds))
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(kinds[b], kinds[a]), cmp.Compare(a, b)) })
+	var parts []string
+	rest := 0
+	for i, name := range names {
+		if i < mostKinds {
+			parts = append(parts, fmt.Sprintf("%d %s", kinds[name], excerpt([]byte(name))))
+		} else {
+			rest += kinds[name]
+		}
+	}
+	if rest > 0 {
+		parts = append(parts, fmt.Sprintf("%d others", rest))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// leave counts a file or folder that is left out.
+func (l *Listing) leave(reason, name string) {
+	kind := extension(name)
+	if kind == "" || reason == "hidden" {
+		kind = path.Base(filepath.ToSlash(name))
+	}
+	if l.Kinds[reason] == nil {
+		l.Kinds[reason] = map[string]int{}
+	}
+	l.Kinds[reason][kind]++
+	l.Skipped[reason]++
 }
 
 // List finds the input files. It opens each one to look at its first bytes.
@@ -60,14 +110,19 @@ func List(ctx context.Context, o Options) (*Listing, error) {
 	if len(o.Inputs) == 0 {
 		return nil, fmt.Errorf("corpus.inputs is empty: name the files, folders or globs to read")
 	}
-	l := &lister{ctx: ctx, o: o, out: &Listing{Skipped: map[string]int{}}, seen: map[string]bool{}}
+	l := &lister{ctx: ctx, o: o, out: &Listing{Skipped: map[string]int{}, Kinds: map[string]map[string]int{}}, seen: map[string]bool{}}
 	for i, input := range o.Inputs {
-		if err := l.input(input, true); err != nil {
+		l.as = input
+		if err := l.input(input.Path, true); err != nil {
 			return nil, fmt.Errorf("corpus.inputs[%d]: %w", i, err)
 		}
 	}
 	if len(l.out.Files) == 0 {
-		text := strings.Join(o.Inputs, ", ")
+		var paths []string
+		for _, in := range o.Inputs {
+			paths = append(paths, in.Path)
+		}
+		text := strings.Join(paths, ", ")
 		if skipped := l.out.SkippedText(); skipped != "" {
 			text += "; left out: " + skipped
 		}
@@ -89,12 +144,16 @@ type lister struct {
 	ctx  context.Context
 	o    Options
 	out  *Listing
+	as   Input           // the present one
 	seen map[string]bool // paths
 }
 
 // input adds what one entry of Inputs, or one line of a list, names.
 func (l *lister) input(name string, lists bool) error {
 	list, isList := strings.CutPrefix(name, "@")
+	if err := Refuse(name); err != nil {
+		return err
+	}
 	if blob.IsURL(name) {
 		return l.remote(name)
 	}
@@ -170,7 +229,7 @@ func (l *lister) remote(name string) error {
 		switch {
 		case isPattern && !match(pattern, strings.Split(key, "/")):
 		case hidden(strings.TrimPrefix(key, prefix)):
-			l.out.Skipped["hidden"]++
+			l.out.leave("hidden", key)
 		default:
 			paths = append(paths, info.Path)
 		}
@@ -214,6 +273,51 @@ func (l *lister) files(paths []string, folder bool) error {
 	if folder && slices.ContainsFunc(paths, func(p string) bool { return strings.Contains(filepath.ToSlash(p), "/documents/") }) {
 		paths = l.skip(paths, "attributes", func(p string) bool { return strings.Contains(filepath.ToSlash(p), "/attributes/") })
 	}
+	found, err := l.describe(paths, folder)
+	if err != nil {
+		return err
+	}
+	earlier := []string{formatJSONL, formatParquet, formatWARC, formatMegatron}
+	isDocs := func(f FileInfo) bool {
+		return f.Bytes > 0 && (slices.Contains(earlier, f.Format) || l.as.All && (f.Format == formatCSV || f.Format == formatTar))
+	}
+	some := folder && slices.ContainsFunc(found, isDocs)
+	for _, f := range found {
+		reason := ""
+		switch {
+		case f.Format == formatIndex:
+			reason = "index"
+		case f.Bytes == 0:
+			reason = "empty"
+		case some && !isDocs(f) && slices.Contains(beside, f.Format) && (!l.as.All || f.Format == formatText && accompanies(f.Path)):
+			reason = "other"
+		case !slices.Contains(kinds, f.Format):
+			reason = f.Format
+		}
+		if reason != "" {
+			l.out.leave(reason, f.Path)
+		} else {
+			l.out.Files = append(l.out.Files, f)
+		}
+	}
+	return nil
+}
+
+// beside are the formats that are left out of a folder that holds files of documents.
+var beside = []string{formatText, formatHTML, formatCSV, formatTar}
+
+// kinds are the formats that are read.
+var kinds = append([]string{formatJSONL, formatParquet, formatWARC, formatMegatron}, beside...)
+
+// accompanies says whether a text is by its name one that is put beside data.
+func accompanies(name string) bool {
+	stem, _, _ := strings.Cut(strings.ToLower(path.Base(filepath.ToSlash(name))), ".")
+	return slices.Contains([]string{"readme", "license", "licence", "copying", "notice", "citation", "changelog", "contributing", "authors"}, stem)
+}
+
+// describe looks at files side by side. Those of a folder that are not read have the
+// reason in the place of their format.
+func (l *lister) describe(paths []string, folder bool) ([]FileInfo, error) {
 	found := make([]FileInfo, len(paths))
 	g, ctx := errgroup.WithContext(l.ctx)
 	g.SetLimit(sniffers)
@@ -225,37 +329,59 @@ func (l *lister) files(paths []string, folder bool) error {
 			if !blob.IsURL(p) {
 				p = filepath.Clean(p)
 			}
-			found[i], err = l.stat(ctx, p)
+			found[i], err = l.look(ctx, p, folder)
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	return found, g.Wait()
+}
+
+// look describes a file, and how it is read as part of the present input.
+func (l *lister) look(ctx context.Context, name string, folder bool) (FileInfo, error) {
+	f, err := l.stat(ctx, name)
+	var foreign *foreignError
+	switch {
+	case folder && errors.As(err, &foreign):
+		return FileInfo{Path: name, Bytes: 1, Format: "foreign"}, nil
+	case err != nil:
+		return f, err
+	case f.Format == formatBinary && !folder:
+		f.Format = formatText // whose reader says so
 	}
-	some := slices.ContainsFunc(found, func(f FileInfo) bool { return f.Bytes > 0 && f.Format != formatText && f.Format != formatIndex })
-	for _, f := range found {
+	f.Source = l.as.Source
+	field := cmp.Or(l.as.TextField, l.o.TextField)
+	hasFields := slices.Contains([]string{formatJSONL, formatParquet, formatCSV, formatTar}, f.Format)
+	if f.Bytes > 0 && hasFields && (field == AutoField || f.Format == formatCSV && folder) {
+		auto := field == AutoField
+		if auto {
+			if field, err = findField(ctx, f); err != nil {
+				return f, err
+			}
+		}
 		switch {
-		case f.Format == formatIndex:
-			l.out.Skipped["index"]++
-		case f.Bytes == 0:
-			l.out.Skipped["empty"]++
-		case folder && some && f.Format == formatText:
-			l.out.Skipped["other"]++
+		case auto && field != "", !auto && hasColumn(ctx, f, field):
+		case folder:
+			f.Format = "no_text"
+			return f, nil
 		default:
-			l.out.Files = append(l.out.Files, f)
+			return f, fmt.Errorf("%s: %w: set text_field to the one that holds it", name, errNoText)
 		}
 	}
-	return nil
+	if hasFields && field != l.o.TextField {
+		f.TextField = field
+	}
+	return f, nil
 }
 
 // skip leaves out the paths for which drop is true, and counts them.
 func (l *lister) skip(paths []string, reason string, drop func(string) bool) []string {
-	n := len(paths)
-	paths = slices.DeleteFunc(paths, drop)
-	if n > len(paths) {
-		l.out.Skipped[reason] += n - len(paths)
-	}
-	return paths
+	return slices.DeleteFunc(paths, func(p string) bool {
+		if !drop(p) {
+			return false
+		}
+		l.out.leave(reason, p)
+		return true
+	})
 }
 
 // walk appends the files under dir to paths. Links to folders are followed,
@@ -275,7 +401,7 @@ func (l *lister) walk(dir string, paths []string, above []fs.FileInfo) ([]string
 	for _, e := range entries {
 		name, mode := filepath.Join(dir, e.Name()), e.Type()
 		if strings.HasPrefix(e.Name(), ".") {
-			l.out.Skipped["hidden"]++
+			l.out.leave("hidden", name)
 			continue
 		}
 		if mode&fs.ModeSymlink != 0 {
@@ -293,7 +419,7 @@ func (l *lister) walk(dir string, paths []string, above []fs.FileInfo) ([]string
 		case mode.IsRegular():
 			paths = append(paths, name)
 		default:
-			l.out.Skipped["special"]++
+			l.out.leave("special", name)
 		}
 	}
 	return paths, nil

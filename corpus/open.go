@@ -31,6 +31,9 @@ var magics = []struct{ magic, name, remedy string }{
 	{"BZh", "bzip2", "pack it with zstd"},
 	{"\xfd7zXZ\x00", "xz", "pack it with zstd"},
 	{"\x04\x22\x4d\x18", "lz4", "pack it with zstd"},
+	{"%PDF-", "PDF", "take its text out, as with pdftotext"},
+	{"Rar!\x1a\x07", "rar", "unpack it"},
+	{"7z\xbc\xaf\x27\x1c", "7z", "unpack it"},
 }
 
 // sniff tells the compression of a file by its first bytes.
@@ -38,7 +41,7 @@ func sniff(head []byte) (compression string, err error) {
 	for _, m := range magics {
 		if bytes.HasPrefix(head, []byte(m.magic)) {
 			if m.remedy != "" {
-				return "", fmt.Errorf("is a %s file, which is not read: %s", m.name, m.remedy)
+				return "", &foreignError{m.name + " files", fmt.Sprintf("is a %s file, which is not read: %s", m.name, m.remedy)}
 			}
 			return m.name, nil
 		}

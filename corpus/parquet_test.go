@@ -68,7 +68,7 @@ func parquetFile(t testing.TB, name string, lines []parquetLine, options ...parq
 }
 
 func TestParquet(t *testing.T) {
-	o := Options{Inputs: []string{parquetFile(t, "a.parquet", parquetLines(4))}}
+	o := Options{Inputs: Paths(parquetFile(t, "a.parquet", parquetLines(4)))}
 	docs, bad, err := readAll(t, o)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestParquetShards(t *testing.T) {
 	for _, codec := range []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd, &parquet.Lz4Raw, &parquet.Brotli} {
 		name := parquetFile(t, "a.parquet", lines, parquet.Compression(codec), parquet.MaxRowsPerRowGroup(100), parquet.PageBufferSize(1000))
 		for _, most := range []int64{1 << 30, 5000} {
-			docs, _, err := readAll(t, Options{Inputs: []string{name}, ShardBytes: most, Fields: "keep"})
+			docs, _, err := readAll(t, Options{Inputs: Paths(name), ShardBytes: most, Fields: "keep"})
 			if err != nil {
 				t.Fatal(codec, err)
 			}
@@ -155,12 +155,12 @@ func TestParquetColumns(t *testing.T) {
 		"id":        `"id" is INT(64,true), not text`,
 		"meta.tags": `list`,
 	} {
-		_, _, err := readAll(t, Options{Inputs: []string{name}, TextField: field})
+		_, _, err := readAll(t, Options{Inputs: Paths(name), TextField: field})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v lacks %q", field, err, want)
 		}
 	}
-	docs, _, err := readAll(t, Options{Inputs: []string{name}, TextField: "meta.text"})
+	docs, _, err := readAll(t, Options{Inputs: Paths(name), TextField: "meta.text"})
 	if err != nil || texts(docs) != "inner" || !strings.Contains(string(docs[0].Fields), `"text":"one"`) {
 		t.Errorf("a nested text: %v, %v", docs, err)
 	}
@@ -177,10 +177,10 @@ func TestParquetDamage(t *testing.T) {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := readAll(t, Options{Inputs: []string{name}}); err == nil || !strings.Contains(err.Error(), "corpus.truncated") {
+		if _, _, err := readAll(t, Options{Inputs: Paths(name)}); err == nil || !strings.Contains(err.Error(), "corpus.truncated") {
 			t.Errorf("%d: %v", i, err)
 		}
-		if _, bad, err := readAll(t, Options{Inputs: []string{name}, Truncated: "skip"}); err != nil || bad.Reasons[Corrupt]+bad.Reasons[Truncated] == 0 {
+		if _, bad, err := readAll(t, Options{Inputs: Paths(name), Truncated: "skip"}); err != nil || bad.Reasons[Corrupt]+bad.Reasons[Truncated] == 0 {
 			t.Errorf("%d: %+v, %v", i, bad, err)
 		}
 	}
@@ -212,7 +212,7 @@ func FuzzParquet(f *testing.F) {
 		if len(b) > 1<<16 {
 			return
 		}
-		fuzzRead(t, Options{Inputs: []string{write(t, "a.parquet", string(b))}, Format: formatParquet, Truncated: "skip"})
+		fuzzRead(t, Options{Inputs: Paths(write(t, "a.parquet", string(b))), Format: formatParquet, Truncated: "skip"})
 	})
 }
 
@@ -302,7 +302,7 @@ func TestParquetTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := write(t, "a.parquet", b.String())
-	docs, _, err := readAll(t, Options{Inputs: []string{name}})
+	docs, _, err := readAll(t, Options{Inputs: Paths(name)})
 	if err != nil || len(docs) != 1 {
 		t.Fatal(docs, err)
 	}
@@ -314,7 +314,7 @@ func TestParquetTypes(t *testing.T) {
 		if string(got[field]) != value {
 			t.Errorf("%s is %s, want %s", field, got[field], value)
 		}
-		docs, _, err := readAll(t, Options{Inputs: []string{name}, IDField: field})
+		docs, _, err := readAll(t, Options{Inputs: Paths(name), IDField: field})
 		id := value
 		json.Unmarshal([]byte(value), &id)
 		if err != nil || docs[0].ID != id {

@@ -39,7 +39,7 @@ func TestPartitions(t *testing.T) {
 		"lang=en/i.warc":                       {warcRecord("conversion", "text/plain", "a"), "", ""},
 		"url=other/lang=en/j.parquet":          {string(columns), "", "a"},
 	} {
-		docs, _, err := readAll(t, Options{Inputs: []string{put(path, c.content)}})
+		docs, _, err := readAll(t, Options{Inputs: Paths(put(path, c.content))})
 		if err != nil || len(docs) == 0 {
 			t.Errorf("%s: %d documents, %v", path, len(docs), err)
 			continue
@@ -56,7 +56,7 @@ func TestPartitions(t *testing.T) {
 		if d.Source != c.source {
 			t.Errorf("%s: source %q, want %q", path, d.Source, c.source)
 		}
-		if docs, _, _ = readAll(t, Options{Inputs: []string{filepath.Join(root, path)}, Fields: "drop"}); docs[0].Fields != nil {
+		if docs, _, _ = readAll(t, Options{Inputs: Paths(filepath.Join(root, path)), Fields: "drop"}); docs[0].Fields != nil {
 			t.Errorf("%s: %s, which are to be dropped", path, docs[0].Fields)
 		}
 	}

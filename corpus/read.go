@@ -31,8 +31,9 @@ func Read(ctx context.Context, s Shard, o Options, bad *Bad) iter.Seq2[Document,
 	if bad == nil {
 		bad = new(Bad)
 	}
+	o = s.options(o)
 	return func(yield func(Document, error) bool) {
-		r := &reader{ctx: ctx, o: o, bad: bad, record: newRecord(o), yield: yield}
+		r := &reader{ctx: ctx, o: o, bad: bad, record: newRecord(o), yield: yield, named: s.Source}
 		r.lines.max = int(o.MaxLineBytes)
 		if err := r.shard(s); err != nil && err != errStop { // which names the file
 			yield(Document{}, fmt.Errorf("read %w", err))
@@ -51,6 +52,7 @@ type reader struct {
 	record *record
 	text   []byte // of a whole file or record, used again
 	source string // of the last document: most are the same
+	named  string // source of all documents; "": what they say
 	row    int
 
 	attributes []*attributeFile // of the present file
@@ -65,6 +67,12 @@ func (r *reader) shard(s Shard) error {
 		read = r.textFile
 	case formatParquet:
 		read = r.parquet
+	case formatHTML:
+		read = r.htmlFile
+	case formatCSV:
+		read = r.csv
+	case formatTar:
+		read = r.tar
 	case formatWARC:
 		read = r.warc
 	case formatMegatron:
@@ -205,6 +213,9 @@ func (r *reader) accept(at BadLine, d Document, repaired bool, line []byte) erro
 	}
 	if len(r.partitions) > 0 {
 		r.addPartitions(&d)
+	}
+	if r.named != "" {
+		d.Source = r.named
 	}
 	d.Row = r.row
 	r.row++

@@ -127,7 +127,7 @@ func TestRead(t *testing.T) {
 		{about: "long text", name: "a.txt", content: noise(65), o: Options{MaxLineBytes: 64}, reasons: map[string]int64{TooLong: 1}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
-			c.o.Inputs = []string{write(t, c.name, c.content)}
+			c.o.Inputs = Paths(write(t, c.name, c.content))
 			docs, bad, err := readAll(t, c.o)
 			if err != nil {
 				t.Fatal(err)
@@ -144,7 +144,7 @@ func TestRead(t *testing.T) {
 
 func TestDocumentFields(t *testing.T) {
 	path := write(t, "a.jsonl", "{\"text\":\"abc\",\"k\":[1],\"source\":\"s\"}\n\n{\"text\":\"abc\",\"id\":12}\n{\"id\":true,\"text\":\"x\",\"b\":\"\xff\"}\n")
-	docs, _, err := readAll(t, Options{Inputs: []string{path}})
+	docs, _, err := readAll(t, Options{Inputs: Paths(path)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestDamagedFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			o := Options{Inputs: []string{dir}}
+			o := Options{Inputs: Paths(dir)}
 			_, _, err := readAll(t, o)
 			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "set corpus.truncated to skip") || !strings.Contains(err.Error(), c.reason+" after line") {
 				t.Errorf("error %v", err)
@@ -249,7 +249,7 @@ func TestHugeLineInBoundedMemory(t *testing.T) {
 
 func TestBadCheckSaysWhatIsWrong(t *testing.T) {
 	path := write(t, "a.jsonl", strings.Repeat("{\"content\":\"abc\",\"url\":\"u\"}\n", 9)+`{"text":"a"}`)
-	_, bad, err := readAll(t, Options{Inputs: []string{path}})
+	_, bad, err := readAll(t, Options{Inputs: Paths(path)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func data(tb testing.TB, elem ...string) string {
 // Real text is read as by encoding/json.
 func TestRealCorpus(t *testing.T) {
 	dir := data(t, "mini", "corpus")
-	docs, bad, err := readAll(t, Options{Inputs: []string{dir}})
+	docs, bad, err := readAll(t, Options{Inputs: Paths(dir)})
 	if err != nil || bad.Dropped() != 0 {
 		t.Fatal(err, bad)
 	}
@@ -362,7 +362,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o := Options{Inputs: []string{path}, MaxLineBytes: 64, ShardBytes: 16}
+		o := Options{Inputs: Paths(path), MaxLineBytes: 64, ShardBytes: 16}
 		if skip {
 			o.Truncated = "skip"
 		}
@@ -384,7 +384,7 @@ func TestNameNotUTF8(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a\xff.jsonl"), []byte(`{"text":"a"}`), 0o600); err != nil {
 		t.Skipf("this file system takes no such name: %v", err)
 	}
-	_, _, err := readAll(t, Options{Inputs: []string{dir}})
+	_, _, err := readAll(t, Options{Inputs: Paths(dir)})
 	if err == nil || !strings.Contains(err.Error(), `a\xff.jsonl`) || !strings.Contains(err.Error(), "rename") {
 		t.Error(err)
 	}

@@ -3,6 +3,7 @@ package corpus
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/climb-go/climb/blob"
@@ -57,7 +58,7 @@ func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {
 		pack, packed = nil, 0
 	}
 	for _, f := range files {
-		if len(pack) > 0 && (packed+f.Bytes > most || len(pack) == mostFiles || pack[0].Format != f.Format) {
+		if len(pack) > 0 && (packed+f.Bytes > most || len(pack) == mostFiles || !pack[0].readLike(f)) {
 			flush()
 		}
 		if f.Bytes <= most || whole(f) {
@@ -77,7 +78,7 @@ func cut(ctx context.Context, files []FileInfo, most int64) ([]Shard, error) {
 
 func packShard(files []FileInfo, bytes int64) Shard {
 	f := files[0]
-	s := Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, End: -1, Bytes: bytes}
+	s := Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, TextField: f.TextField, Source: f.Source, End: -1, Bytes: bytes}
 	for _, f := range files {
 		s.Attributes = append(s.Attributes, f.Attributes...)
 		if len(files) > 1 {
@@ -90,7 +91,7 @@ func packShard(files []FileInfo, bytes int64) Shard {
 // whole says whether a file is read by one task whatever its size. Attributes
 // are read in step with their documents.
 func whole(f FileInfo) bool {
-	return len(f.Attributes) > 0 || f.Format == formatText || f.Format == formatWARC || f.Compression == "gzip"
+	return len(f.Attributes) > 0 || f.Compression == "gzip" || slices.Contains([]string{formatText, formatHTML, formatCSV, formatTar, formatWARC}, f.Format)
 }
 
 // cutFile cuts one large file.
@@ -102,7 +103,7 @@ func cutFile(ctx context.Context, f FileInfo, most int64) ([]Shard, error) {
 	var shards []Shard
 	start := int64(0)
 	for _, end := range append(cuts, f.Bytes) {
-		shards = append(shards, Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, Start: start, End: end, Bytes: end - start})
+		shards = append(shards, Shard{Path: f.Path, Format: f.Format, Compression: f.Compression, TextField: f.TextField, Source: f.Source, Start: start, End: end, Bytes: end - start})
 		start = end
 	}
 	if f.Compression == "zstd" {
@@ -135,4 +136,22 @@ func findCuts(ctx context.Context, f FileInfo, most int64) (cuts []int64, err er
 		return nil, nil
 	}
 	return frameCuts(file, f.Bytes, most)
+}
+
+// Ratio is how many bytes of content the beginning of a packed shard holds for each
+// stored one, as its file is read; 1 of others.
+func (s Shard) Ratio(ctx context.Context) (float64, error) {
+	if s.Compression == "" {
+		return 1, nil
+	}
+	src, err := openRange(ctx, s.Path, s.Compression, s.Start, s.End)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close()
+	n, err := io.CopyN(io.Discard, src, 4<<20)
+	if err != nil && damage(err) == "" {
+		return 0, err
+	}
+	return float64(n) / float64(max(1, src.count.n-s.Start)), nil
 }

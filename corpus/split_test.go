@@ -64,9 +64,9 @@ func TestList(t *testing.T) {
 		var o Options
 		for _, in := range strings.Fields(c.inputs) {
 			if name, ok := strings.CutPrefix(in, "@"); ok {
-				o.Inputs = append(o.Inputs, "@"+dir+"/"+name)
+				o.Inputs = append(o.Inputs, Input{Path: "@" + dir + "/" + name})
 			} else {
-				o.Inputs = append(o.Inputs, dir+"/"+in)
+				o.Inputs = append(o.Inputs, Input{Path: dir + "/" + in})
 			}
 		}
 		l, err := List(t.Context(), o)
@@ -101,7 +101,7 @@ func TestListFollowsLinksOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := List(t.Context(), Options{Inputs: []string{filepath.Join(dir, "a")}})
+	l, err := List(t.Context(), Options{Inputs: Paths(filepath.Join(dir, "a"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +134,9 @@ func TestListErrors(t *testing.T) {
 		switch {
 		case c.input == "":
 		case c.input[0] == '@':
-			o.Inputs = []string{"@" + filepath.Join(dir, c.input[1:])}
+			o.Inputs = Paths("@" + filepath.Join(dir, c.input[1:]))
 		default:
-			o.Inputs = []string{filepath.Join(dir, c.input)}
+			o.Inputs = Paths(filepath.Join(dir, c.input))
 		}
 		_, _, err := Split(t.Context(), o)
 		for _, want := range c.want {
@@ -145,7 +145,7 @@ func TestListErrors(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := Split(t.Context(), Options{Inputs: []string{dir}, Format: "csv"}); err == nil || !strings.Contains(err.Error(), "corpus.format") {
+	if _, _, err := Split(t.Context(), Options{Inputs: Paths(dir), Format: "pdf"}); err == nil || !strings.Contains(err.Error(), "corpus.format") {
 		t.Errorf("a wrong option: %v", err)
 	}
 	if os.Getuid() == 0 {
@@ -160,7 +160,7 @@ func TestListErrors(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := List(t.Context(), Options{Inputs: []string{dir}}); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := List(t.Context(), Options{Inputs: Paths(dir)}); err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("an unreadable folder: %v", err)
 	}
 }
@@ -171,7 +171,7 @@ func TestSmallFilesArePacked(t *testing.T) {
 		names = append(names, fmt.Sprintf("%02d.jsonl:{\"text\":\"%d\"}\n", i, i))
 	}
 	dir := tree(t, names...)
-	shards, files, err := Split(t.Context(), Options{Inputs: []string{dir}, ShardBytes: 300})
+	shards, files, err := Split(t.Context(), Options{Inputs: Paths(dir), ShardBytes: 300})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestSmallFilesArePacked(t *testing.T) {
 			t.Errorf("%s has %d bytes", s, s.Bytes)
 		}
 	}
-	docs, _, err := readAll(t, Options{Inputs: []string{dir}, ShardBytes: 300})
+	docs, _, err := readAll(t, Options{Inputs: Paths(dir), ShardBytes: 300})
 	if err != nil || len(docs) != 51 {
 		t.Fatalf("%d documents, %v", len(docs), err)
 	}
@@ -218,7 +218,7 @@ func TestShardsCoverTheLines(t *testing.T) {
 		if err := os.WriteFile(path, []byte(packed), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o := Options{Inputs: []string{path}, ShardBytes: rapid.Int64Range(1, int64(len(packed))+10).Draw(t, "shard_bytes")}
+		o := Options{Inputs: Paths(path), ShardBytes: rapid.Int64Range(1, int64(len(packed))+10).Draw(t, "shard_bytes")}
 		shards, _, err := Split(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -360,7 +360,7 @@ func TestWindowTooLarge(t *testing.T) {
 		}
 	}
 	w.Close()
-	_, _, err = readAll(t, Options{Inputs: []string{write(t, "a.jsonl.zst", b.String())}, Truncated: "skip"})
+	_, _, err = readAll(t, Options{Inputs: Paths(write(t, "a.jsonl.zst", b.String())), Truncated: "skip"})
 	if err == nil || !strings.Contains(err.Error(), "128 MiB") {
 		t.Errorf("error %v", err)
 	}

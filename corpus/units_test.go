@@ -103,11 +103,11 @@ func TestOverlapOfCharacters(t *testing.T) {
 // with the defaults.
 func fuzzyDrops(t testing.TB, path string) (drops []string, documents int) {
 	t.Helper()
-	docs, _, err := readAll(t, Options{Inputs: []string{path}})
+	docs, _, err := readAll(t, Options{Inputs: Paths(path)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	near := nearOf(t, Options{Inputs: []string{path}})
+	near := nearOf(t, Options{Inputs: Paths(path)})
 	for _, d := range near.Drops {
 		drops = append(drops, docs[d.Row].ID)
 	}

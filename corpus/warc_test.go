@@ -51,7 +51,7 @@ func warcRecords() []string {
 func TestWARC(t *testing.T) {
 	records := warcRecords()
 	for name, file := range map[string]string{"a.warc": strings.Join(records, ""), "a.warc.wet.gz": gzipped(t, records...), "other": gzipped(t, strings.Join(records, ""))} {
-		docs, bad, err := readAll(t, Options{Inputs: []string{write(t, name, file)}, MaxLineBytes: 1000})
+		docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, name, file)), MaxLineBytes: 1000})
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -71,7 +71,7 @@ func TestWARCDamage(t *testing.T) {
 	whole := strings.Join(warcRecords()[:4], "")
 	for _, file := range []string{whole[:len(whole)-30], whole + "not a record\r\n\r\n", whole + "WARC/1.0\r\nContent-Length: -5\r\n\r\n",
 		gzipped(t, whole)[:200], "WARC/1.0\r\n" + strings.Repeat("x", 1<<20)} {
-		o := Options{Inputs: []string{write(t, "a.warc", file)}}
+		o := Options{Inputs: Paths(write(t, "a.warc", file))}
 		if _, _, err := readAll(t, o); err == nil || !strings.Contains(err.Error(), "corpus.truncated") {
 			t.Errorf("%q: %v", excerpt([]byte(file)), err)
 		}
@@ -114,7 +114,7 @@ func TestWARCLengthTooLarge(t *testing.T) {
 		"packed": gzipped(t, slipped[1]...), "packed as one": gzipped(t, strings.Join(slipped[2], "")),
 		"LF": lf, "LF, packed": gzipped(t, lf),
 	} {
-		docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", file)}})
+		docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", file))})
 		if got := strings.ReplaceAll(texts(docs), "WARC 1.0 is", "WARC/1.0 is"); err != nil || got != want || len(bad.Reasons) > 0 {
 			t.Errorf("%s: %d documents, %+v, %v", name, len(docs), bad, err)
 		}
@@ -127,7 +127,7 @@ func TestWARCLengthTooLarge(t *testing.T) {
 		}
 	}
 	cut := strings.Join(records[:4], "")
-	if _, _, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", cut[:len(cut)-5])}}); err == nil {
+	if _, _, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", cut[:len(cut)-5]))}); err == nil {
 		t.Error("a file that was cut is taken for a whole one")
 	}
 }
@@ -139,7 +139,7 @@ func FuzzWARC(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		fuzzRead(t, Options{Inputs: []string{write(t, "a.warc", string(b))}, Format: formatWARC, Truncated: "skip"})
+		fuzzRead(t, Options{Inputs: Paths(write(t, "a.warc", string(b))), Format: formatWARC, Truncated: "skip"})
 	})
 }
 
@@ -162,7 +162,7 @@ func TestWARCPage(t *testing.T) {
 		response("Content-Type: text/html; charset=klingon", html) +
 		response("Content-Type: image/png", "\x89PNG") +
 		response("Content-Type: text/html\r\nContent-Encoding: compress", "\x1f\x9d\x90")
-	docs, bad, err := readAll(t, Options{Inputs: []string{write(t, "a.warc", file)}})
+	docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, "a.warc", file))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestMegatron(t *testing.T) {
 	}
 	prefix, tokenizer := megatronFile(t, want)
 	for _, input := range []string{prefix + ".bin", strings.TrimSuffix(prefix, "x")} {
-		docs, _, err := readAll(t, Options{Inputs: []string{input}, Tokenizer: tokenizer})
+		docs, _, err := readAll(t, Options{Inputs: Paths(input), Tokenizer: tokenizer})
 		if err != nil || texts(docs) != strings.Join(want, "|") {
 			t.Errorf("%s: %d documents, %v", input, len(docs), err)
 		}
@@ -248,7 +248,7 @@ func TestMegatron(t *testing.T) {
 	if strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("%d documents of %d shards", len(got), len(shards))
 	}
-	if _, _, err := readAll(t, Options{Inputs: []string{prefix + ".bin"}}); err == nil || !strings.Contains(err.Error(), "corpus.tokenizer") {
+	if _, _, err := readAll(t, Options{Inputs: Paths(prefix + ".bin")}); err == nil || !strings.Contains(err.Error(), "corpus.tokenizer") {
 		t.Errorf("without a tokenizer: %v", err)
 	}
 }

@@ -97,7 +97,7 @@ func (o LabelConfig) checkLanguages() error {
 // textOptions are the corpus options that read a file or folder of text in any
 // format.
 func textOptions(path string) corpus.Options {
-	c := corpus.Options{Inputs: []string{path}}
+	c := corpus.Options{Inputs: corpus.Paths(path)}
 	option.Fill(&c)
 	return c
 }

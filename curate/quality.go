@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 )
@@ -179,6 +180,40 @@ func newDocumentRule(o PruneConfig, names []string) (*documentRule, error) {
 		rule.floors = append(rule.floors, floor{i, name, float32(o.Documents[name])})
 	}
 	return rule, nil
+}
+
+// Kept says which documents the floors keep, given as rows of the named scores.
+func (o PruneConfig) Kept(names []string, scores []float32) ([]bool, error) {
+	rule, err := newDocumentRule(o, names)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]bool, len(scores)/max(1, len(names)))
+	for i := range kept {
+		kept[i] = rule.fails(scores[i*len(names):(i+1)*len(names)]) == ""
+	}
+	return kept, nil
+}
+
+// Check reports a floor of a score that the labeler does not give.
+func (o PruneConfig) Check(names []string) error {
+	known := append(slices.Clone(names), "mean")
+	for _, section := range []struct {
+		name   string
+		floors map[string]float64
+	}{{"prune.clusters", o.Clusters}, {"prune.documents", o.Documents}} {
+		for _, score := range slices.Sorted(maps.Keys(section.floors)) {
+			if slices.Contains(known, score) {
+				continue
+			}
+			hint := ""
+			if near := option.Nearest(score, known); near != "" {
+				hint = fmt.Sprintf("; did you mean %s?", near)
+			}
+			return &option.ConfigError{Text: fmt.Sprintf("%s: no score is called %q%s; the labeler gives %s", section.name, score, hint, strings.Join(known, ", "))}
+		}
+	}
+	return nil
 }
 
 // fails names the score that prunes a document, the first below its floor; "" if

@@ -37,7 +37,7 @@ func scanned(t *testing.T, files ...[]corpus.Document) *Curation {
 		if err := os.WriteFile(path, b, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		c.Corpus.Inputs = append(c.Corpus.Inputs, path)
+		c.Corpus.Inputs = append(c.Corpus.Inputs, corpus.Input{Path: path})
 	}
 	option.Fill(&c.Corpus)
 	r := &Curation{Run: stage.New(filepath.Join(dir, "run"), 2), Config: c}

@@ -18,6 +18,10 @@ import (
 type corpusOptions struct {
 	Corpus corpus.Options   `json:"corpus"`
 	Files  []task.FileStamp `json:"files"`
+
+	// Formats are those of files that earlier versions read as plain text, or not
+	// at all: their stages must not be taken for these.
+	Formats []string `json:"formats,omitempty"`
 }
 
 // corpusStage scans every shard once: ids and texts are hashed, bad lines
@@ -26,7 +30,7 @@ func (r *Curation) corpusStage() *stage.Stage {
 	return &stage.Stage{
 		Name: "corpus", Title: "scan the corpus", Format: 6, ByShard: true,
 		Options: func() (any, error) {
-			return corpusOptions{scanOptions(&r.Config), stamps(r.Inputs)}, nil
+			return corpusOptions{scanOptions(&r.Config), stamps(r.Inputs), corpus.NewFormats(r.Inputs)}, nil
 		},
 		After: r.tellSkipped,
 		Tasks: func(p *task.Plan) ([]any, error) {
@@ -68,6 +72,7 @@ func (r *Curation) tellSkipped(p *task.Plan) error {
 	if err := bad.Check(r.Config.Corpus.BadLineLimit); err != nil {
 		return task.Permanent(err)
 	}
+	r.Note("corpus", "%d documents in %d files", bad.Accepted, len(r.Inputs))
 	if r.Skipped != "" {
 		r.Note("corpus", "files left out: %s", r.Skipped)
 	}

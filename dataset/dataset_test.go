@@ -255,7 +255,7 @@ func TestDamagedPiece(t *testing.T) {
 	if err := os.WriteFile(pieces[1], data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	again := open(t, r.Config.Corpus.Inputs[0], r.Out, "mixture: best")
+	again := open(t, r.Config.Corpus.Inputs[0].Path, r.Out, "mixture: best")
 	err = writtenDataset(t, again)
 	var damage *task.DamageError
 	if !errors.As(err, &damage) || damage.Path != pieces[1] {

@@ -190,7 +190,7 @@ func (w *Weights) open(ctx context.Context) error {
 
 // options read one domain's files.
 func (w *Weights) options(inputs []string) corpus.Options {
-	o := corpus.Options{Inputs: inputs, TextField: w.TextField, IDField: w.IDField, Fields: "drop"}
+	o := corpus.Options{Inputs: corpus.Paths(inputs...), TextField: w.TextField, IDField: w.IDField, Fields: "drop"}
 	fillCorpus(&o)
 	return o
 }

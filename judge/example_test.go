@@ -27,7 +27,7 @@ func ExampleNew() {
 `), 0o666); err != nil {
 		log.Fatal(err)
 	}
-	o := judge.Options{Corpus: corpus.Options{Inputs: []string{docs}}, Sample: 2, Repeat: 2, Seed: 1, Out: filepath.Join(dir, "grades.jsonl"), PriceIn: 1, PriceOut: 2}
+	o := judge.Options{Corpus: corpus.Options{Inputs: corpus.Paths(docs)}, Sample: 2, Repeat: 2, Seed: 1, Out: filepath.Join(dir, "grades.jsonl"), PriceIn: 1, PriceOut: 2}
 	option.Fill(&o.Corpus)
 	option.Fill(&o.Judge)
 	o.Judge.URL, o.Judge.Model = "http://127.0.0.1:8000/v1", "a-model"

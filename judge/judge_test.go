@@ -42,7 +42,7 @@ func judging(t *testing.T) (Options, *atomic.Int32) {
 	t.Cleanup(srv.Close)
 	o := Options{Judge: label.Judge{Server: openai.Server{URL: srv.URL + "/v1", Model: "m", Attempts: 1, Parallel: 3}},
 		Sample: 8, Repeat: 2, Seed: 1, Out: filepath.Join(dir, "out.jsonl"), PriceIn: 1e6, PriceOut: 2e6}
-	o.Corpus = corpus.Options{Inputs: []string{filepath.Join(dir, "c.jsonl")}}
+	o.Corpus = corpus.Options{Inputs: corpus.Paths(filepath.Join(dir, "c.jsonl"))}
 	option.Fill(&o.Corpus)
 	return o, &asked
 }

@@ -83,7 +83,7 @@ func (t *judgedTexts) grade(d corpus.Document) (int, error) {
 
 // read adds the texts of inputs.
 func (t *judgedTexts) read(ctx context.Context, inputs []string, label func(corpus.Document) (int, error)) error {
-	o := corpus.Options{Inputs: inputs}
+	o := corpus.Options{Inputs: corpus.Paths(inputs...)}
 	option.Fill(&o)
 	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {

@@ -186,7 +186,7 @@ func TestStudyForms(t *testing.T) {
 	if e := s.Strategies[2].config.Search.Epochs; e != 2 || s.Config.Search.Epochs == 2 || s.Strategies[3].config.Search.Epochs != s.Config.Search.Epochs {
 		t.Errorf("epochs %v; the configuration has %v", e, s.Config.Search.Epochs)
 	}
-	if s.Config.Corpus.Inputs[0] != "/dir/text" || s.Objectives[1].Test[0].File != "/dir/tt" {
+	if s.Config.Corpus.Inputs[0].Path != "/dir/text" || s.Objectives[1].Test[0].File != "/dir/tt" {
 		t.Errorf("paths %v, %v", s.Config.Corpus.Inputs, s.Objectives[1].Test)
 	}
 	s, err = with(t, "{size: 1m, tokens: 1000}", "{model: {vocab: 77, width: 16, heads: 2, layers: 1, context: 8}, tokens: 1000}\nout: there")

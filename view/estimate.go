@@ -23,8 +23,9 @@ import (
 type Estimate struct {
 	Out         string          `json:"out"`
 	Files       int             `json:"files"`
-	Bytes       int64           `json:"bytes"` // of the input files
-	Documents   int64           `json:"documents"`
+	Bytes       int64           `json:"bytes"`             // of the input files
+	Documents   int64           `json:"documents"`         // copies left out
+	Guessed     bool            `json:"guessed,omitempty"` // documents and text_bytes are extrapolated
 	TextBytes   int64           `json:"text_bytes"`
 	Tokens      int64           `json:"tokens"` // of the text
 	Shards      int             `json:"shards"`
@@ -118,24 +119,16 @@ type textRates struct {
 // measureText times the stages that read text on the first documents.
 func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	var texts []string
-	var size, stored int64 // bytes of text, and of the lines before each file's last document
+	var size int64 // bytes of text
 	var bad corpus.Bad
 	start := time.Now()
 	for _, shard := range r.Curation.Shards {
-		last := corpus.Document{Offset: shard.Start}
 		for d, err := range corpus.Read(ctx, shard, r.Curation.Config.Corpus, &bad) {
 			if err != nil {
 				return textRates{}, err
 			}
-			if d.Path == last.Path || last.Path == "" {
-				stored += d.Offset - last.Offset
-			} else {
-				stored += d.Offset + int64(len(last.Text))
-			}
-			last = d
 			texts = append(texts, d.Text)
 			if size += int64(len(d.Text)); len(texts) == sampleDocs {
-				stored += int64(len(d.Text))
 				break
 			}
 		}
@@ -147,8 +140,9 @@ func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) 
 		return textRates{}, fmt.Errorf("the corpus holds no document among %d lines; check corpus.text_field (%q)", bad.Lines, r.Curation.Config.Corpus.TextField)
 	}
 	rates := textRates{read: perSecond(size, start)}
-	r.sizes(e, int64(len(texts)), size, stored)
-
+	if err := r.sizes(ctx, e); err != nil {
+		return rates, err
+	}
 	var err error
 	if rates.embed, err = r.Curation.Config.Embed.Method.Value().Cost(ctx, embedding.Sample{Texts: texts, Bytes: size, Documents: e.Documents, TextBytes: e.TextBytes, Seed: r.Curation.Config.Seed}); err != nil {
 		return rates, err
@@ -162,10 +156,24 @@ func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) 
 	}
 	names := labeler.Names()
 	start = time.Now()
-	if err := labeler.Label(ctx, make([]float32, len(texts)*len(names)), texts); err != nil {
+	scores := make([]float32, len(texts)*len(names))
+	if err := labeler.Label(ctx, scores, texts); err != nil {
 		return rates, err
 	}
 	rates.label = perSecond(size, start)
+	if _, err := r.Curation.Domains(); err != nil { // then it is not known how many are left
+		kept, err := r.Curation.Config.Prune.Kept(names, scores)
+		if err != nil {
+			return rates, err
+		}
+		var left int64
+		for i, text := range texts {
+			if kept[i] {
+				left += int64(len(text))
+			}
+		}
+		e.Tokens = int64(float64(e.Tokens) * float64(left) / float64(max(1, size)))
+	}
 	return rates, nil
 }
 
@@ -173,24 +181,23 @@ func perSecond(n int64, start time.Time) float64 {
 	return float64(n) / max(1e-6, time.Since(start).Seconds())
 }
 
-// sizes sets the size of the text: counted, if the corpus was scanned, else
-// extrapolated from the sample.
-func (r *View) sizes(e *Estimate, docs, size, stored int64) {
-	if s, err := r.Curation.Scan(); err == nil {
-		e.Documents, e.TextBytes = s.Documents, s.TextBytes
-	} else {
-		var lines float64 // bytes of the decompressed files
-		for _, f := range r.Curation.Inputs {
-			if f.Compression == "" {
-				lines += float64(f.Bytes)
-			} else {
-				lines += float64(f.Bytes) * typicalCompression
-			}
-		}
-		e.TextBytes = int64(lines * min(1, float64(size)/float64(max(1, stored))))
-		e.Documents = max(1, int64(float64(e.TextBytes)/float64(size)*float64(docs)))
+// sizes sets the size of the text: counted, if the corpus was scanned or is small,
+// else extrapolated from parts of it. Tokens are those of a tokenizer like the run's.
+func (r *View) sizes(ctx context.Context, e *Estimate) error {
+	z, err := measureSize(ctx, r.Curation.Shards, r.Curation.Config.Corpus, wholeBytes)
+	if err != nil {
+		return err
 	}
-	e.Tokens = int64(float64(e.TextBytes) / bytesPerToken)
+	e.Documents, e.TextBytes, e.Guessed = z.Documents, z.Bytes, z.Guessed
+	if s, err := r.Curation.Scan(); err == nil {
+		e.Documents, e.TextBytes, e.Guessed = s.Documents, s.TextBytes, false
+	}
+	t := r.Curation.Config.Tokens
+	each, err := z.bytesPerToken(t.Tokenizer, t.BPE)
+	if err != nil {
+		return err
+	}
+	e.Tokens = int64(float64(e.TextBytes) / each)
 	if d, err := r.Curation.Domains(); err == nil {
 		if tokens, _, err := r.Curation.Supply(len(d.Domains)); err == nil {
 			e.Tokens = 0
@@ -199,6 +206,7 @@ func (r *View) sizes(e *Estimate, docs, size, stored int64) {
 			}
 		}
 	}
+	return nil
 }
 
 // measureProxy times training steps of the proxy on one core.

@@ -1,7 +1,11 @@
 package view
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,23 +100,78 @@ func TestStageEstimates(t *testing.T) {
 	}
 }
 
-// Before the corpus is scanned its size is that of the files, compressed ones
-// thrice, by the share of text in the sample.
-func TestTextSize(t *testing.T) {
-	r := unrun(t)
-	r.Curation.Inputs = []corpus.FileInfo{{Bytes: 1000}, {Bytes: 500, Compression: "gzip"}}
-	for _, c := range []struct{ docs, size, stored, documents, text, tokens int64 }{
-		{10, 800, 1000, 25, 2000, 526},
-		{10, 1000, 500, 25, 2500, 657}, // text is no longer than its file
-		{1, 10, 1000, 2, 25, 6},
-		{1, 1, 100_000, 1, 0, 0}, // one document at least
-	} {
-		e := &Estimate{}
-		r.sizes(e, c.docs, c.size, c.stored)
-		if e.Documents != c.documents || e.TextBytes != c.text || e.Tokens != c.tokens {
-			t.Errorf("%+v: %d documents, %d bytes, %d tokens", c, e.Documents, e.TextBytes, e.Tokens)
+// What a corpus holds is counted if it is small, and within 15 % if parts of it are
+// read: five corpora, the texts longer and longer through each.
+func TestMeasureSize(t *testing.T) {
+	pack := func(data []byte) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := z.Write(data); err != nil || z.Close() != nil {
+			t.Fatal(err)
 		}
+		return b.Bytes()
 	}
+	for name, c := range map[string]struct {
+		megabytes int
+		guessed   bool
+		file      func(texts []string) (string, []byte)
+	}{
+		"small": {1, false, jsonlFile}, "lines": {12, true, jsonlFile}, "table": {12, true, csvFile},
+		"packed": {12, false, func(texts []string) (string, []byte) { n, b := jsonlFile(texts); return n + ".gz", pack(b) }},
+		"texts":  {12, true, func(texts []string) (string, []byte) { return "x.txt", []byte(strings.Join(texts, "\n")) }},
+	} {
+		dir, rng := t.TempDir(), rand.New(rand.NewPCG(1, 2))
+		var documents, size int64
+		for i := range 12 * c.megabytes / 4 {
+			var texts []string
+			for left := 130_000; left > 0; {
+				var b strings.Builder
+				for range 20 + rng.IntN(40) + 10*i/c.megabytes {
+					fmt.Fprintf(&b, "%s%d ", []string{"river", "stone", "law", "heart"}[rng.IntN(4)], rng.IntN(500))
+				}
+				texts = append(texts, strings.TrimSpace(b.String()))
+				left -= b.Len()
+			}
+			base, data := c.file(texts)
+			if base == "x.txt" {
+				documents, size = documents+1, size+int64(len(data))
+			} else {
+				for _, text := range texts {
+					documents, size = documents+1, size+int64(len(text))
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d-%s", i, base)), data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := corpus.Options{Inputs: corpus.Paths(dir)}
+		option.Fill(&o)
+		shards, _, err := corpus.Split(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, err := measureSize(t.Context(), shards, o, 2<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		off := max(math.Abs(float64(z.Documents)/float64(documents)-1), math.Abs(float64(z.Bytes)/float64(size)-1))
+		if z.Guessed != c.guessed || off > 0.15 || !c.guessed && off > 0 {
+			t.Errorf("%s: %d documents of %d bytes, got %d of %d, guessed: %v", name, documents, size, z.Documents, z.Bytes, z.Guessed)
+		}
+		t.Logf("%s: %d documents, got %d; %d bytes, got %d", name, documents, z.Documents, size, z.Bytes)
+	}
+}
+
+func jsonlFile(texts []string) (string, []byte) {
+	var b bytes.Buffer
+	for _, text := range texts {
+		fmt.Fprintf(&b, "{\"text\":%q,\"n\":1}\n", text)
+	}
+	return "x.jsonl", b.Bytes()
+}
+
+func csvFile(texts []string) (string, []byte) {
+	return "x.csv", []byte("text,n\n\"" + strings.Join(texts, "\",1\n\"") + "\",1\n")
 }
 
 // Evaluation reads a context once for all its choices, and each context where

@@ -25,7 +25,7 @@ oops
 `), 0o666); err != nil {
 		log.Fatal(err)
 	}
-	o := view.StatsOptions{Corpus: corpus.Options{Inputs: []string{dir}}, Workers: 1}
+	o := view.StatsOptions{Corpus: corpus.Options{Inputs: corpus.Paths(dir)}, Workers: 1}
 	option.Fill(&o.Corpus)
 	o.Corpus.BadLineLimit = 1
 	s, err := view.DescribeCorpus(context.Background(), o)

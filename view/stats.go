@@ -49,11 +49,13 @@ type CorpusStats struct {
 	Files  int   `json:"files"`
 	Stored int64 `json:"stored_bytes"` // of the files
 	Count
-	Bad       corpus.Bad `json:"bad"`
-	Lengths   *Lengths   `json:"length_bytes"`
-	InTokens  *Lengths   `json:"length_tokens,omitempty"`
-	Sources   []Group    `json:"sources"` // most text first; those after the first 1000 as corpus.OtherSources
-	Languages []Group    `json:"languages"`
+	Bad       corpus.Bad                `json:"bad"`
+	Skipped   map[string]map[string]int `json:"skipped,omitempty"` // files of folders that are not read, by reason and extension
+	Left      string                    `json:"-"`                 // Skipped in words
+	Lengths   *Lengths                  `json:"length_bytes"`
+	InTokens  *Lengths                  `json:"length_tokens,omitempty"`
+	Sources   []Group                   `json:"sources"` // most text first; those after the first 1000 as corpus.OtherSources
+	Languages []Group                   `json:"languages"`
 }
 
 // Unknown is the language of a text without anything that a fastText model
@@ -69,11 +71,16 @@ func DescribeCorpus(ctx context.Context, o StatsOptions) (*CorpusStats, error) {
 	if err := c.open(); err != nil {
 		return nil, err
 	}
-	shards, files, err := corpus.Split(ctx, o.Corpus)
+	list, err := corpus.List(ctx, o.Corpus)
 	if err != nil {
 		return nil, err
 	}
-	out := &CorpusStats{Files: len(files)}
+	shards, err := list.Shards(ctx, o.Corpus)
+	if err != nil {
+		return nil, err
+	}
+	files := slices.Concat(list.Files, list.Attributes)
+	out := &CorpusStats{Files: len(files), Skipped: list.Kinds, Left: list.SkippedText()}
 	for _, f := range files {
 		out.Stored += f.Bytes
 	}

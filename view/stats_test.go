@@ -39,7 +39,7 @@ func statsCorpus(t *testing.T, dir string, n int) (o corpus.Options, want Count,
 	if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	return corpus.Options{Inputs: []string{path}, ShardBytes: 50000}, want, lengths
+	return corpus.Options{Inputs: corpus.Paths(path), ShardBytes: 50000}, want, lengths
 }
 
 // tools trains a tokenizer and a language model.

@@ -70,7 +70,7 @@ func makeLarge(ctx context.Context, data, dir string, size int64) (text int64, e
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return 0, err
 	}
-	o := corpus.Options{Inputs: []string{filepath.Join(data, "corpus")}}
+	o := corpus.Options{Inputs: corpus.Paths(filepath.Join(data, "corpus"))}
 	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {
 		return 0, err

@@ -154,7 +154,7 @@ func process(c *exec.Cmd, env ...string) (r reading, err error) {
 // countDocuments is the child: it reads every document of a file. A Parquet file
 // it reads twice, as DuckDB does, and takes the time of the second reading.
 func countDocuments(ctx context.Context, name string) error {
-	o := corpus.Options{Inputs: []string{name}, Fields: "keep"}
+	o := corpus.Options{Inputs: corpus.Paths(name), Fields: "keep"}
 	isParquet := strings.HasSuffix(name, ".parquet")
 	if isParquet { // DuckDB is asked for the text alone
 		o.Fields = "drop"

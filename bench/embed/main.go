@@ -128,7 +128,7 @@ func compare(data string, most int, only []string) (*Report, error) {
 // documents reads up to most documents of each source of the folders, of the
 // half that is for measuring.
 func documents(most int, folders ...string) (texts []string, source []int, err error) {
-	o := corpus.Options{Inputs: folders}
+	o := corpus.Options{Inputs: corpus.Paths(folders...)}
 	option.Fill(&o)
 	shards, _, err := corpus.Split(context.Background(), o)
 	if err != nil {

@@ -61,7 +61,7 @@ func sourceTask(ctx context.Context, data string, per, size int) ([]labelled, er
 }
 
 func firstTexts(ctx context.Context, file string, per, size int) (texts []string, err error) {
-	o := corpus.Options{Inputs: []string{file}}
+	o := corpus.Options{Inputs: corpus.Paths(file)}
 	option.Fill(&o)
 	shards, _, err := corpus.Split(ctx, o)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/task"
@@ -38,7 +40,7 @@ type corpusStatsOptions struct {
 func (o *corpusStatsOptions) AddFlags(f *pflag.FlagSet) {
 	option.Fill(&o.Corpus)
 	f.StringVar(&o.Config, "config", "", "configuration whose section corpus is read")
-	f.StringVar(&o.Corpus.Format, "format", o.Corpus.Format, "auto, jsonl, text, parquet, warc or megatron")
+	f.StringVar(&o.Corpus.Format, "format", o.Corpus.Format, "auto, jsonl, text, parquet, warc, megatron, html, csv or tar")
 	f.StringVar(&o.Corpus.TextField, "text-field", o.Corpus.TextField, "field of the text; a dotted path reaches into objects")
 	f.StringVar(&o.Corpus.SourceField, "source-field", o.Corpus.SourceField, "field that says where a document came from")
 	f.StringVar(&o.Corpus.Truncated, "truncated", o.Corpus.Truncated, "what a truncated or corrupt file is: error or skip")
@@ -72,12 +74,30 @@ azblob:// URLs. --config takes the whole section corpus from a configuration.`,
 	return c
 }
 
+// settle reads a single folder as climb init would, unless a flag says how.
+func (o *corpusStatsOptions) settle(ctx context.Context, inputs []string) error {
+	var plain corpus.Options
+	option.Fill(&plain)
+	if len(inputs) != 1 || o.Corpus.TextField != plain.TextField || o.Corpus.Format != plain.Format {
+		return nil
+	}
+	if st, err := os.Stat(inputs[0]); err != nil || !st.IsDir() {
+		return nil
+	}
+	found, err := view.Settle(ctx, inputs[0])
+	if err != nil {
+		return err
+	}
+	o.Corpus.Inputs, o.Corpus.TextField = found.Inputs, found.TextField
+	return nil
+}
+
 // runCorpusStats counts, with progress on the terminal.
 func runCorpusStats(ctx context.Context, o corpusStatsOptions, inputs []string, std streams) error {
 	if (o.Config == "") == (len(inputs) == 0) {
 		return task.Usage(errors.New("name the inputs, or a configuration with --config; see climb corpus stats --help"))
 	}
-	o.Corpus.Inputs = inputs
+	o.Corpus.Inputs = corpus.Paths(inputs...)
 	if o.Config != "" {
 		cfg, err := climb.LoadConfig(o.Config)
 		if err != nil {
@@ -86,6 +106,9 @@ func runCorpusStats(ctx context.Context, o corpusStatsOptions, inputs []string, 
 		o.Corpus = cfg.Corpus
 	}
 	if err := useWorkers(o.Workers); err != nil {
+		return err
+	}
+	if err := o.settle(ctx, inputs); err != nil {
 		return err
 	}
 	show := newDisplay(std.err, std, false)
@@ -106,6 +129,9 @@ func writeCorpusStats(w io.Writer, s *view.CorpusStats) {
 	fmt.Fprintf(w, "%d files, %s; %d documents, %s of text", s.Files, bytesText(float64(s.Stored)), s.Documents, bytesText(float64(s.Bytes)))
 	if s.InTokens != nil {
 		fmt.Fprintf(w, ", %s tokens (%.2f bytes each)", countText(float64(s.Tokens)), float64(s.Bytes)/float64(max(1, s.Tokens)))
+	}
+	if s.Left != "" {
+		fmt.Fprintf(w, "\nfiles left out: %s", s.Left)
 	}
 	fmt.Fprintf(w, "\nlines: %d read, %d not accepted, %d blank, %d mended\n", s.Bad.Lines, s.Bad.Dropped(), s.Bad.Blank, s.Bad.Repaired)
 	for _, b := range s.Bad.Samples {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/judge"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
@@ -68,7 +69,7 @@ again: run the same command to go on.`,
 }
 
 func runLabelJudge(ctx context.Context, o labelJudgeOptions, inputs []string, std streams) error {
-	o.Corpus.Inputs = inputs
+	o.Corpus.Inputs = corpus.Paths(inputs...)
 	j, err := judge.New(ctx, o.Options)
 	if err != nil {
 		return err

@@ -55,7 +55,11 @@ func runPlan(ctx context.Context, o configOptions, args []string, std streams) e
 }
 
 func writeEstimate(w io.Writer, p *view.Estimate) {
-	fmt.Fprintf(w, "corpus: %d files, %s, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), countText(float64(p.Tokens)), p.Shards)
+	about := ""
+	if p.Guessed {
+		about = "about "
+	}
+	fmt.Fprintf(w, "corpus: %d files, %s, %s%d documents, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), about, p.Documents, countText(float64(p.Tokens)), p.Shards)
 	speed := countText(p.ProxyRate) + " tokens/s on one core"
 	switch {
 	case p.ProxyRate == 0:

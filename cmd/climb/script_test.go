@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "rewrite what scripts compare with")
 // Beside the commands of testscript there are
 //
 //	corpus                      the text of four topics, climb.yaml (small), validation.jsonl, test.jsonl
+//	mixed                       the folder mixed: 1,000 files as people have them
 //	finished                    climb.yaml (small) and the folder run of a run that has ended
 //	exits CODE COMMAND ARG...   runs a command that ends with the code
 //	json PATH PATTERN           the value of the JSON on standard output, a.0.b, or -: how many it has
@@ -39,7 +40,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames: true,
 		UpdateScripts:      *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"corpus": scriptCorpus, "finished": scriptFinished, "exits": scriptExits, "json": scriptJSON,
+			"corpus": scriptCorpus, "mixed": scriptMixed, "finished": scriptFinished, "exits": scriptExits, "json": scriptJSON,
 			"edit": scriptEdit, "flip": scriptFlip, "glob": scriptGlob, "await": scriptAwait,
 		},
 	})

@@ -1,0 +1,256 @@
+package corpus
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/climb-go/climb/blob"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// AutoField as a text_field finds the field of each file.
+const AutoField = "auto"
+
+// textNames are names under which data sets keep their text, the usual first.
+var textNames = []string{"text", "content", "raw_content", "body", "markdown", "document", "article", "page_content", "full_text", "plain_text", "maintext", "story", "story_text", "completion", "output", "abstract"}
+
+const (
+	headBytes = 256 << 10 // of a file whose text field is looked for
+	headRows  = 20
+	leastMean = 40 // bytes of a field whose name says nothing, on the mean
+)
+
+// columnsSeen are the fields of some rows of a file.
+type columnsSeen struct {
+	rows   int
+	names  []string // in the order of their first row
+	count  map[string]int
+	length map[string]int
+}
+
+func (c *columnsSeen) add(name string, length int) {
+	if c.count == nil {
+		c.count, c.length = map[string]int{}, map[string]int{}
+	}
+	if c.count[name] == 0 {
+		c.names = append(c.names, name)
+	}
+	c.count[name]++
+	c.length[name] += length
+}
+
+// text is the field that holds the text: of those that half of the rows have, the one
+// with the most usual name, or else the longest; "" if none looks like one.
+func (c *columnsSeen) text() string {
+	var some []string
+	for _, name := range c.names {
+		if 2*c.count[name] >= c.rows && c.length[name] > 0 {
+			some = append(some, name)
+		}
+	}
+	for _, usual := range textNames {
+		for _, name := range some {
+			if name == usual || strings.HasSuffix(name, "."+usual) {
+				return name
+			}
+		}
+	}
+	best, most := "", leastMean*c.rows-1
+	for _, name := range some {
+		if c.length[name] > most {
+			best, most = name, c.length[name]
+		}
+	}
+	return best
+}
+
+// findField is the field of a file that holds its text; "" if none looks like one,
+// or of a format that has no fields.
+func findField(ctx context.Context, f FileInfo) (string, error) {
+	var seen columnsSeen
+	if f.Format == formatParquet {
+		return parquetField(ctx, f.Path)
+	}
+	src, err := openRange(ctx, f.Path, "auto", 0, -1)
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	switch f.Format {
+	case formatTar:
+		err = seen.tar(src)
+	case formatJSONL, formatCSV:
+		head := make([]byte, headBytes)
+		var n int
+		n, err = io.ReadFull(src, head)
+		if f.Format == formatCSV {
+			seen.csv(head[:n], f.Path)
+		} else {
+			seen.lines(head[:n])
+		}
+	}
+	if err != nil && err != io.EOF && damage(err) == "" {
+		return "", err
+	}
+	return seen.text(), nil
+}
+
+// lines looks at lines of JSON, of which the last may be cut off.
+func (c *columnsSeen) lines(head []byte) {
+	head = bytes.TrimPrefix(head, []byte("\ufeff"))
+	for len(head) > 0 && c.rows < headRows {
+		line, rest, _ := bytes.Cut(head, []byte("\n"))
+		head = rest
+		if i := skipSpace(line, 0); i < len(line) && line[i] == '{' {
+			c.rows++
+			c.object(line, i, "", 0)
+		}
+	}
+}
+
+// object looks at the members of the object at b[i]. What is wrong in it, or cut off,
+// ends it.
+func (c *columnsSeen) object(b []byte, i int, prefix string, depth int) {
+	var stack []byte
+	for i = skipSpace(b, i+1); i < len(b) && b[i] == '"'; i = skipSpace(b, i+1) {
+		key, escaped, value, err := skipKey(b, i)
+		if err != nil || value >= len(b) {
+			return
+		}
+		if escaped {
+			key = unescapeKey(key)
+		}
+		name := prefix + string(key)
+		end := len(b)
+		if b[value] == '"' {
+			if e, _, err := skipString(b, value); err == nil {
+				end = e
+			}
+			if !strings.Contains(string(key), ".") {
+				c.add(name, end-value-2)
+			}
+		} else {
+			if b[value] == '{' && depth < 2 && !strings.Contains(string(key), ".") {
+				c.object(b, value, name+".", depth+1)
+			}
+			if e, err := skipValue(b, value, depth+1, &stack); err == nil {
+				end = e
+			}
+		}
+		if i = skipSpace(b, end); i >= len(b) || b[i] != ',' {
+			return
+		}
+	}
+}
+
+// csv looks at rows, of which the first has the names.
+func (c *columnsSeen) csv(head []byte, name string) {
+	rows := newRows(bytes.NewReader(head), name, headBytes)
+	first, _, err := rows.next()
+	if err != nil {
+		return
+	}
+	var names []string
+	for _, n := range first {
+		names = append(names, string(n))
+	}
+	for c.rows < headRows {
+		row, reason, err := rows.next()
+		if err != nil || reason != "" && c.rows > 0 {
+			return
+		}
+		c.rows++
+		for i, value := range row {
+			if i < len(names) {
+				c.add(names[i], len(value))
+			}
+		}
+	}
+}
+
+// tar looks at members that are JSON. Where there are texts, their field does not
+// matter.
+func (c *columnsSeen) tar(src io.Reader) error {
+	in := tar.NewReader(src)
+	for range 10 * headRows {
+		h, err := in.Next()
+		if err != nil {
+			return err
+		}
+		base := path.Base(h.Name)
+		switch ext := extension(base); {
+		case h.Typeflag != tar.TypeReg || strings.HasPrefix(base, "."):
+		case slices.Contains(textMembers, ext):
+			c.rows = 1
+			c.add("text", 1)
+			return nil
+		case ext == ".json" || ext == ".jsonl" || ext == ".ndjson":
+			head := make([]byte, headBytes)
+			n, err := io.ReadFull(in, head)
+			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+				return err
+			}
+			if head = head[:n]; ext == ".json" {
+				c.rows++
+				c.object(head, skipSpace(head, 0), "", 0)
+			} else {
+				c.lines(head)
+			}
+		}
+		if c.rows >= headRows {
+			return nil
+		}
+	}
+	return nil
+}
+
+// parquetField is the text column of a Parquet file; "" if none looks like one.
+func parquetField(ctx context.Context, name string) (string, error) {
+	file, err := blob.Open(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	f, err := openParquet(file)
+	if err != nil {
+		if damage(err) == "" {
+			return "", err
+		}
+		return "text", nil // the reader will meet the damage
+	}
+	seen := columnsSeen{rows: int(min(f.NumRows(), 1<<30))}
+	var visit func(c *parquet.Column)
+	visit = func(c *parquet.Column) {
+		if c.Leaf() && c.Type().Kind() == parquet.ByteArray && c.MaxRepetitionLevel() == 0 {
+			size := int64(0)
+			for _, g := range f.Metadata().RowGroups {
+				size += g.Columns[c.Index()].MetaData.TotalUncompressedSize
+			}
+			name := strings.Join(c.Path(), ".")
+			seen.add(name, int(size))
+			seen.count[name] = seen.rows
+		}
+		for _, child := range c.Columns() {
+			visit(child)
+		}
+	}
+	visit(f.Root())
+	return seen.text(), nil
+}
+
+// hasColumn says whether the header of a CSV file names a field.
+func hasColumn(ctx context.Context, f FileInfo, field string) bool {
+	src, err := openRange(ctx, f.Path, "auto", 0, -1)
+	if err != nil {
+		return true // the reader will say what is wrong
+	}
+	defer src.Close()
+	first, _, err := newRows(src, f.Path, headBytes).next()
+	return err != nil || slices.ContainsFunc(first, func(name []byte) bool { return string(name) == field })
+}
