@@ -137,7 +137,7 @@ func assignLines(t testing.TB, m *Model, lines ...string) ([]corpus.Placed, *Ass
 		t.Fatal(err)
 	}
 	o := m.Defaults()
-	o.Inputs = []string{path}
+	o.Inputs = corpus.Paths(path)
 	var rows []corpus.Placed
 	sum, err := m.Assign(t.Context(), AssignOptions{Corpus: o, Workers: 2}, func(p *corpus.Placed) error {
 		rows = append(rows, *p)

@@ -168,7 +168,7 @@ func (r *Report) plan(dir string, shards int) (*task.Plan, error) {
 		}
 	}
 	start := time.Now()
-	cut, _, err := corpus.Split(context.Background(), corpus.Options{Inputs: []string{in}, Format: "jsonl", ShardBytes: 128 << 20})
+	cut, _, err := corpus.Split(context.Background(), corpus.Options{Inputs: corpus.Paths(in), Format: "jsonl", ShardBytes: 128 << 20})
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func texts(dir string, shards, each int, text func(n int) string) ([]corpus.Shar
 		if err := errors.Join(w.Flush(), f.Close()); err != nil {
 			return nil, err
 		}
-		cut, _, err := corpus.Split(context.Background(), corpus.Options{Inputs: []string{path}, Format: "jsonl", ShardBytes: 1 << 40})
+		cut, _, err := corpus.Split(context.Background(), corpus.Options{Inputs: corpus.Paths(path), Format: "jsonl", ShardBytes: 1 << 40})
 		if err != nil {
 			return nil, err
 		}

@@ -128,7 +128,7 @@ func (o *assignOptions) form() string {
 
 // corpus is how the new text is read.
 func (o *assignOptions) corpus(c corpus.Options, inputs []string) corpus.Options {
-	c.Inputs = inputs
+	c.Inputs = corpus.Paths(inputs...)
 	for _, f := range []struct {
 		to   *string
 		flag string
