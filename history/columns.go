@@ -22,10 +22,11 @@ var ids = []string{"run", "run_id", "index", "model_benchmark_path"}
 var bookkeeping = func() map[string]string {
 	out := map[string]string{}
 	for why, names := range map[string]string{
-		"numbers or names the rows":    "index,idx,id,run,run_id,runid,name,model,model_name,display_name,model_benchmark_path,alias,group,job_type,sweep,notes,tags,user,state",
+		"numbers or names the rows": "index,idx,id,run,run_id,runid,name,model,model_name,display_name,model_benchmark_path,alias,group,job_type,job type,sweep,notes,tags,user,state,status," +
+			"wandb_run_id,wandb_run_name,wandb_url,local_run_id,description,hostname,agent,commit",
 		"is a seed":                    "seed,data_seed,model_seed",
 		"is how far the run has got":   "step,steps,global_step,trainer/global_step,iter,iteration,iterations,epoch,epochs,tokens,total_tokens,n_tokens,num_tokens,train_tokens",
-		"is a time":                    "timestamp,date,time,created,runtime,duration,wall_time,walltime,seconds",
+		"is a time":                    "timestamp,date,time,created,updated,end time,heartbeat,runtime,duration,wall_time,walltime,seconds",
 		"is the number of items":       "sample_len,sample_count,n_samples,num_samples,n-samples",
 		"is an option of the training": "lr,learning_rate,batch_size",
 	} {

@@ -23,6 +23,8 @@ type FitOptions struct {
 	Smaller *Table
 	// KeepOutliers counts the runs that Screen leaves out.
 	KeepOutliers bool
+
+	phases Phases // of the table
 }
 
 // A Report is what a table of runs tells. Scores are the weighted mean of the
@@ -32,6 +34,7 @@ type Report struct {
 	Failed     int               `json:"failed"`
 	Mixtures   int               `json:"mixtures"`
 	Domains    []string          `json:"domains"`
+	Phases     Phases            `json:"phases,omitempty"` // see Phases: mixtures hold shares of all tokens, by phase and domain
 	Metrics    []string          `json:"metrics"`
 	Lower      []string          `json:"lower_is_better"`    // of the metrics; of the others higher is better
 	Ignored    []Ignored         `json:"ignored,omitempty"`  // columns of the table
@@ -42,9 +45,10 @@ type Report struct {
 	Spearman95 [2]float64        `json:"spearman_95"`   // its 95 % interval; see predict.SpearmanInterval
 	RMSE       float64           `json:"rmse"`
 	Noise      Noise             `json:"noise"`
-	Measured   Point             `json:"best_measured"` // the measured mixture of which most is expected, as search.Auto answers
-	Best       Point             `json:"recommended"`   // of all mixtures
-	Effects    []Effect          `json:"effects"`       // by domain
+	ItemError  *float64          `json:"item_error,omitempty"` // standard error of a score over the items of its tasks, where the files have it; the items are the same in every run
+	Measured   Point             `json:"best_measured"`        // the measured mixture of which most is expected, as search.Auto answers
+	Best       Point             `json:"recommended"`          // of all mixtures
+	Effects    []Effect          `json:"effects"`              // by domain
 	Next       []mix.Mixture     `json:"next"`
 	Plan       []Planned         `json:"plan"`
 }
@@ -79,6 +83,7 @@ type analysis struct {
 	tasks   *predict.Tasks
 	process *predict.GP // of the scores
 	rng     *rand.Rand
+	phases  Phases
 }
 
 // Fit analyses the table: one predictor per metric, then combined.
@@ -86,7 +91,7 @@ func (t *Table) Fit(o FitOptions) (*Report, error) {
 	if o.Predictor == "" {
 		o.Predictor = "auto"
 	}
-	r := &Report{Domains: t.Domains, Ignored: t.Ignored, Predictor: o.Predictor, Why: map[string]string{}}
+	r := &Report{Domains: t.Domains, Phases: t.Phases, Ignored: t.Ignored, Predictor: o.Predictor, Why: map[string]string{}}
 	columns, weights, err := t.Terms(o.Objective)
 	if err != nil {
 		return nil, err
@@ -97,10 +102,12 @@ func (t *Table) Fit(o FitOptions) (*Report, error) {
 			r.Lower = append(r.Lower, t.Metrics[c])
 		}
 	}
-	o.Objective.Metrics = r.Metrics
+	o.Objective.Metrics, o.phases = r.Metrics, t.Phases
+	r.ItemError = t.itemError(columns, weights)
 	if t, err = t.screened(&o, r); err != nil {
 		return nil, err
 	}
+	r.Warnings = slices.Concat(t.Said, r.Warnings)
 	problem, trials, err := t.Problem(o.Objective)
 	if err != nil {
 		return nil, err
@@ -110,7 +117,7 @@ func (t *Table) Fit(o FitOptions) (*Report, error) {
 			return nil, err
 		}
 	}
-	a := &analysis{o: o, problem: problem, runs: search.Measured(trials), rng: rand.New(rand.NewPCG(o.Seed, 1))}
+	a := &analysis{o: o, problem: problem, runs: search.Measured(trials), rng: rand.New(rand.NewPCG(o.Seed, 1)), phases: t.Phases}
 	r.Runs, r.Mixtures = len(trials), len(a.runs)
 	for _, trial := range trials {
 		if trial.Failed != "" {
@@ -130,6 +137,26 @@ func (t *Table) Fit(o FitOptions) (*Report, error) {
 	t.names(&r.Best)
 	t.names(&r.Measured)
 	return r, a.plan(r)
+}
+
+// itemError is the mean over the runs of the score's standard error over the items
+// of its tasks, which are taken as independent; nil where a run lacks one.
+func (t *Table) itemError(columns []int, weights []float64) *float64 {
+	mean := 0.0
+	for _, r := range t.Runs {
+		if r.StdErr == nil {
+			return nil
+		}
+		v := 0.0
+		for i, c := range columns {
+			v += weights[i] * weights[i] * r.StdErr[c] * r.StdErr[c]
+		}
+		mean += math.Sqrt(v) / float64(len(t.Runs))
+	}
+	if math.IsNaN(mean) || len(t.Runs) == 0 {
+		return nil
+	}
+	return &mean
 }
 
 // screened returns the table without outliers, and puts the smaller model's so
@@ -222,6 +249,9 @@ func (t *Table) lift(domains, metrics []string, o FitOptions, fresh func() predi
 		if at[j] = slices.Index(t.Domains, name); at[j] < 0 || len(t.Domains) != len(domains) {
 			return nil, nil, fmt.Errorf("its domains are %v: the same as those of the larger model's runs are needed, %v", t.Domains, domains)
 		}
+	}
+	if !slices.Equal(t.Phases, o.phases) {
+		return nil, nil, fmt.Errorf("its phases are %v of the tokens long, those of the larger model's runs %v", t.Phases, o.phases)
 	}
 	objective := o.Objective
 	objective.Metrics = metrics

@@ -1,7 +1,8 @@
 // Package history reads and writes tables of measured mixtures as people keep
 // them who train elsewhere: RegMix's pair of CSV files, olmix's ratios.csv and
 // metrics.csv, lm_harness_results.csv and the mixture scripts of the CLIMB
-// recipe in NeMo Curator, and a form of our own. docs/format.md has the columns.
+// recipe in NeMo Curator, the tables of Weights & Biases and of marin, results of
+// lm-evaluation-harness, and a form of our own. docs/format.md has the columns.
 package history
 
 import (
@@ -26,6 +27,11 @@ type Table struct {
 	Better  map[string]Direction // of metrics of which the file says it; the others go by their names
 	Ignored []Ignored            // columns of the files that do not count
 	Paths   map[string]string    // of domains, where the file has paths of their data rather than names
+	// Phases are the shares of the tokens that the phases of a training have, where
+	// the table has a mixture of each: Domains are then those of every phase in turn,
+	// phase_0_web before phase_1_web, and the shares of a phase sum to its own.
+	Phases Phases
+	Said   []string // what a person should know of how the table was read
 }
 
 // A Run is one row of a table.
@@ -34,6 +40,7 @@ type Run struct {
 	Seed    uint64
 	Mixture mix.Mixture
 	Values  []float64 // one per metric; NaN where there is none
+	StdErr  []float64 // of Values over the items of their tasks, NaN where it is not known; nil where none is
 }
 
 // An Objective says what a run's values are worth.
@@ -90,7 +97,7 @@ func (t *Table) Terms(o Objective) (columns []int, weights []float64, err error)
 		columns, weights = append(columns, slices.Index(t.Metrics, name)), append(weights, w)
 	}
 	if len(columns) == 0 {
-		return nil, nil, errors.New("the table has no metrics")
+		return nil, nil, errors.New("the table has no metrics that count: name them with --metric, or give the scores as a second file")
 	}
 	for i := range weights {
 		weights[i] /= total

@@ -240,7 +240,7 @@ func TestJoinHarnessResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Table{Domains: []string{"web", "code"}, Metrics: []string{"arc:acc", "wiki:word_perplexity"}, Runs: []Run{
-		{Name: "b", Mixture: mix.Mixture{0.5, 0.5}, Values: []float64{0.75, math.NaN()}}, {Name: "a", Mixture: mix.Mixture{0.2, 0.8}, Values: []float64{0.25, 20}}}}
+		{Name: "b", Mixture: mix.Mixture{0.5, 0.5}, Values: []float64{0.75, math.NaN()}}, {Name: "a", Mixture: mix.Mixture{0.2, 0.8}, Values: []float64{0.25, 20}, StdErr: []float64{0.1, math.NaN()}}}}
 	if d := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-15)); d != "" {
 		t.Error(d)
 	}

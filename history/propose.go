@@ -64,11 +64,15 @@ type Proposals struct {
 
 // Propose continues the search that a table of runs records.
 func Propose(ctx context.Context, t *Table, o ProposeOptions) (*Proposals, error) {
+	if len(t.Phases) > 0 {
+		return nil, fmt.Errorf("the table has mixtures of %d phases, and strategies search one mixture: climb fit proposes for such a table (--next, --write)", len(t.Phases))
+	}
 	out := &Proposals{Domains: t.Domains, Ignored: t.Ignored, Strategy: o.Strategy, Next: []Proposed{}, Paths: t.Paths}
 	t, err := o.screen(t, out)
 	if err != nil {
 		return nil, err
 	}
+	out.Warnings = slices.Concat(t.Said, out.Warnings)
 	p, runs, err := t.Problem(o.Objective)
 	if err != nil {
 		return nil, err

@@ -33,14 +33,25 @@ const (
 // Mixtures are normalised; a sum that is off by more than 5 % is an error, as
 // are two rows with one id, and runs in one of the files only. An empty cell or
 // NaN in a metric is a value that is missing.
-func Read(paths ...string) (*Table, error) {
+func Read(paths ...string) (*Table, error) { return Hints{}.Read(paths...) }
+
+// Hints say of a table what its columns do not. Ours needs none.
+type Hints struct {
+	Shares []string  // columns of the shares: names, or what a name begins with before a *, as in config.weights.*
+	Phases []float64 // tokens of each phase of the training, in any unit, where a table has columns of phases
+}
+
+// Read is Read with hints. One file may also be what a tracker of experiments
+// writes (see tracked), and one folder holds a CSV file of mixtures beside results
+// of lm-evaluation-harness.
+func (h Hints) Read(paths ...string) (*Table, error) {
 	var t *Table
 	var err error
 	switch len(paths) {
 	case 1:
-		t, err = readOne(paths[0])
+		t, err = h.one(paths[0])
 	case 2:
-		t, err = readPair(paths[0], paths[1])
+		t, err = h.pair(paths[0], paths[1])
 	default:
 		return nil, fmt.Errorf("%d files of runs: give one, or mixtures and scores", len(paths))
 	}
@@ -50,6 +61,9 @@ func Read(paths ...string) (*Table, error) {
 	if len(t.Runs) == 0 {
 		return nil, fmt.Errorf("read %s: no runs", strings.Join(paths, ", "))
 	}
+	if len(h.Phases) > 0 && len(t.Phases) == 0 {
+		return nil, fmt.Errorf("read %s: the lengths of phases are given, and no column is called phase_0_DOMAIN", strings.Join(paths, ", "))
+	}
 	return t, nil
 }
 
@@ -58,6 +72,7 @@ type sheet struct {
 	path   string
 	header []string
 	rows   [][]string
+	failed map[int]bool // rows of runs that did not finish: what they measured does not count
 }
 
 func readSheet(path string) (*sheet, error) {
@@ -71,7 +86,7 @@ func readSheet(path string) (*sheet, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	s.path = path
-	return s, nil
+	return s, s.panel()
 }
 
 func parse(r io.Reader) (*sheet, error) {
@@ -100,7 +115,10 @@ func (s *sheet) id() int {
 			return i
 		}
 	}
-	return -1
+	if s.state() < 0 {
+		return -1
+	}
+	return slices.IndexFunc(s.header, func(name string) bool { return slices.Contains(trackerIDs, name) })
 }
 
 // common returns the columns that name the runs in two files: of one name if
@@ -120,7 +138,7 @@ func (s *sheet) numbers(i int, columns []int, missing bool) ([]float64, error) {
 	out := make([]float64, len(columns))
 	for k, c := range columns {
 		cell := strings.TrimSpace(s.rows[i][c])
-		if missing && (cell == "" || strings.EqualFold(cell, "nan")) {
+		if missing && (cell == "" || strings.EqualFold(cell, "nan") || s.failed[i]) {
 			out[k] = math.NaN()
 			continue
 		}
@@ -140,7 +158,7 @@ func (s *sheet) mixture(i int, columns []int, t *Table) (mix.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := normalize(w)
+	m, err := t.Phases.normalize(w)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: row %d: %w%s", s.path, i+2, err, t.leftOut())
 	}
@@ -161,8 +179,11 @@ func normalize(w []float64) (mix.Mixture, error) {
 	return mix.Normalize(w)
 }
 
-// readOne reads ours or Curator's table.
-func readOne(path string) (*Table, error) {
+// one reads ours, Curator's or a tracker's table, or a folder.
+func (h Hints) one(path string) (*Table, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return h.folder(path)
+	}
 	s, err := readSheet(path)
 	if err != nil {
 		return nil, err
@@ -170,9 +191,13 @@ func readOne(path string) (*Table, error) {
 	id, seed := s.id(), slices.Index(s.header, "seed")
 	t := &Table{}
 	domains, metrics := t.oneFile(s, id, seed)
+	if len(h.Shares) > 0 || len(domains) == 0 && s.tracker() {
+		t := &Table{}
+		return t, h.tracked(t, s)
+	}
 	if len(domains) == 0 {
 		return nil, fmt.Errorf("read %s: no column begins with %q and there is no column valid_avg: "+
-			"give mixtures and scores as two files, or see docs/format.md", path, domainPrefix)
+			"give mixtures and scores as two files, say --shares COLUMN,..., or see docs/format.md", path, domainPrefix)
 	}
 	for i, row := range s.rows {
 		r := Run{Name: strconv.Itoa(i + 1)}
@@ -250,17 +275,33 @@ func (t *Table) distinct(path string, named, seeded bool) error {
 	return nil
 }
 
-// readPair joins mixtures and scores by the run's id.
-func readPair(mixtures, scores string) (*Table, error) {
+// folder reads a folder of results by run that holds the mixtures too.
+func (h Hints) folder(dir string) (*Table, error) {
+	tables, err := filepath.Glob(filepath.Join(dir, "*.csv"))
+	if err != nil {
+		return nil, err
+	}
+	if len(tables) != 1 {
+		return nil, fmt.Errorf("read %s: there are %d files *.csv in the folder; give the file of mixtures and the folder of results", dir, len(tables))
+	}
+	return h.pair(tables[0], dir)
+}
+
+// pair joins mixtures and scores by the run's id.
+func (h Hints) pair(mixtures, scores string) (*Table, error) {
 	read, t := readSheet, &Table{}
+	var errs stderrs
 	if info, err := os.Stat(scores); err == nil && info.IsDir() {
-		read = t.readResults
+		read = func(dir string) (s *sheet, err error) {
+			s, errs, err = t.readResults(dir)
+			return s, err
+		}
 	}
 	s, err := read(scores)
 	if err != nil {
 		return nil, err
 	}
-	id, err := t.readMixtures(mixtures, s)
+	id, err := h.readMixtures(t, mixtures, s)
 	if err != nil {
 		return nil, err
 	}
@@ -285,6 +326,7 @@ func readPair(mixtures, scores string) (*Table, error) {
 		if r.Values, err = s.numbers(at, columns, true); err != nil {
 			return nil, err
 		}
+		r.StdErr = errs.of(r.Name, t.Metrics)
 		delete(row, r.Name)
 	}
 	for _, r := range s.rows {
@@ -300,6 +342,10 @@ func readPair(mixtures, scores string) (*Table, error) {
 // scores tells the metrics from the other columns of a file of scores. Of
 // Curator's table, whose mixtures come from the scripts, the domains are left.
 func (t *Table) scores(s *sheet, id int) (columns []int) {
+	if s.state() >= 0 {
+		t.unfinished(s, id)
+		return t.measures(s, func(c int) bool { return c == id || slices.Contains(t.Domains, s.header[c]) })
+	}
 	for c, name := range s.header {
 		switch why := beside(name); {
 		case c == id || slices.Contains(t.Domains, name):
@@ -320,9 +366,9 @@ func runName(column, cell string) string {
 	return strings.TrimSpace(cell)
 }
 
-// readMixtures reads a CSV file of mixtures or a folder of Curator's scripts, and
-// says which column of the scores names the run.
-func (t *Table) readMixtures(path string, scores *sheet) (id int, err error) {
+// readMixtures reads a CSV file of mixtures or a folder of Curator's scripts into t,
+// and says which column of the scores names the run.
+func (h Hints) readMixtures(t *Table, path string, scores *sheet) (id int, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		if id = slices.Index(scores.header, "model_benchmark_path"); id < 0 {
 			id = scores.id()
@@ -337,13 +383,9 @@ func (t *Table) readMixtures(path string, scores *sheet) (id int, err error) {
 	if own < 0 {
 		return 0, fmt.Errorf("read %s: no column run, run_id or index names the run", path)
 	}
-	var columns []int
-	for c, name := range s.header {
-		if why := beside(name); c != own && why != "" {
-			t.ignore(name, why)
-		} else if c != own {
-			columns, t.Domains = append(columns, c), append(t.Domains, strings.TrimPrefix(name, regmixDomain))
-		}
+	columns, err := h.mixtureColumns(t, s, own)
+	if err != nil {
+		return 0, err
 	}
 	seen := map[string]int{}
 	for i, row := range s.rows {
@@ -359,4 +401,22 @@ func (t *Table) readMixtures(path string, scores *sheet) (id int, err error) {
 		t.Runs = append(t.Runs, Run{Name: name, Mixture: m})
 	}
 	return id, nil
+}
+
+// mixtureColumns are the columns of shares in a file of mixtures.
+func (h Hints) mixtureColumns(t *Table, s *sheet, own int) (columns []int, err error) {
+	if columns, err = h.phased(t, s); err != nil || columns != nil {
+		return columns, err
+	}
+	if len(h.Shares) > 0 {
+		return h.named(t, s)
+	}
+	for c, name := range s.header {
+		if why := beside(name); c != own && why != "" {
+			t.ignore(name, why)
+		} else if c != own {
+			columns, t.Domains = append(columns, c), append(t.Domains, strings.TrimPrefix(name, regmixDomain))
+		}
+	}
+	return columns, nil
 }

@@ -42,32 +42,35 @@ func (a *analysis) candidates() [][]float64 {
 				alpha[j] = 1e-9
 			}
 		}
-		out = append(out, mix.Dirichlet(a.rng, alpha))
+		out = append(out, a.phases.Keep(mix.Dirichlet(a.rng, alpha)))
 	}
 	return out
 }
 
 // towards returns what lies between the named mixtures and each pure domain, and
 // these, so that the draws do not end before the edges; domains without a share
-// in any mixture stay so.
-func towards(all [][]float64, from []int) [][]float64 {
+// in any mixture stay so. Only the phase of the domain changes.
+func (a *analysis) towards(all [][]float64, from []int) [][]float64 {
 	var out [][]float64
 	for j := range all[0] {
+		phase, length := a.phases.of(j, len(all[0]))
 		if !slices.ContainsFunc(all, func(m []float64) bool { return m[j] > 1e-6 }) {
 			continue
 		}
 		for _, i := range from {
 			for _, step := range []float64{0.02, 0.1, 0.5} {
 				m := slices.Clone(all[i])
-				for k := range m {
-					m[k] *= 1 - step
+				part := a.phases.block(m, phase)
+				for k := range part {
+					part[k] *= 1 - step
 				}
-				m[j] += step
+				m[j] += step * length
 				out = append(out, m)
 			}
 		}
-		pure := make([]float64, len(all[0]))
-		pure[j] = 1
+		pure := slices.Clone(all[from[0]])
+		clear(a.phases.block(pure, phase))
+		pure[j] = length
 		out = append(out, pure)
 	}
 	return out
@@ -81,7 +84,7 @@ func (a *analysis) recommend(r *Report, trials []search.Trial) error {
 	all := a.candidates()
 	score := make([]float64, len(all))
 	predict.All(score, a.tasks, all)
-	more := towards(all, predict.Top(score, 20))
+	more := a.towards(all, predict.Top(score, 20))
 	all = append(all, more...)
 	score = append(score, make([]float64, len(more))...)
 	predict.All(score[len(all)-len(more):], a.tasks, more)
@@ -114,8 +117,9 @@ func (a *analysis) recommend(r *Report, trials []search.Trial) error {
 	a.effects(r)
 	a.next(r, pool, draws)
 	for j, w := range r.Best.Mixture {
+		_, length := a.phases.of(j, len(r.Domains))
 		if most := slices.MaxFunc(a.x, func(x, y []float64) int { return cmp.Compare(x[j], y[j]) })[j]; w > most+0.01 {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("the recommended share of %s, %.1f %%, is more than any run had (%.1f %%): it is extrapolated", r.Domains[j], 100*w, 100*most))
+			r.Warnings = append(r.Warnings, fmt.Sprintf("the recommended share of %s, %.1f %%, is more than any run had (%.1f %%): it is extrapolated", r.Domains[j], 100*w/length, 100*most/length))
 		}
 	}
 	if r.Best.Interval95[1]-r.Best.Interval95[0] <= 1e-9*(slices.Max(a.y)-slices.Min(a.y)) {
@@ -148,17 +152,19 @@ func (a *analysis) inside(winner Point, shares [][2]float64, domains []string) P
 	for j, s := range shares {
 		box.Lower[j], box.Upper[j] = s[0], s[1]
 		if w := winner.Mixture[j]; w < s[0]-1e-9 || w > s[1]+1e-9 {
-			out = append(out, fmt.Sprintf("%s %.1f %%", domains[j], 100*w))
+			_, length := a.phases.of(j, len(shares))
+			out = append(out, fmt.Sprintf("%s %.1f %%", domains[j], 100*w/length))
 		}
 	}
 	if len(out) == 0 {
 		return winner
 	}
-	if box.Feasible(len(shares)) != nil {
+	inside, err := a.phases.project(box, winner.Mixture)
+	if err != nil {
 		winner.Outside = strings.Join(out, ", ") + ": no mixture has all its shares inside the intervals, which are of one domain each"
 		return winner
 	}
-	moved := a.point(box.Project(winner.Mixture))
+	moved := a.point(inside)
 	moved.Shares80 = shares
 	if lost := winner.Interval80[0] - moved.Interval80[0]; lost > slack*(winner.Interval80[1]-winner.Interval80[0])/2 {
 		winner.Outside = fmt.Sprintf("%s: the nearest mixture inside the intervals is %.2g worse at the lower end of its score's 80 %%; the best may lie in several places", strings.Join(out, ", "), lost)
@@ -167,7 +173,8 @@ func (a *analysis) inside(winner Point, shares [][2]float64, domains []string) P
 	return moved
 }
 
-// effects moves 0.01 of share to each domain.
+// effects moves 0.01 of share to each domain; of a table with phases, 0.01 of the
+// share of its phase.
 func (a *analysis) effects(r *Report) {
 	mean := make([]float64, len(r.Domains))
 	for _, row := range a.x {
@@ -177,13 +184,15 @@ func (a *analysis) effects(r *Report) {
 	}
 	change := func(from mix.Mixture, j int) float64 {
 		to := slices.Clone(from)
-		if to[j] > 0.99 {
+		phase, length := a.phases.of(j, len(from))
+		if to[j] > 0.99*length {
 			return 0 // there is nothing left to take it from
 		}
-		for k := range to {
-			to[k] *= (0.99 - from[j]) / (1 - from[j])
+		part := a.phases.block(to, phase)
+		for k := range part {
+			part[k] *= (0.99*length - from[j]) / (length - from[j])
 		}
-		to[j] = from[j] + 0.01
+		to[j] = from[j] + 0.01*length
 		return a.tasks.Predict(to) - a.tasks.Predict(from)
 	}
 	for j, name := range r.Domains {

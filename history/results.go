@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,13 +16,14 @@ import (
 // readResults reads a folder with results of lm-evaluation-harness: a file
 // RUN.json or a folder RUN, as lm_eval --output_path writes it, for each run.
 // The columns are task:metric; what is better is taken from the files, and tasks
-// are ignored whose group has figures of its own.
-func (t *Table) readResults(dir string) (*sheet, error) {
+// are ignored whose group has figures of its own. Of a folder with several results
+// files the newest counts.
+func (t *Table) readResults(dir string) (*sheet, stderrs, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := &sheet{path: dir}
+	s, errs := &sheet{path: dir}, stderrs{}
 	runs, columns, grouped := map[string]map[string]string{}, map[string]bool{}, map[string]string{}
 	for _, e := range entries {
 		run, isJSON := strings.CutSuffix(e.Name(), ".json")
@@ -29,34 +31,37 @@ func (t *Table) readResults(dir string) (*sheet, error) {
 			continue
 		}
 		if runs[run] != nil {
-			return nil, fmt.Errorf("read %s: there is a file and a folder for run %s", dir, run)
+			return nil, nil, fmt.Errorf("read %s: there is a file and a folder for run %s", dir, run)
 		}
 		r, err := eval.ReadResults(filepath.Join(dir, e.Name()))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		runs[run] = map[string]string{}
 		for task := range r.Results {
 			figures, err := r.Task(task)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			group := r.Group(task)
 			for metric, v := range figures.Metrics {
 				column := task + ":" + metric
 				runs[run][column] = strconv.FormatFloat(v, 'g', -1, 64)
 				columns[column] = true
+				if se, ok := figures.StdErr[metric]; ok {
+					errs.put(run, column, se)
+				}
 				if group != "" {
 					grouped[column] = group
 				}
 				if err := t.direct(column, r.Higher[task], metric); err != nil {
-					return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, e.Name()), err)
+					return nil, nil, fmt.Errorf("read %s: %w", filepath.Join(dir, e.Name()), err)
 				}
 			}
 		}
 	}
 	if len(runs) == 0 {
-		return nil, fmt.Errorf("read %s: no results; give a folder with RUN.json, or a folder RUN of lm_eval's, for each run", dir)
+		return nil, nil, fmt.Errorf("read %s: no results; give a folder with RUN.json, or a folder RUN of lm_eval's, for each run", dir)
 	}
 	names := slices.Sorted(maps.Keys(columns))
 	for _, name := range slices.Sorted(maps.Keys(grouped)) {
@@ -70,7 +75,32 @@ func (t *Table) readResults(dir string) (*sheet, error) {
 		}
 		s.rows = append(s.rows, row)
 	}
-	return s, nil
+	return s, errs, nil
+}
+
+// stderrs are standard errors by run and column.
+type stderrs map[string]map[string]float64
+
+func (s stderrs) put(run, column string, se float64) {
+	if s[run] == nil {
+		s[run] = map[string]float64{}
+	}
+	s[run][column] = se
+}
+
+// of returns those of a run, nil if there is none.
+func (s stderrs) of(run string, metrics []string) []float64 {
+	if s[run] == nil {
+		return nil
+	}
+	out := make([]float64, len(metrics))
+	for i, name := range metrics {
+		se, ok := s[run][name]
+		if out[i] = se; !ok {
+			out[i] = math.NaN()
+		}
+	}
+	return out
 }
 
 // direct enters what a results file says of a metric's direction.

@@ -21,6 +21,9 @@ var Forms = []string{"climb", "regmix", "olmix", "curator"}
 //
 // A table without metrics, such as proposals, has no file of scores.
 func (t *Table) Write(folder, form string) ([]string, error) {
+	if len(t.Phases) > 0 && form != "climb" {
+		return nil, fmt.Errorf("form %s has no place for the mixtures of %d phases: climb has", form, len(t.Phases))
+	}
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return nil, err
 	}
@@ -42,13 +45,16 @@ func (t *Table) writeOne(folder, name, id, domain, metric string, seed bool) ([]
 	if seed {
 		header = append(header, "seed")
 	}
+	if len(t.Phases) > 0 { // the columns are called phase_0_web
+		domain = ""
+	}
 	header = append(append(header, prefixed(domain, t.Domains)...), prefixed(metric, t.Metrics)...)
 	return t.file(folder, name, header, func(r Run) []string {
 		row := []string{r.Name}
 		if seed {
 			row = append(row, strconv.FormatUint(r.Seed, 10))
 		}
-		return append(append(row, cells(r.Mixture)...), cells(r.Values)...)
+		return append(append(row, cells(t.Phases.Within(r.Mixture))...), cells(r.Values)...)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/history"
 	"github.com/climb-go/climb/task"
 )
@@ -17,6 +18,7 @@ import (
 // fitOptions are the flags of climb fit.
 type fitOptions struct {
 	history.FitOptions
+	history.Hints
 	tableOut
 	Smaller []string // files
 	Write   string
@@ -32,6 +34,7 @@ func (o *fitOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.Next, "next", 8, "mixtures to propose")
 	f.Uint64Var(&o.Seed, "seed", 1, "random seed")
 	f.StringSliceVar(&o.Smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
+	hintFlags(f, &o.Hints)
 	o.tableOut.add(f, &o.Write, "write")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
@@ -48,7 +51,12 @@ You get
 Tables: ours (runs.csv with columns run, domain:NAME, metric:NAME), NeMo Curator's
 lm_harness_results.csv, RegMix's and olmix's pairs of mixtures and scores, or a
 folder of Curator's mixture scripts and a table of scores; or mixtures and a folder
-of lm_eval's results by run. Runs are joined by id.
+of lm_eval's results by run (or one folder with both; the newest file of a run
+counts). Runs are joined by id. Read too are trackers' tables of one file: Weights &
+Biases' CSV export of the runs, with shares below one prefix (config.weights.web) or
+named by --shares; and marin's, with a mixture for each phase (phase_0_web,
+phase_1_web). With --phases 0.8,0.2 the fit then has the shares of every phase, and
+recommends and proposes one mixture for each.
 
 Directions: whether more or less of a metric is better comes from the results files,
 or from the last words of its name (loss, bpb, ppl, cross_entropy, rmse; acc, f1,
@@ -71,6 +79,8 @@ func newFit(std streams) *cobra.Command {
 		Example: `  climb fit runs.csv
   climb fit train_mixture_1m.csv train_pile_loss_1m.csv --metric the_pile_pile_cc_val_loss
   climb fit ratios.csv metrics.csv --next 16 --write next/ --form olmix
+  climb fit wandb_export.csv --shares 'data.weights.*' --metric eval/loss
+  climb fit two_phase.csv --phases 0.8,0.2 --metric eval/loss --write next/
   climb fit lm_harness_results.csv --metric valid_avg --json | jq .recommended`,
 		RunE: func(c *cobra.Command, args []string) error { return runFit(c.Context(), o, args, std) },
 	}
@@ -82,12 +92,12 @@ func runFit(_ context.Context, o fitOptions, args []string, std streams) error {
 	if err := o.parse(); err != nil {
 		return err
 	}
-	table, err := history.Read(args...)
+	table, err := o.Read(args...)
 	if err != nil {
 		return err
 	}
 	if len(o.Smaller) > 0 {
-		if o.FitOptions.Smaller, err = history.Read(o.Smaller...); err != nil {
+		if o.FitOptions.Smaller, err = o.Read(o.Smaller...); err != nil {
 			return err
 		}
 	}
@@ -123,7 +133,7 @@ func (o *fitOptions) parse() (err error) {
 
 // writeNext writes the proposals as a table without scores.
 func writeNext(o fitOptions, r *history.Report, paths map[string]string, say io.Writer) error {
-	t := &history.Table{Domains: r.Domains, Paths: paths}
+	t := &history.Table{Domains: r.Domains, Phases: r.Phases, Paths: paths}
 	for i, m := range r.Next {
 		t.Runs = append(t.Runs, history.Run{Name: fmt.Sprintf("n%d", i+1), Mixture: m})
 	}
@@ -142,6 +152,9 @@ func printFit(w io.Writer, r *history.Report) {
 		}
 	}
 	fmt.Fprintf(w, "Noise of a run %.4g (%s)\n", r.Noise.Std, r.Noise.Source)
+	if r.ItemError != nil {
+		fmt.Fprintf(w, "Standard error of a score over the items of its tasks %.4g (the same items in every run, so it is no noise between runs)\n", *r.ItemError)
+	}
 	if c := r.Noise.Ceiling; c != nil {
 		fmt.Fprintf(w, "Ceiling of the correlation about %.3f (80 %% in [%.2f, %.2f])\n", *c, r.Noise.Ceiling80[0], r.Noise.Ceiling80[1])
 	} else {
@@ -181,17 +194,29 @@ func printForecast(w io.Writer, r *history.Report) {
 		fmt.Fprintln(w, "\nRun next (shares in per cent, domains above 1 %):")
 	}
 	for i, m := range r.Next {
-		fmt.Fprintf(w, "  n%d:%s\n", i+1, shares(r.Domains, m))
+		fmt.Fprintf(w, "  n%d:%s\n", i+1, shares(r.Domains, r.Phases.Within(m)))
 	}
 }
 
 // printShares prints the mixtures, with the effects of each domain.
 func printShares(w io.Writer, r *history.Report) {
+	if len(r.Phases) > 0 {
+		var lengths []string
+		for k, f := range r.Phases {
+			lengths = append(lengths, fmt.Sprintf("phase %d %.1f %%", k, 100*f))
+		}
+		fmt.Fprintf(w, "Shares are of the tokens of their phase: %s of all.\n", strings.Join(lengths, ", "))
+	}
+	within := r.Phases.Within
+	low, high := make([]float64, len(r.Domains)), make([]float64, len(r.Domains))
+	for j, s := range r.Best.Shares80 {
+		low[j], high[j] = s[0], s[1]
+	}
+	best, measured, low, high := within(r.Best.Mixture), within(r.Measured.Mixture), within(low), within(high)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "share\t80 % between\tbest measured\t+1 % at the mean\t+1 % at the best\t  domain")
 	for j, name := range r.Domains {
-		fmt.Fprintf(t, "%.1f %%\t%.1f .. %.1f\t%.1f %%\t%+.4g\t%+.4g\t  %s\n", 100*r.Best.Mixture[j], 100*r.Best.Shares80[j][0], 100*r.Best.Shares80[j][1],
-			100*r.Measured.Mixture[j], r.Effects[j].AtMean, r.Effects[j].AtBest, name)
+		fmt.Fprintf(t, "%.1f %%\t%.1f .. %.1f\t%.1f %%\t%+.4g\t%+.4g\t  %s\n", 100*best[j], 100*low[j], 100*high[j], 100*measured[j], r.Effects[j].AtMean, r.Effects[j].AtBest, escape.Line(name))
 	}
 	t.Flush()
 }

@@ -17,6 +17,7 @@ import (
 // proposeOptions are the flags of climb propose.
 type proposeOptions struct {
 	history.ProposeOptions
+	history.Hints
 	tableOut
 	files, smaller                      []string
 	prior, supply, least, most, weights map[string]string
@@ -40,6 +41,7 @@ func (o *proposeOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringToStringVar(&o.most, "most", nil, "DOMAIN=SHARE, the most it may have")
 	f.StringSliceVar(&o.smaller, "smaller", nil, "table of a smaller model's runs; MIXTURES,SCORES if it is two files")
 	f.Uint64Var(&o.Seed, "seed", 1, "random seed")
+	hintFlags(f, &o.Hints)
 	o.tableOut.add(f, &o.out, "out")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
@@ -54,7 +56,8 @@ table of its runs: RegMix's (mixtures and losses), olmix's (ratios.csv and
 metrics.csv), NeMo Curator's (lm_harness_results.csv) or ours (runs.csv). No corpus
 is needed. --out writes the proposals as a table of the same forms, ready to run.
 
-Metrics, their directions, and what is left out: as in climb fit.
+Metrics, their directions, what is left out, and the tables of trackers (--shares):
+as in climb fit, which proposes for tables with phases.
 
 --prior and --supply need a number for every domain. Shares are from 0 to 1.
 
@@ -77,12 +80,12 @@ func runPropose(ctx context.Context, o proposeOptions, _ []string, std streams) 
 	if err := o.check(o.out); err != nil {
 		return err
 	}
-	t, err := history.Read(o.files...)
+	t, err := o.Read(o.files...)
 	if err != nil {
 		return err
 	}
 	if len(o.smaller) > 0 {
-		if o.Smaller, err = history.Read(o.smaller...); err != nil {
+		if o.Smaller, err = o.Read(o.smaller...); err != nil {
 			return err
 		}
 	}

@@ -70,6 +70,12 @@ func numbers(flag string, from map[string]string) (map[string]float64, error) {
 	return out, nil
 }
 
+// hintFlags say of a table what its columns do not.
+func hintFlags(f *pflag.FlagSet, h *history.Hints) {
+	f.StringSliceVar(&h.Shares, "shares", nil, "columns of the shares, of a tracker's table that does not tell: names, or config.weights.*")
+	f.Float64SliceVar(&h.Phases, "phases", nil, "tokens or shares of the phases of the training, of a table with columns phase_0_NAME: 0.8,0.2")
+}
+
 // objectiveFlags are what a run's metrics are worth.
 func objectiveFlags(f *pflag.FlagSet, o *history.Objective, weights *map[string]string, keep *bool) {
 	f.StringSliceVar(&o.Metrics, "metric", nil, "metrics that count; all if none is named")
