@@ -17,8 +17,9 @@ lint:
 bench:
 	go test -run '^$$' -bench . ./...
 
-docs: # docs/methods.md from the code, docs/gains.svg from the committed results
+docs: # docs/methods.md from the code, docs/repro.md from its verdicts, docs/gains.svg from the committed results
 	go run ./cmd/climb methods --markdown > docs/methods.md
+	go run ./cmd/climb repro --markdown > docs/repro.md
 	go run ./bench/evidence -figure bench/results/evidence.json > docs/gains.svg
 
 ci:

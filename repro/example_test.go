@@ -14,8 +14,8 @@ func ExampleCase_Run() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(c.Source)
-	_, err = c.Run(context.Background(), "no such folder")
+	fmt.Println(c.Paper)
+	_, err = c.Run(context.Background(), repro.Options{Data: "no such folder"})
 	fmt.Println(err != nil)
 	// Output:
 	// Liu et al., 2024, RegMix, arXiv 2407.01492

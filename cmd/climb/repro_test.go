@@ -16,16 +16,19 @@ func TestRepro(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var cases []repro.Case
-	if err := json.Unmarshal([]byte(mustRun(t, dir, "repro", "list", "--json")), &cases); err != nil || len(cases) != len(repro.Cases) {
+	if err := json.Unmarshal([]byte(mustRun(t, dir, "repro", "--json")), &cases); err != nil || len(cases) != len(repro.Cases) {
 		t.Errorf("%d cases, %v", len(cases), err)
 	}
-	if out := mustRun(t, dir, "repro", "list"); !strings.Contains(out, "regmix: ") || !strings.Contains(out, "2407.01492") {
+	if out := mustRun(t, dir, "repro"); !strings.Contains(out, "regmix (met): ") || !strings.Contains(out, "2407.01492") {
 		t.Error(out)
 	}
-	if code, _, errs := climbRun(t, dir, "repro", "run", "alchemy"); code != 2 || !strings.Contains(errs, "there are regmix") {
+	if code, _, errs := climbRun(t, dir, "repro", "alchemy"); code != 2 || !strings.Contains(errs, "there are regmix") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
-	if code, _, errs := climbRun(t, dir, "repro", "run", "regmix"); code != 1 || !strings.Contains(errs, "curl -LO https://") {
+	if code, _, errs := climbRun(t, dir, "repro", "regmix", "--short", "--record", "x"); code != 2 || !strings.Contains(errs, "--record") {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+	if code, _, errs := climbRun(t, dir, "repro", "regmix"); code != 1 || !strings.Contains(errs, "curl -LO https://") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 	data := os.Getenv("CLIMB_TEST_DATA")
@@ -35,7 +38,17 @@ func TestRepro(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(data, "tables", "train_mixture_1m.csv")); err != nil {
 		t.Skip("RegMix's tables are not here; CLIMB_TEST_DATA names the folder that holds tables/")
 	}
-	if out := mustRun(t, dir, "repro", "run", "regmix", "--data", data); !strings.Contains(out, "98.45") || !strings.Contains(out, "regmix: pass") {
+	record := filepath.Join(dir, "verdicts.txt")
+	if err := os.WriteFile(record, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustRun(t, dir, "repro", "regmix", "--data", data, "--record", record); !strings.Contains(out, "98.45") || !strings.Contains(out, "regmix: met") {
+		t.Error(out)
+	}
+	if text, err := os.ReadFile(record); err != nil || !strings.Contains(string(text), "case\tregmix\tmet\t") {
+		t.Errorf("%s, %v", text, err)
+	}
+	if out := mustRun(t, dir, "repro", "regmix", "--data", data, "--short"); !strings.Contains(out, "short: no verdict on the claim") {
 		t.Error(out)
 	}
 }
