@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,8 @@ type confirmOptions struct {
 }
 
 // confirmStage runs the predicted best, the best measured mixtures and the
-// baselines again with fresh seeds, in one plan, round-01.plan.json;
-// confirm.json is the outcome.
+// baselines again with fresh seeds, in one plan, round-01.plan.json, unless an
+// earlier confirmation has; confirm.json is the outcome.
 func (r *Trials) confirmStage() *stage.Stage {
 	return &stage.Stage{
 		Name: confirmFile.Stage, Title: "confirm with fresh seeds", Format: 3,
@@ -119,19 +120,7 @@ func (r *Trials) driveConfirm(ctx context.Context, p *task.Plan, e stage.Event) 
 	if err != nil {
 		return false, err
 	}
-	var specs []trialSpec
-	for k := range o.Seeds {
-		for _, c := range list {
-			mixtures := []mix.Mixture{c.Mixture}
-			if c.random != nil {
-				mixtures = c.random[k*randomPerSeed : (k+1)*randomPerSeed]
-			}
-			for _, m := range mixtures {
-				specs = append(specs, trialSpec{Name: c.Name, Mixture: m, Hash: m.Hash(), Seed: confirmSeed(r.Config.Seed, k)})
-			}
-		}
-	}
-	plan, ran, err := r.runTrials(ctx, p, roundName(1), specs, e)
+	plan, ran, err := r.runTrials(ctx, p, roundName(1), r.confirmSpecs(list), e)
 	if err != nil {
 		return ran, err
 	}
@@ -143,6 +132,22 @@ func (r *Trials) driveConfirm(ctx context.Context, p *task.Plan, e stage.Event) 
 		return ran, err
 	}
 	return ran, confirmFile.Write(p, out)
+}
+
+// confirmSpecs are the runs of a confirmation, by seed.
+func (r *Trials) confirmSpecs(list []candidate) (specs []trialSpec) {
+	for k := range r.Config.Confirm.Seeds {
+		for _, c := range list {
+			mixtures := []mix.Mixture{c.Mixture}
+			if c.random != nil {
+				mixtures = c.random[k*randomPerSeed : (k+1)*randomPerSeed]
+			}
+			for _, m := range mixtures {
+				specs = append(specs, trialSpec{Name: c.Name, Mixture: m, Hash: m.Hash(), Seed: confirmSeed(r.Config.Seed, k)})
+			}
+		}
+	}
+	return specs
 }
 
 // confirmSeed is the k-th fresh seed, which the search has not used.
@@ -195,6 +200,7 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.Seed, b.Seed) }) // runs that were there stand before others
 	for _, t := range all {
 		spec := t.trialSpec
 		result, err := readTrial(plan, t)

@@ -173,9 +173,15 @@ func (s *Search) answer(strategy search.Strategy) (err error) {
 // runTrials runs the missing trials of a round. A plan that is there already
 // is kept: it is the record of what was decided.
 func (r *Trials) runTrials(ctx context.Context, p *task.Plan, name string, specs []trialSpec, e stage.Event) (plan *task.Plan, fresh bool, err error) {
+	var earlier map[runKey]earlierRun
+	if p.Kind == confirmFile.Stage {
+		if earlier, err = earlierRuns(r.Out, p); err != nil {
+			return nil, false, err
+		}
+	}
 	plan, err = task.Load(p.Path(name + ".plan.json"))
 	if errors.Is(err, os.ErrNotExist) {
-		plan = &task.Plan{Kind: p.Kind, Format: p.Format, Name: name, Inputs: p.Inputs, Tasks: grouped(specs, r.together())}
+		plan = &task.Plan{Kind: p.Kind, Format: p.Format, Name: name, Inputs: p.Inputs, Tasks: tasksBeside(earlier, specs, r.together())}
 		if plan.Options, err = r.roundOptions(p); err == nil {
 			err = plan.Save(p.Dir())
 		}
@@ -183,7 +189,7 @@ func (r *Trials) runTrials(ctx context.Context, p *task.Plan, name string, specs
 	if err != nil {
 		return nil, false, err
 	}
-	if err := r.keepTrainer(p); err != nil {
+	if err := errors.Join(r.keepTrainer(p), r.takeOver(ctx, plan, earlier)); err != nil {
 		return nil, false, err
 	}
 	e.Amount, e.Unit = float64(int64(len(specs))*r.Config.Proxy.Tokens), "tokens"

@@ -43,6 +43,8 @@ type Estimate struct {
 	Disk        int64           `json:"disk"`    // bytes the stages that are left will write
 	Free        int64           `json:"free"`    // bytes free where they are written
 	Warnings    []string        `json:"warnings,omitempty"`
+
+	made int // proxy runs of the confirmation that an earlier one has made
 }
 
 // StageEstimate is one part of an Estimate.
@@ -72,6 +74,9 @@ func (r *View) Estimate(ctx context.Context) (*Estimate, error) {
 		return nil, err
 	}
 	if err := r.measureProxy(e); err != nil {
+		return nil, err
+	}
+	if e.made, err = r.Trials.ConfirmMade(); err != nil {
 		return nil, err
 	}
 	r.addStages(e, rates)
@@ -319,8 +324,12 @@ func (r *View) addStages(e *Estimate, rates textRates) {
 	proxies(base)
 	add("search", "search", fmt.Sprintf("%d proxy runs", e.ProxyRuns-confirm), runs(e.ProxyRuns-confirm), int64(e.ProxyRuns-confirm)*proxyDisk)
 	proxies(trial * float64(e.ProxyRuns-confirm))
-	add("confirm", "confirm", fmt.Sprintf("%d proxy runs", confirm), runs(confirm), int64(confirm)*proxyDisk)
-	proxies(trial * float64(confirm))
+	work := fmt.Sprintf("%d proxy runs", confirm)
+	if e.made > 0 {
+		work += fmt.Sprintf(", %d of them made before", e.made)
+	}
+	add("confirm", "confirm", work, runs(confirm-e.made), int64(confirm)*proxyDisk)
+	proxies(trial * float64(confirm-e.made))
 	add("dataset", "dataset", "draw, shuffle, write", text/rates.read+text/2e7, e.TextBytes)
 }
 
