@@ -20,13 +20,15 @@ type Handover struct {
 	Vocab    int     `json:"vocab,omitempty"`
 	EOD      uint32  `json:"eod"` // token that ends a document
 	EODText  string  `json:"eod_text,omitempty"`
-	Context  int     `json:"context"`   // tokens of a training sequence
-	Tokens   int64   `json:"tokens"`    // of the training that the epochs are for
-	EpochCap float64 `json:"epoch_cap"` // the most that a domain is repeated
-	Level    int     `json:"level"`     // zstd's
-	At       string  `json:"at"`        // where the trainer finds the folder
+	Context  int     `json:"context"`         // tokens of a training sequence
+	Batch    int64   `json:"batch,omitempty"` // sequences of a step, where there are phases
+	Tokens   int64   `json:"tokens"`          // of the training that the epochs are for
+	EpochCap float64 `json:"epoch_cap"`       // the most that a domain is repeated
+	Level    int     `json:"level"`           // zstd's
+	At       string  `json:"at"`              // where the trainer finds the folder
 
 	Domains []HandoverDomain `json:"domains"`
+	Phases  []HandoverPhase  `json:"phases,omitempty"` // of a training whose mixture changes; Asked and Weight of a domain are then of all of it
 	LeftOut []LeftOut        `json:"left_out"`
 	Said    []string         `json:"notes"` // what a person should know
 	Parts   []Part           `json:"parts"`

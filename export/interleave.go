@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // A Reading is what a trainer sees in its first sequences, by domain.
@@ -99,6 +100,8 @@ func Interleave(r Reader, weights []float64, n int64, rng *rand.Rand) []int64 {
 	switch r {
 	case Greedy:
 		greedy(weights, n, counts)
+	case Blocks:
+		blocks(weights, n, counts)
 	case Exact:
 		exact(weights, n, counts)
 	default:
@@ -129,11 +132,35 @@ func greedy(weights []float64, n int64, counts []int64) {
 		at := max(float64(i), 1)
 		best, most := 0, math.Inf(-1)
 		for d := range w {
+			if w[d] <= 0 {
+				continue // it is not in the list: a tie would read it
+			}
 			if e := w[d]*at - float64(counts[d]); e > most {
 				best, most = d, e
 			}
 		}
 		counts[best]++
+	}
+}
+
+// blocks takes whole blocks, and of the last one the share of its sequences.
+func blocks(weights []float64, n int64, counts []int64) {
+	sum, w := 0.0, slices.Clone(weights)
+	for _, x := range weights {
+		sum += x
+	}
+	for d := range w {
+		w[d] /= sum
+	}
+	block := blockOf(w)
+	one := inBlock(w, block)
+	rest, shares := make([]int64, len(one)), make([]float64, len(one))
+	for d, c := range one {
+		counts[d], shares[d] = n/block*c, float64(c)
+	}
+	exact(shares, n%block, rest)
+	for d, c := range rest {
+		counts[d] += c
 	}
 }
 

@@ -23,7 +23,11 @@ type Levanter struct{}
 
 // Needs implements Trainer.
 func (*Levanter) Needs() Needs {
-	return Needs{Unit: InTokens, Reader: Exact, Splits: []string{Train, Valid}, Rows: true, Spaces: true, URLs: true}
+	return Needs{Unit: InTokens, Reader: Blocks, Splits: []string{Train, Valid}, Rows: true, Spaces: true, URLs: true,
+		Stages: func(phases [][]float64, batch int64) int64 { // a stage begins with a block
+			block := blockOf(phases...)
+			return block / gcd(block, batch)
+		}}
 }
 
 func (*Levanter) name(p Part, n int) string { return p.path(fmt.Sprintf("part-%05d.jsonl.zst", n)) }
@@ -104,7 +108,7 @@ func readJSONL(path string, use func(Doc) error) error {
 
 // Notes implements Trainer.
 func (l *Levanter) Notes(h *Handover) []Note {
-	var s, weights strings.Builder
+	var s strings.Builder
 	tokenizer := "set-your-tokenizer"
 	if h.Vocab > 0 {
 		tokenizer = h.path("tokenizer")
@@ -115,24 +119,50 @@ func (l *Levanter) Notes(h *Handover) []Note {
 		if h.Has(i, Valid) {
 			fmt.Fprintf(&s, "      validation_urls:\n      - %s\n", quote(h.path("valid", d.Folder, "*.jsonl.zst")))
 		}
-		fmt.Fprintf(&weights, "    %s: %s\n", quote(d.Folder), weight(d.Weight))
 	}
-	// A block must hold a sequence of the rarest domain; 2048 is Levanter's own.
-	block, least := 2048, 1.0
-	for _, d := range h.Domains {
-		if d.Weight > 0 {
-			least = min(least, d.Weight)
+	block := blockOf(weightsOf(h.staged())...)
+	fmt.Fprintf(&s, "  mixture_block_size: %d  # sequences; a weight is so many of them, over the block\n", block)
+	staged := l.stages(h, block)
+	readmeLines := []string{
+		"Merge `data.yaml` into a configuration, and start it:", "",
+		"    python -m levanter.main.train_lm --config_path config.yaml", "",
+		"Levanter tokenizes and packs the text itself, so a weight is a share of sequences, and of tokens. Weights are rounded to sequences of a block, which it would else cut down itself.",
+	}
+	if len(h.Phases) > 0 {
+		s.WriteString(staged)
+		readmeLines[4] += fmt.Sprintf(" Each of the %d stages begins at the step it names; the steps hold for batches of %d sequences of %d tokens.", len(h.Phases), h.Batch, h.Context)
+		return []Note{{"data.yaml", s.String()}, readme(h, "Levanter and marin", readmeLines)}
+	}
+	s.WriteString("  train_weights:\n" + l.weights(h, h.staged()[0].Weights, block, "    "))
+	readmeLines[0] = "Merge `data.yaml` into a configuration (`data-staged.yaml` has the weights as stages), and start it:"
+	return []Note{{"data.yaml", s.String()},
+		{"data-staged.yaml", "# The same weights as stages, to change them later: steps from which they hold.\ndata:\n" + staged},
+		readme(h, "Levanter and marin", readmeLines)}
+}
+
+// stages are the weights of every phase, with the step from which they hold.
+func (l *Levanter) stages(h *Handover, block int64) string {
+	var s strings.Builder
+	s.WriteString("  train_weights:\n")
+	for _, p := range h.staged() {
+		fmt.Fprintf(&s, "  - - %d\n    - %s", p.From, strings.TrimLeft(l.weights(h, p.Weights, block, "      "), " "))
+	}
+	return s.String()
+}
+
+func (*Levanter) weights(h *Handover, weights []float64, block int64, indent string) string {
+	var s strings.Builder
+	for d, n := range inBlock(weights, block) {
+		if n > 0 {
+			fmt.Fprintf(&s, "%s%s: %s\n", indent, quote(h.Domains[d].Folder), dyadic(n, block))
 		}
 	}
-	for float64(block)*least < 1 && block < 1<<20 {
-		block *= 2
+	return s.String()
+}
+
+func weightsOf(phases []HandoverPhase) (out [][]float64) {
+	for _, p := range phases {
+		out = append(out, p.Weights)
 	}
-	fmt.Fprintf(&s, "  mixture_block_size: %d  # sequences; of each domain as many as its weight says\n  train_weights:\n%s", block, weights.String())
-	staged := "# The same weights as stages, to change them later: steps from which they hold.\ndata:\n  train_weights:\n  - - 0\n    - " +
-		strings.ReplaceAll(strings.TrimPrefix(strings.TrimSuffix(weights.String(), "\n"), "    "), "\n    ", "\n      ") + "\n"
-	return []Note{{"data.yaml", s.String()}, {"data-staged.yaml", staged}, readme(h, "Levanter and marin", []string{
-		"Merge `data.yaml` into a configuration (`data-staged.yaml` has the weights as stages), and start it:", "",
-		"    python -m levanter.main.train_lm --config_path config.yaml", "",
-		"Levanter tokenizes and packs the text itself, so a weight is a share of sequences, and of tokens.",
-	})}
+	return out
 }

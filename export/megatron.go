@@ -19,7 +19,7 @@ type Megatron struct{}
 
 // Needs implements Trainer. It refuses 32767 domains.
 func (*Megatron) Needs() Needs {
-	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid, Test}, Rows: true, Domains: 32766,
+	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid, Test}, Rows: true, Domains: 32766, Stages: everyStep,
 		Dtype: func(vocab int) int {
 			if token.Dtype(vocab) == token.Uint16 {
 				return 2
@@ -74,24 +74,37 @@ func (*Megatron) Read(dir string, p Part, use func(Doc) error) error {
 // blend is the list of weights and prefixes of a split. Held-out documents have
 // the weights of training, without the domains that hold out none.
 func blend(h *Handover, split string) []string {
+	return blendBy(h, split, func(d int) float64 { return h.Domains[d].Weight })
+}
+
+func blendBy(h *Handover, split string, of func(domain int) float64) []string {
 	var list []string
 	for _, p := range h.of(split) {
-		list = append(list, weight(h.Domains[p.Domain].Weight), h.path(prefix(p)))
+		if w := of(p.Domain); w > 0 {
+			list = append(list, weight(w), h.path(prefix(p)))
+		}
 	}
 	return list
 }
 
-// Notes implements Trainer.
+// Notes implements Trainer. A training whose mixture changes has a pair of blends
+// for each phase; held-out documents keep the weights of all of it, so that their
+// losses compare.
 func (*Megatron) Notes(h *Handover) []Note {
-	perSplit := map[string][]string{}
-	for _, split := range []string{Train, Valid, Test} {
-		if perSplit[split] = blend(h, split); perSplit[split] == nil {
-			perSplit[split] = []string{}
+	var notes []Note
+	for k, p := range h.staged() {
+		name := "blend"
+		if len(h.Phases) > 0 {
+			name = fmt.Sprintf("blend-phase-%d", k)
 		}
-	}
-	notes := []Note{
-		{"blend.txt", strings.Join(pairs(blend(h, Train)), "\n") + "\n"},
-		{"blend-per-split.json", indent(perSplit)},
+		train := blendBy(h, Train, func(d int) float64 { return p.Weights[d] })
+		perSplit := map[string][]string{Train: train, Valid: blend(h, Valid), Test: blend(h, Test)}
+		for split, list := range perSplit {
+			if list == nil {
+				perSplit[split] = []string{}
+			}
+		}
+		notes = append(notes, Note{name + ".txt", strings.Join(pairs(train), "\n") + "\n"}, Note{strings.Replace(name, "blend", "blend-per-split", 1) + ".json", indent(perSplit)})
 	}
 	counts := ""
 	if known := counted(h); known != nil {
@@ -106,10 +119,25 @@ func (*Megatron) Notes(h *Handover) []Note {
 		"      --tokenizer-type HuggingFaceTokenizer --tokenizer-model " + h.path("tokenizer") + fmt.Sprintf(" --seq-length %d ...", h.Context), "",
 		"`--data-args-path " + h.path("blend.txt") + " --split 99,1,0` reads the training prefixes alone. A weight is a share of sequences, so of tokens.",
 	}
+	if n := len(h.Phases); n > 0 {
+		last := h.Phases[n-1]
+		lines[3] = "      --per-split-data-args-path " + h.path("blend-per-split-phase-0.json") + " \\"
+		lines[5] += fmt.Sprintf(" --global-batch-size %d --train-iters %d --phase-transition-iterations %s --save CHECKPOINTS --load CHECKPOINTS", h.Batch, last.From+last.Steps, transitions(h.Phases))
+		lines[7] = fmt.Sprintf("Megatron saves and exits where a phase ends. Start the same command again for each of the %d phases, with the next `blend-per-split-phase-N.json` and nothing else changed. A weight is a share of sequences, so of tokens.", n)
+	}
 	if counts == "" {
 		lines = slices.Delete(lines, 4, 5)
 	}
 	return append(notes, readme(h, "Megatron-LM", lines))
+}
+
+// transitions are the iterations at which all phases but the first begin.
+func transitions(phases []HandoverPhase) string {
+	var list []string
+	for _, p := range phases[1:] {
+		list = append(list, fmt.Sprint(p.From))
+	}
+	return strings.Join(list, ",")
 }
 
 // counted is what --per-dataset-sequences-path reads, so that Megatron need not

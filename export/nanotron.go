@@ -19,7 +19,7 @@ type Nanotron struct{}
 
 // Needs implements Trainer.
 func (*Nanotron) Needs() Needs {
-	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid}, Rows: true, Spaces: true, URLs: true, Dtype: wide16}
+	return Needs{Tokens: true, Unit: InTokens, Reader: Greedy, Splits: []string{Train, Valid}, Rows: true, Spaces: true, URLs: true, Dtype: wide16, Stages: everyStep}
 }
 
 func (*Nanotron) name(p Part, n int) string {
@@ -195,15 +195,40 @@ func (r *idReader) next() (uint64, error) {
 
 // Notes implements Trainer.
 func (f *Nanotron) Notes(h *Handover) []Note {
+	var s strings.Builder
+	s.WriteString("# Merge into the configuration of nanotron; weights are shares of sequences, so of tokens.\ndata_stages:\n")
+	for k, p := range h.staged() {
+		name := "climb"
+		if len(h.Phases) > 0 {
+			name = fmt.Sprintf("climb-%d", k)
+		}
+		// A stage begins its data anew: another seed gives another order.
+		s.WriteString(f.stage(h, p, name, h.Seed+uint64(k)))
+	}
+	fmt.Fprintf(&s, "tokens:\n  sequence_length: %d\n", h.Context)
+	lines := []string{
+		"Merge `nanotron.yaml` into the configuration, and start it from this folder, or name the folder with `climb export --at`:", "",
+		"    torchrun --nproc_per_node=8 run_train.py --config-file config.yaml", "",
+		"A weight is a share of sequences, so of tokens. The first line of each .metadata names the folder `tokenizer`, which AutoTokenizer loads.",
+		"nanotron repeats one order of as many sequences as there are in all: in each such epoch a domain's first sequences are read, as many as its weight says.",
+	}
+	if len(h.Phases) > 0 {
+		lines = append(lines, fmt.Sprintf("Each of the %d stages begins at its start_training_step; the steps hold for batches of %d sequences of %d tokens.", len(h.Phases), h.Batch, h.Context))
+	}
+	return []Note{{"nanotron.yaml", s.String()}, readme(h, "nanotron", lines)}
+}
+
+// stage is one of data_stages; its first step is 1-based.
+func (*Nanotron) stage(h *Handover, phase HandoverPhase, name string, seed uint64) string {
 	var folders, weights strings.Builder
 	for _, p := range h.of(Train) {
-		fmt.Fprintf(&folders, "      - %s\n", quote(h.path("train", p.Folder)))
-		fmt.Fprintf(&weights, "      - %s\n", weight(h.Domains[p.Domain].Weight))
+		if w := phase.Weights[p.Domain]; w > 0 {
+			fmt.Fprintf(&folders, "      - %s\n", quote(h.path("train", p.Folder)))
+			fmt.Fprintf(&weights, "      - %s\n", weight(w))
+		}
 	}
-	yaml := fmt.Sprintf(`# Merge into the configuration of nanotron; weights are shares of sequences, so of tokens.
-data_stages:
-- name: climb
-  start_training_step: 1
+	return fmt.Sprintf(`- name: %s
+  start_training_step: %d
   data:
     seed: %d
     num_loading_workers: 1
@@ -213,14 +238,8 @@ data_stages:
       tokenizer_name: %s
       dataset_folder:
 %s      dataset_weights:
-%stokens:
-  sequence_length: %d
-`, h.Seed, wide16(h.Vocab), h.Vocab, quote(h.path("tokenizer")), folders.String(), weights.String(), h.Context)
-	return []Note{{"nanotron.yaml", yaml},
-		readme(h, "nanotron", []string{
-			"Merge `nanotron.yaml` into the configuration, and start it from this folder, or name the folder with `climb export --at`:", "",
-			"    torchrun --nproc_per_node=8 run_train.py --config-file config.yaml", "",
-			"A weight is a share of sequences, so of tokens. The first line of each .metadata names the folder `tokenizer`, which AutoTokenizer loads.",
-			"nanotron repeats one order of as many sequences as there are in all: in each such epoch a domain's first sequences are read, as many as its weight says.",
-		})}
+%s`, name, phase.From+1, seed, wide16(h.Vocab), h.Vocab, quote(h.path("tokenizer")), folders.String(), weights.String())
 }
+
+// everyStep is of trainers that change their weights at any step.
+func everyStep([][]float64, int64) int64 { return 1 }

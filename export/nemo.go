@@ -8,6 +8,15 @@ import (
 // Bridge writes Megatron's files and a blend for Megatron-Bridge.
 type Bridge struct{ Megatron }
 
+// Needs implements Trainer: those of Megatron, of which the phases are options of
+// its own command.
+func (b *Bridge) Needs() Needs { return unstaged(b.Megatron.Needs()) }
+
+func unstaged(n Needs) Needs {
+	n.Stages = nil
+	return n
+}
+
 // Notes implements Trainer.
 func (b *Bridge) Notes(h *Handover) []Note {
 	var s strings.Builder
@@ -35,6 +44,9 @@ func (b *Bridge) Notes(h *Handover) []Note {
 
 // Automodel writes Megatron's files and a data set for NeMo Automodel.
 type Automodel struct{ Megatron }
+
+// Needs implements Trainer.
+func (a *Automodel) Needs() Needs { return unstaged(a.Megatron.Needs()) }
 
 // Notes implements Trainer.
 func (a *Automodel) Notes(h *Handover) []Note {

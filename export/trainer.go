@@ -36,7 +36,10 @@ type Needs struct {
 	Domains int      // the most that it can hold; 0 is any number
 	Spaces  bool     // paths in its configuration may have spaces
 	URLs    bool     // it reads buckets
-	Dtype   func(vocab int) int
+	// Stages, if it is not nil, says that the trainer can change its weights during the
+	// training, and at multiples of how many steps, of batch sequences each.
+	Stages func(phases [][]float64, batch int64) int64
+	Dtype  func(vocab int) int
 }
 
 // A Unit is what weights are shares of.
@@ -57,6 +60,7 @@ const (
 	Greedy     Reader = "greedy"     // the domain that is furthest behind its weight comes next
 	Random     Reader = "random"     // drawn with the weights as probabilities
 	Exact      Reader = "exact"      // as many sequences of each as its weight says, shuffled
+	Blocks     Reader = "blocks"     // likewise, of every block; see inBlock
 	Sequential Reader = "sequential" // the files as they are
 )
 

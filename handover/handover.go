@@ -30,6 +30,7 @@ type Options struct {
 	Budget     int64   `json:"budget" min:"0" doc:"a small try-out with the same shares: tokens of training, and at most so many of data; 0 = all"`
 	Epochs     float64 `json:"epochs" default:"4" min:"0.01" doc:"epoch cap: more repetition of a domain is an error"`
 	Context    int     `json:"context" default:"2048" min:"8" max:"16777216" doc:"tokens of a training sequence"`
+	Batch      int64   `json:"batch,omitempty" min:"0" doc:"sequences of a training step, of mixtures with phases: trainers change them at a step"`
 	Valid      float64 `json:"valid" default:"0.01" min:"0" max:"0.5" doc:"share of each domain's documents that is held out for validation"`
 	Test       float64 `json:"test" default:"0.01" min:"0" max:"0.5" doc:"share of each domain's documents that is held out for a test, where the trainer knows one"`
 	ShardBytes int64   `json:"shard_bytes" default:"67108864" min:"1024" max:"2147483647" doc:"bytes of one file, where the trainer takes several, before compression; bounds the memory of a task"`
@@ -136,6 +137,11 @@ func open(run *stage.Run, s source, o Options) (*Export, error) {
 	}
 	if err := o.check(t.Needs(), s.weights != nil); err != nil {
 		return nil, task.Usage(err)
+	}
+	if s.weights != nil && len(s.weights.phase) > 0 {
+		if err := o.checkPhases(t.Needs()); err != nil {
+			return nil, task.Usage(err)
+		}
 	}
 	x := &Export{Run: run, Options: o, Trainer: t, source: s}
 	given := ""

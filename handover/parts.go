@@ -144,6 +144,9 @@ func (s *settler) describe(written, held, once []export.Supply) error {
 		s.say("A try-out: the files hold at most %d tokens, each domain by its share, without repetition.", s.o.Budget)
 	}
 	h.Domains, s.out.Index = kept, index
+	if err := s.cut(index); err != nil {
+		return err
+	}
 	return s.keepParts(index)
 }
 

@@ -56,6 +56,7 @@ type settleOptions struct {
 	Options
 	Names     []string  `json:"names,omitempty"` // of files
 	Shares    []float64 `json:"shares,omitempty"`
+	Phases    []phase   `json:"phases,omitempty"`
 	From      string    `json:"from,omitempty"`
 	Tokenizer stamp     `json:"tokenizer_file"`
 	Given     stamp     `json:"given_file"`
@@ -69,7 +70,7 @@ func (x *Export) settleStage() *stage.Stage {
 			o := settleOptions{Options: x.Options, Tokenizer: x.tokens[0], Given: x.tokens[1]}
 			o.Options.Tokenizer = ""
 			if w := x.source.weights; w != nil {
-				o.Names, o.Shares, o.From = w.names, w.share, w.Name
+				o.Names, o.Shares, o.Phases, o.From = w.names, w.share, w.phase, w.Name
 			}
 			return o, nil
 		},
@@ -107,6 +108,8 @@ type settler struct {
 
 	names  []string
 	share  []float64       // as given
+	phase  [][]float64     // of each phase, re-weighed; nil without phases
+	gone   []map[int]bool  // domains that a phase leaves out
 	rate   []float64       // tokens of the export for one of those that shares are given in
 	all    []export.Supply // of each domain, held out ones included
 	train  []export.Supply // likewise, of training
@@ -300,7 +303,7 @@ func (s *settler) shares() error {
 		if err := s.settleTokens(w); err != nil {
 			return err
 		}
-		again := false
+		again := s.thin()
 		for d := range w {
 			if why := s.unread(d, w[d]); w[d] > 0 && why != "" {
 				s.out.Handover.LeftOut = append(s.out.Handover.LeftOut, export.LeftOut{Name: s.names[d], Share: s.share[d], Why: why})
@@ -321,6 +324,9 @@ func (s *settler) reweighed(out []bool) (mix.Mixture, error) {
 		if !out[d] {
 			w[d] = share * s.rate[d]
 		}
+	}
+	if len(s.o.Phases) > 0 {
+		return s.phased(out)
 	}
 	m, err := mix.Normalize(w)
 	if err != nil {

@@ -30,6 +30,7 @@ type Check struct {
 	Off       float64         `json:"off"`       // the largest difference of achieved from asked shares of tokens
 	Sequences int64           `json:"sequences"` // that were simulated
 	Context   int             `json:"context"`
+	Phases    []CheckedPhase  `json:"phases,omitempty"`
 	Noise     float64         `json:"noise"` // standard deviation of the largest simulated share, of readers that draw
 	Wrong     []string        `json:"wrong"`
 }
@@ -43,6 +44,17 @@ type CheckedDomain struct {
 	Train    export.Supply `json:"train"`    // read
 	Held     export.Supply `json:"held"`     // read
 	Epochs   float64       `json:"epochs"`
+}
+
+// A CheckedPhase is a part of the training with a mixture of its own.
+type CheckedPhase struct {
+	Share     float64   `json:"share"` // of the training, as it was given
+	From      int64     `json:"from"`  // first step, 0-based
+	Steps     int64     `json:"steps"`
+	Asked     []float64 `json:"asked"`     // shares of its tokens, by domain
+	Seen      []float64 `json:"seen"`      // in its first sequences
+	Off       float64   `json:"off"`       // the largest difference between the two
+	Sequences int64     `json:"sequences"` // that were simulated
 }
 
 // Sequences is how many are simulated.
@@ -265,6 +277,9 @@ func (v *verifier) check() (*Check, error) {
 	}
 	achieved := export.Achieve(h.Unit, weights, train)
 	seen, err := v.simulate(c, weights)
+	if err == nil && len(h.Phases) > 0 {
+		seen, err = v.phases(c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +288,41 @@ func (v *verifier) check() (*Check, error) {
 		c.Off = max(c.Off, math.Abs(achieved[d].Token-one.Asked.Token))
 	}
 	return c, nil
+}
+
+// phases simulates the first sequences of each phase, and returns what is seen of
+// all, as if they went on so.
+func (v *verifier) phases(c *Check) ([]export.Shares, error) {
+	h := v.h
+	all, steps := make([]export.Shares, len(h.Domains)), int64(0)
+	for _, p := range h.Phases {
+		steps += p.Steps
+	}
+	c.Sequences = 0
+	for k, p := range h.Phases {
+		if len(p.Weights) != len(h.Domains) || len(p.Asked) != len(h.Domains) || p.Steps <= 0 || h.Batch <= 0 {
+			return nil, fmt.Errorf("phase %d of the manifest has %d weights of %d domains and %d steps of %d sequences", k, len(p.Weights), len(h.Domains), p.Steps, h.Batch)
+		}
+		n := int64(Sequences)
+		if p.Steps < n/h.Batch+1 {
+			n = min(n, p.Steps*h.Batch)
+		}
+		r, err := export.Simulate(v.needs.Reader, h.Unit, p.Weights, v.stock, n, h.Context, h.Seed)
+		if err != nil {
+			return nil, err
+		}
+		one := CheckedPhase{Share: p.Share, From: p.From, Steps: p.Steps, Asked: p.Asked, Sequences: r.Sequences}
+		c.Sequences += r.Sequences
+		for d, s := range r.Shares {
+			one.Seen, one.Off = append(one.Seen, s.Token), max(one.Off, math.Abs(s.Token-p.Asked[d]))
+			part := float64(p.Steps) / float64(steps)
+			all[d].Token += part * s.Token
+			all[d].Document += part * s.Document
+			all[d].Byte += part * s.Byte
+		}
+		c.Phases = append(c.Phases, one)
+	}
+	return all, nil
 }
 
 // simulate is what a trainer sees in the first sequences.

@@ -3,9 +3,11 @@ package handover
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -25,10 +27,13 @@ type Weights struct {
 	TextField string                   `json:"text_field,omitempty"` // "text"
 	IDField   string                   `json:"id_field,omitempty"`   // "id"
 	Domains   map[string]WeightsDomain `json:"domains"`
+	// Phases are mixtures that follow each other; the domains have no shares then.
+	Phases []WeightsPhase `json:"phases,omitempty"`
 
 	Name  string `json:"-"` // of the file, for people
 	names []string
 	share []float64
+	phase []phase
 	tasks [][]fileShard
 	files []corpus.FileInfo
 	bytes int64
@@ -38,6 +43,18 @@ type Weights struct {
 type WeightsDomain struct {
 	Share  *float64 `json:"share,omitempty"` // of tokens; they need not sum to 1
 	Inputs []string `json:"inputs"`          // files, folders, globs, as corpus.inputs
+}
+
+// A WeightsPhase is a mixture for a part of the training.
+type WeightsPhase struct {
+	Share   float64            `json:"share"`   // of the tokens of the training; they need not sum to 1
+	Mixture map[string]float64 `json:"mixture"` // share of its tokens by domain; they need not sum to 1
+}
+
+// A phase is one with its mixture in the order of the domains.
+type phase struct {
+	Share   float64   `json:"share"`
+	Mixture []float64 `json:"mixture"`
 }
 
 // bundleBytes is what one task gathers of many small domains, bytes of files.
@@ -107,7 +124,8 @@ func (w *Weights) answer() error {
 		return err
 	}
 	var a struct {
-		Domains     []string `json:"domains"`
+		Domains     []string  `json:"domains"`
+		Phases      []float64 `json:"phases"`
 		Recommended struct {
 			Mixture []float64 `json:"mixture"`
 		} `json:"recommended"`
@@ -117,6 +135,9 @@ func (w *Weights) answer() error {
 	}
 	if len(a.Domains) == 0 || len(a.Recommended.Mixture) != len(a.Domains) {
 		return fmt.Errorf("it has %d domains and %d shares in recommended.mixture; climb fit --json and climb propose --json write such a file", len(a.Domains), len(a.Recommended.Mixture))
+	}
+	if len(a.Phases) > 0 {
+		return w.answerPhases(a.Phases, a.Domains, a.Recommended.Mixture)
 	}
 	for i, name := range a.Domains {
 		d, ok := w.Domains[name]
@@ -133,8 +154,81 @@ func (w *Weights) answer() error {
 	return nil
 }
 
+// answerPhases takes the mixtures of a fit to a table with phases: its domains are
+// called phase_0_NAME, and its shares are of all tokens.
+func (w *Weights) answerPhases(lengths []float64, names []string, shares []float64) error {
+	if len(w.Phases) > 0 {
+		return fmt.Errorf("it has phases, and so has the mixture file; leave those out")
+	}
+	n := len(names) / len(lengths)
+	for k, length := range lengths {
+		p := WeightsPhase{Share: length, Mixture: map[string]float64{}}
+		for i := k * n; i < (k+1)*n; i++ {
+			name, ok := strings.CutPrefix(names[i], fmt.Sprintf("phase_%d_", k))
+			if !ok {
+				return fmt.Errorf("domain %q is not one of phase %d, phase_%d_NAME", names[i], k, k)
+			}
+			if shares[i] > 0 {
+				p.Mixture[name] = shares[i] / length
+			}
+		}
+		w.Phases = append(w.Phases, p)
+	}
+	return nil
+}
+
+// settlePhases orders the mixtures of the phases as the domains are, and gives each
+// domain its share of all tokens.
+func (w *Weights) settlePhases() error {
+	total, names := 0.0, slices.Sorted(maps.Keys(w.Domains))
+	for k, p := range w.Phases {
+		if !(p.Share > 0) || math.IsInf(p.Share, 0) {
+			return fmt.Errorf("phases[%d].share: %v; it must be more than 0", k, p.Share)
+		}
+		total += p.Share
+		for name := range p.Mixture {
+			if _, ok := w.Domains[name]; !ok {
+				return fmt.Errorf("phases[%d].mixture: domain %q is not in domains: add it with its inputs", k, name)
+			}
+		}
+	}
+	all := make([]float64, len(names))
+	for k, p := range w.Phases {
+		one, sum := phase{Share: p.Share / total, Mixture: make([]float64, len(names))}, 0.0
+		for d, name := range names {
+			s := p.Mixture[name]
+			if s < 0 || math.IsNaN(s) || math.IsInf(s, 0) {
+				return fmt.Errorf("phases[%d].mixture.%s: %v; it must be 0 or more", k, name, s)
+			}
+			one.Mixture[d], sum = s, sum+s
+		}
+		if sum <= 0 || math.IsInf(sum, 0) {
+			return fmt.Errorf("phases[%d].mixture: its shares sum to %v", k, sum)
+		}
+		for d := range one.Mixture {
+			one.Mixture[d] /= sum
+			all[d] += one.Share * one.Mixture[d]
+		}
+		w.phase = append(w.phase, one)
+	}
+	for d, name := range names {
+		one := w.Domains[name]
+		if one.Share != nil {
+			return fmt.Errorf("domains.%s.share: phases have the shares; leave it out", name)
+		}
+		one.Share = &all[d]
+		w.Domains[name] = one
+	}
+	return nil
+}
+
 // settle orders the domains by name, and checks the shares.
 func (w *Weights) settle() error {
+	if len(w.Phases) > 0 {
+		if err := w.settlePhases(); err != nil {
+			return err
+		}
+	}
 	sum := 0.0
 	for name, d := range w.Domains {
 		if d.Share == nil {

@@ -40,6 +40,7 @@ func (o *exportOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.budget, "budget", "0", "a try-out with the same shares: tokens of training and of data, such as 1B; 0 = all")
 	f.Float64Var(&o.Epochs, "epochs", 4, "most times that a domain may be read in the training; more is an error")
 	f.IntVar(&o.Context, "context", 2048, "tokens of a training sequence")
+	f.Int64Var(&o.Batch, "batch", 0, "sequences of a training step, of a mixture with phases")
 	f.Float64Var(&o.Valid, "valid", 0.01, "share of each domain's documents held out for validation")
 	f.Float64Var(&o.Test, "test", 0.01, "share held out for a test, where the trainer knows one")
 	f.Int64Var(&o.ShardBytes, "shard-bytes", 64<<20, "bytes of a file where there are several; bounds the memory of a task")
@@ -79,6 +80,13 @@ RUN is a run directory or its configuration; climb.yaml if it is left out. With
 
 or, with "answer: fit.json" and no shares, from the answer of climb fit --json or
 climb propose --json.
+
+The mixture may change during the training: phases instead of shares, which the
+trainers megatron, nanotron and levanter can take.
+
+  phases:
+  - {share: 0.8, mixture: {web: 0.8, code: 0.2}}   # share of the training's tokens
+  - {share: 0.2, mixture: {web: 0.5, code: 0.5}}
 
 Shares are of tokens. Where a trainer's weights count documents they are converted
 by each domain's mean document; with --tokenizer the documents are tokenized anew,
@@ -258,6 +266,11 @@ func printExport(w io.Writer, h *export.Handover, out string) error {
 	if n := len(h.Domains) - 40; n > 0 {
 		fmt.Fprintf(w, "... and %d domains more, in manifest.json\n", n)
 	}
+	for k, p := range h.Phases {
+		fmt.Fprintf(w, "phase %d, steps %d to %d of %d sequences:%s\n", k, p.From, p.From+p.Steps-1, h.Batch, phaseShares(len(p.Asked), func(d int) string {
+			return fmt.Sprintf("%s %.2f %%", escape.Line(h.Domains[d].Name), 100*p.Asked[d])
+		}))
+	}
 	for i, l := range h.LeftOut {
 		if i == 10 {
 			fmt.Fprintf(w, "left out: %d more, in manifest.json\n", len(h.LeftOut)-10)
@@ -275,6 +288,18 @@ func printExport(w io.Writer, h *export.Handover, out string) error {
 	unit := map[export.Unit]string{export.InTokens: "weights are shares of tokens", export.InDocuments: "weights are shares of documents, converted", export.InData: "the shares are in the data"}[h.Unit]
 	fmt.Fprintf(w, "for %s in %s: %s, %s; %s, for a training of %s %s. README.md there has the command that trains.\n", h.Trainer, near(out), plural(len(h.Files), "file", "files"), bytesText(float64(size)), unit, countText(float64(h.Tokens)), h.Counted)
 	return nil
+}
+
+// phaseShares lists the domains of a phase, as many as a person reads.
+func phaseShares(n int, one func(d int) string) string {
+	var list []string
+	for d := range min(n, 12) {
+		list = append(list, one(d))
+	}
+	if n > len(list) {
+		list = append(list, fmt.Sprintf("and %d more in the JSON", n-len(list)))
+	}
+	return " " + strings.Join(list, ", ")
 }
 
 // printCheck says what an export holds and what its trainer will see.
@@ -299,6 +324,11 @@ func printCheck(w io.Writer, c *handover.Check) error {
 		fmt.Fprintf(w, ", drawn at random (standard deviation up to %.3f points)", 100*c.Noise)
 	}
 	fmt.Fprintln(w)
+	for k, p := range c.Phases {
+		fmt.Fprintf(w, "phase %d, steps %d to %d, asked and seen in %d sequences:%s; at most %.4f points apart\n", k, p.From, p.From+p.Steps-1, p.Sequences, phaseShares(len(p.Asked), func(d int) string {
+			return fmt.Sprintf("%s %.3f %% %.3f %%", escape.Line(c.Domains[d].Name), 100*p.Asked[d], 100*p.Seen[d])
+		}), 100*p.Off)
+	}
 	for _, wrong := range c.Wrong {
 		fmt.Fprintln(w, "wrong: "+escape.Line(wrong))
 	}
