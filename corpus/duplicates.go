@@ -23,11 +23,13 @@ type Counts struct {
 // same if the 128 bits of their keys agree; with dedup "text" and "words" these
 // are 64 bits of hash and the length.
 //
-// It sorts in external memory: about 50 MiB, whatever the number of documents,
-// with up to 256 open files, and temporary files in the system's folder for
-// them (TMPDIR).
-func Duplicates(ctx context.Context, parts []string, write func(shard int, drop *Rows) error) (Counts, error) {
-	s := &sorter{ctx: ctx, fanIn: 256, chunk: 1 << 20}
+// It sorts in external memory: about 50 MiB a worker, whatever the number of
+// documents, and temporary files in the system's folder for them (TMPDIR). Parts are
+// merged 320 at a time, so that two passes do for 100,000 of them, by at most three
+// workers, for the sake of the open files: a pass by groups of parts, the last one by
+// ranges of the keys. The answer does not depend on the number of workers.
+func Duplicates(ctx context.Context, parts []string, workers int, write func(shard int, drop *Rows) error) (Counts, error) {
+	s := &sorter{ctx: ctx, fanIn: 320, chunk: 1 << 20, workers: min(workers, 3), least: 1 << 20}
 	counts, err := duplicates(s, parts, write)
 	if err = errors.Join(err, s.close()); err != nil {
 		err = fmt.Errorf("find duplicates: %w", err)
@@ -48,17 +50,42 @@ func duplicates(s *sorter, parts []string, write func(shard int, drop *Rows) err
 		}
 		runs, mode = append(runs, found...), m
 	}
-	f := dropFinder{sorter: s, mode: mode}
-	for e, err := range s.merge(runs) {
-		if err == nil {
-			err = f.add(e)
-		}
-		if err != nil {
-			return f.Counts, err
-		}
+	ranges, err := s.ranges(runs)
+	if err != nil {
+		return Counts{}, err
 	}
+	found := make([]dropFinder, len(ranges))
+	err = s.each(len(ranges), func(i int) error {
+		f := &found[i]
+		f.sorter, f.mode = s, mode
+		for e, err := range s.merge(ranges[i]) {
+			if err == nil {
+				err = f.add(e)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return f.spill()
+	})
+	all := dropFinder{sorter: s}
+	for _, f := range found {
+		all.join(&f)
+	}
+	if err != nil {
+		return all.Counts, err
+	}
+	return all.Counts, all.write(len(parts), write)
+}
+
+// join adds what another finder has found in another range.
+func (f *dropFinder) join(of *dropFinder) {
+	f.Documents += of.Documents
+	f.Duplicates += of.Duplicates
+	f.DuplicateBytes += of.DuplicateBytes
+	f.IDReused += of.IDReused
 	f.Kept = f.Documents - f.Duplicates
-	return f.Counts, f.write(len(parts), write)
+	f.runs = append(f.runs, of.runs...)
 }
 
 // A dropFinder takes the entries in order of their keys and collects which
@@ -95,6 +122,9 @@ func (f *dropFinder) add(e entry) error {
 // spill writes the collected drops as a run.
 func (f *dropFinder) spill() error {
 	n := len(f.drops)
+	if n == 0 {
+		return nil
+	}
 	path, err := f.create(func(w io.Writer) error { return writeRun(w, f.drops) })
 	f.runs = append(f.runs, run{path: path, count: int64(n), shard: -1})
 	f.drops = f.drops[:0]
@@ -103,11 +133,6 @@ func (f *dropFinder) spill() error {
 
 // write gives each shard its drops.
 func (f *dropFinder) write(shards int, write func(shard int, drop *Rows) error) error {
-	if len(f.drops) > 0 {
-		if err := f.spill(); err != nil {
-			return err
-		}
-	}
 	shard, rows := 0, &Rows{}
 	advance := func(to int) error {
 		for ; shard < to; shard++ {

@@ -18,7 +18,12 @@ import (
 // drops runs Duplicates over the parts with small chunks and few files at once,
 // and returns the rows dropped of each shard.
 func drops(parts []string, fanIn, chunk int) ([][]int, Counts, error) {
-	s := &sorter{ctx: context.Background(), fanIn: fanIn, chunk: chunk}
+	return dropsBy(1, parts, fanIn, chunk)
+}
+
+// dropsBy is drops with some workers, and ranges of few entries.
+func dropsBy(workers int, parts []string, fanIn, chunk int) ([][]int, Counts, error) {
+	s := &sorter{ctx: context.Background(), fanIn: fanIn, chunk: chunk, workers: workers, least: 2}
 	out := [][]int{}
 	counts, err := duplicates(s, parts, func(shard int, drop *Rows) error {
 		if shard != len(out) {
@@ -56,7 +61,7 @@ func TestDuplicates(t *testing.T) {
 			}
 		}
 		want, wantCounts := bruteForce(mode, shards)
-		got, counts, err := drops(parts, 2, 3)
+		got, counts, err := dropsBy(rapid.IntRange(1, 4).Draw(t, "workers"), parts, 2, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +126,7 @@ func TestScanDuplicatesSkip(t *testing.T) {
 			parts = append(parts, write(t, fmt.Sprint(i), b.String()))
 		}
 		var kept []Document
-		counts, err := Duplicates(context.Background(), parts, func(i int, drop *Rows) error {
+		counts, err := Duplicates(context.Background(), parts, 1, func(i int, drop *Rows) error {
 			row := 0
 			for d, err := range Skip(Read(context.Background(), shards[i], o, nil), drop) {
 				if err != nil || d.Row != row {
@@ -176,7 +181,7 @@ func TestDuplicatesErrors(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Duplicates(ctx, []string{write(t, "good", good)}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := Duplicates(ctx, []string{write(t, "good", good)}, 2, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -227,7 +232,7 @@ func BenchmarkDuplicates(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		c, err := Duplicates(context.Background(), parts, func(int, *Rows) error { return nil })
+		c, err := Duplicates(context.Background(), parts, 1, func(int, *Rows) error { return nil })
 		if err != nil || c.Duplicates != 2*n {
 			b.Fatal(c, err)
 		}

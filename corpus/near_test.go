@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/climb-go/climb/option"
 )
@@ -156,11 +157,29 @@ func nearIn(t *testing.T, docs [][]string, o MinHash, copies []*Rows) *Near {
 	if copies == nil {
 		copies = make([]*Rows, len(docs))
 	}
-	near, err := FindNear(context.Background(), matches, copies)
+	rows := make([]int64, len(docs))
+	for i := range docs {
+		rows[i] = int64(len(docs[i]))
+	}
+	near, err := FindNear(context.Background(), matches, rows, copies, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return near
+}
+
+// A dropped is a document that is dropped, and the one that stays for it.
+type dropped struct {
+	Shard, Row, KeptShard, KeptRow int
+	Bytes                          int64
+}
+
+func (n *Near) list() (out []dropped) {
+	for d := range n.All() {
+		shard, row := n.Kept(d)
+		out = append(out, dropped{d.Shard, d.Row, shard, row, d.Bytes})
+	}
+	return out
 }
 
 func writeBytes(t *testing.T, path string, b *bytes.Buffer) {
@@ -177,20 +196,21 @@ func TestNearKeeps(t *testing.T) {
 	text, longer := strings.Join(base, " "), strings.Join(base, " ")+" and so on"
 	other := func() string { return strings.Join(someWords(r, 400), " ") }
 	docs := [][]string{{other(), text, "tiny"}, {strings.ToUpper(text) + "!", longer, other()}, {"Tiny!", "..", "?!"}}
-	for keep, want := range map[string][]NearDrop{
+	for keep, want := range map[string][]dropped{
 		"first":   {{1, 0, 0, 1, 0}, {1, 1, 0, 1, 0}, {2, 0, 0, 2, 0}},
 		"longest": {{0, 1, 1, 1, 0}, {0, 2, 2, 0, 0}, {1, 0, 1, 1, 0}},
 		"best":    {{0, 1, 1, 1, 0}, {1, 0, 1, 1, 0}, {2, 0, 0, 2, 0}},
 	} {
 		near := nearIn(t, docs, MinHash{Keep: keep, ScoreField: "score"}, nil)
-		for i := range near.Drops {
-			d := &near.Drops[i]
+		drops := near.list()
+		for i := range drops {
+			d := &drops[i]
 			if d.Bytes != int64(len(docs[d.Shard][d.Row])) {
 				t.Errorf("keep %s: %v has %d bytes", keep, d, d.Bytes)
 			}
 			d.Bytes = 0
 		}
-		if d := cmp.Diff(want, near.Drops); d != "" || near.Groups != 2 {
+		if d := cmp.Diff(want, drops); d != "" || near.Groups != 2 || near.Drops != int64(len(drops)) {
 			t.Errorf("keep %s: %d groups, %s", keep, near.Groups, d)
 		}
 	}
@@ -205,7 +225,7 @@ func TestNearOfCopies(t *testing.T) {
 	first := &Rows{}
 	first.Add(0)
 	near := nearIn(t, docs, MinHash{}, []*Rows{nil, first})
-	if len(near.Drops) != 1 || near.Drops[0].Shard != 0 || near.Drops[0].KeptShard != 1 || near.Drops[0].KeptRow != 1 || near.Groups != 1 {
+	if drops := near.list(); len(drops) != 1 || drops[0].Shard != 0 || drops[0].KeptShard != 1 || drops[0].KeptRow != 1 || near.Groups != 1 {
 		t.Errorf("%+v", near)
 	}
 }
@@ -237,12 +257,12 @@ func TestNearRecall(t *testing.T) {
 			}
 		}
 		near := nearIn(t, docs, c.o, nil)
-		for _, d := range near.Drops {
+		for _, d := range near.list() {
 			if d.Row != d.KeptRow {
 				t.Errorf("%+v: rows %d and %d are no pair", c.o, d.Row, d.KeptRow)
 			}
 		}
-		if got := float64(len(near.Drops)) / n; math.Abs(got-want) > 0.08 {
+		if got := float64(near.Drops) / n; math.Abs(got-want) > 0.08 {
 			t.Errorf("%+v, %g edited: recall %.3f, want %.3f", c.o, c.edits, got, want)
 		}
 	}
@@ -360,5 +380,87 @@ func BenchmarkSign(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		s.sign(text)
+	}
+}
+
+// Groups, what stays of them and what is dropped, against components found by brute
+// force, over shards of which some are empty and pages of bits that hold nothing.
+func TestNearAgainstBruteForce(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.SliceOfN(rapid.SampledFrom([]int64{0, 1, 3, 700, 2000}), 1, 5).Draw(t, "rows")
+		var all [][2]int // shard and row of the documents that may match
+		for shard, n := range rows {
+			for row := 0; row < int(n); row += 1 + int(n)/7 {
+				all = append(all, [2]int{shard, row})
+			}
+		}
+		copies := make([]*Rows, len(rows))
+		for shard := range copies {
+			copies[shard] = &Rows{}
+		}
+		docs, group := make([]entry, len(all)), make([]int, len(all))
+		for i, at := range all {
+			docs[i] = entry{b: uint64(rapid.IntRange(0, 3).Draw(t, "rank")), shard: uint32(at[0]), row: uint32(at[1]), bytes: uint32(i + 1)}
+			if group[i] = i; rapid.IntRange(0, 4).Draw(t, "copy") == 0 {
+				copies[at[0]].Add(at[1])
+			}
+		}
+		var paths []string
+		for k := range 2 {
+			var data []byte
+			for range rapid.IntRange(0, len(all)).Draw(t, "pairs") {
+				x, y := rapid.IntRange(0, len(all)-1).Draw(t, "x"), rapid.IntRange(0, len(all)-1).Draw(t, "y")
+				if x == y {
+					continue
+				}
+				data = docs[y].append(docs[x].append(data))
+				for i, from, to := 0, group[x], group[y]; i < len(group); i++ {
+					if group[i] == from {
+						group[i] = to
+					}
+				}
+			}
+			paths = append(paths, filepath.Join(dir, fmt.Sprint(k)))
+			if err := os.WriteFile(paths[k], data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gone := func(i int) bool { return copies[all[i][0]].Has(all[i][1]) }
+		best := map[int]int{}
+		for i, g := range group {
+			b, ok := best[g]
+			if !ok || gone(b) && !gone(i) || gone(b) == gone(i) && docs[i].b < docs[b].b {
+				best[g] = i
+			}
+		}
+		var want []dropped
+		groups := map[int]bool{}
+		for i, g := range group {
+			if b := best[g]; b != i && !gone(i) {
+				want = append(want, dropped{all[i][0], all[i][1], all[b][0], all[b][1], int64(i + 1)})
+				groups[g] = true
+			}
+		}
+		near, err := FindNear(context.Background(), paths, rows, copies, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, near.list()); d != "" || near.Groups != int64(len(groups)) || near.Drops != int64(len(want)) {
+			t.Fatalf("%d groups of %d: %s", near.Groups, len(groups), d)
+		}
+	})
+}
+
+// A pair of a document that is not there is damage, and is said to be.
+func TestNearOfDamagedPairs(t *testing.T) {
+	for want, e := range map[string]entry{"shard 2 of 2": {shard: 2}, "row 5 of 5 in shard 1": {shard: 1, row: 5}} {
+		path := filepath.Join(t.TempDir(), "pairs")
+		if err := os.WriteFile(path, e.append(entry{}.append(nil)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := FindNear(t.Context(), []string{path}, []int64{3, 5}, make([]*Rows, 2), 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

@@ -11,7 +11,11 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"sort"
+	"sync"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // An entry is what external sorting sorts: a key of two words, and where it
@@ -119,10 +123,23 @@ func (c *cursor) next() (bool, error) {
 // A sorter merges runs, in as many passes as the number of open files asks
 // for, and keeps what it writes in a folder of its own.
 type sorter struct {
-	ctx   context.Context
-	dir   string // "" until needed
-	fanIn int    // runs merged at once; each takes 32 KiB and an open file
-	chunk int    // entries sorted in memory
+	ctx     context.Context
+	mu      sync.Mutex
+	dir     string // "" until needed
+	fanIn   int    // runs merged at once; each takes 32 KiB and an open file
+	chunk   int    // entries sorted in memory
+	workers int    // merges at once
+	least   int64  // entries of a range
+}
+
+// each calls f for 0 to n-1, as many at a time as there are workers.
+func (s *sorter) each(n int, f func(i int) error) error {
+	var g errgroup.Group
+	g.SetLimit(max(1, s.workers))
+	for i := range n {
+		g.Go(func() error { return f(i) })
+	}
+	return g.Wait()
 }
 
 func (s *sorter) close() error {
@@ -134,10 +151,13 @@ func (s *sorter) close() error {
 
 // create makes a temporary file, lets write fill it, and closes it.
 func (s *sorter) create(write func(w io.Writer) error) (path string, err error) {
+	s.mu.Lock()
 	if s.dir == "" {
-		if s.dir, err = os.MkdirTemp("", "climb-merge-*"); err != nil {
-			return "", err
-		}
+		s.dir, err = os.MkdirTemp("", "climb-merge-*")
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return "", err
 	}
 	f, err := os.CreateTemp(s.dir, "run-*")
 	if err != nil {
@@ -154,23 +174,98 @@ func (s *sorter) create(write func(w io.Writer) error) (path string, err error) 
 // merge yields the entries of all runs in order.
 func (s *sorter) merge(runs []run) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
-		for len(runs) > s.fanIn {
-			var merged run
-			path, err := s.create(func(w io.Writer) (err error) {
-				merged, err = s.mergeTo(w, runs[:s.fanIn])
-				return err
-			})
-			if err != nil {
-				yield(entry{}, err)
-				return
-			}
-			merged.path = path
-			runs = append(runs[s.fanIn:len(runs):len(runs)], merged)
+		runs, err := s.narrow(runs)
+		if err == nil {
+			err = s.mergeOnce(runs, func(e entry) bool { return yield(e, nil) })
 		}
-		if err := s.mergeOnce(runs, func(e entry) bool { return yield(e, nil) }); err != nil {
+		if err != nil {
 			yield(entry{}, err)
 		}
 	}
+}
+
+// narrow merges groups of runs until they can be merged at once.
+func (s *sorter) narrow(runs []run) ([]run, error) {
+	for len(runs) > s.fanIn {
+		groups := slices.Collect(slices.Chunk(runs, s.fanIn))
+		merged := make([]run, len(groups))
+		err := s.each(len(groups), func(i int) error {
+			if len(groups[i]) == 1 {
+				merged[i] = groups[i][0]
+				return nil
+			}
+			var of run
+			path, err := s.create(func(w io.Writer) (err error) {
+				of, err = s.mergeTo(w, groups[i])
+				return err
+			})
+			of.path = path
+			merged[i] = of
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		runs = merged
+	}
+	return runs, nil
+}
+
+// ranges cuts runs into ranges of the first word of their keys, which is spread
+// evenly, one after the other, each the parts of all runs: what they yield is that of
+// the runs. With one worker, or few entries, there is one.
+func (s *sorter) ranges(runs []run) ([][]run, error) {
+	runs, err := s.narrow(runs)
+	if err != nil {
+		return nil, err
+	}
+	total := int64(0)
+	for _, r := range runs {
+		total += r.count
+	}
+	n := min(4*int64(s.workers), total/max(1, s.least))
+	if s.workers < 2 || n < 2 {
+		return [][]run{runs}, nil
+	}
+	out := make([][]run, n)
+	for _, r := range runs {
+		cuts, err := r.cut(int(n))
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range cuts {
+			if c.count > 0 {
+				out[i] = append(out[i], c)
+			}
+		}
+	}
+	return out, nil
+}
+
+// cut divides a run by the first word of its keys into n equal ranges of it.
+func (r run) cut(n int) ([]run, error) {
+	f, err := os.Open(r.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	out, from := make([]run, n), int64(0)
+	for i := range n {
+		to := r.count
+		if i < n-1 {
+			bound := (^uint64(0)/uint64(n) + 1) * uint64(i+1)
+			to = from + int64(sort.Search(int(r.count-from), func(k int) bool {
+				var b [8]byte
+				if _, e := f.ReadAt(b[:], r.off+(from+int64(k))*entryBytes); e != nil && err == nil {
+					err = fmt.Errorf("read %s: %w", r.path, noEOF(e))
+				}
+				return binary.LittleEndian.Uint64(b[:]) >= bound
+			}))
+		}
+		out[i] = run{path: r.path, off: r.off + from*entryBytes, count: to - from, shard: r.shard}
+		from = to
+	}
+	return out, err
 }
 
 func (s *sorter) mergeTo(w io.Writer, runs []run) (run, error) {

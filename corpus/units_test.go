@@ -108,7 +108,7 @@ func fuzzyDrops(t testing.TB, path string) (drops []string, documents int) {
 		t.Fatal(err)
 	}
 	near := nearOf(t, Options{Inputs: Paths(path)})
-	for _, d := range near.Drops {
+	for d := range near.All() {
 		drops = append(drops, docs[d.Row].ID)
 	}
 	return drops, len(docs)
@@ -137,7 +137,8 @@ func nearOf(t testing.TB, o Options) *Near {
 		}
 		pairs = append(pairs, write(t, fmt.Sprint("pairs", bucket), out.String()))
 	}
-	near, err := FindNear(t.Context(), pairs, []*Rows{{}})
+	rows := int64(sketches.Len() / (m.Buckets * m.Hashes))
+	near, err := FindNear(t.Context(), pairs, []int64{rows}, []*Rows{{}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ type domainsOptions struct {
 // domainsStage prunes clusters, merges the rest into domains and names them.
 func (r *Curation) domainsStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "domains", Title: "prune and merge clusters", Format: 5, Inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
+		Name: "domains", Title: "prune and merge clusters", Format: 6, Inputs: []string{"corpus", "rows", "refine", "cluster", "label", "tags"},
 		Options: func() (any, error) {
 			c := r.Config
 			o := domainsOptions{c.Seed, c.Domains, PruneConfig{Clusters: c.Prune.Clusters, ClustersIf: c.Prune.ClustersIf}, c.Label.Names()}

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/launch"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 )
@@ -189,14 +191,14 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 		rep.Rows = append(rep.Rows, scan.Documents)
 	}
 	copies := make([]*corpus.Rows, len(parts))
-	rep.Counts, err = corpus.Duplicates(ctx, parts, func(shard int, drop *corpus.Rows) error {
+	rep.Counts, err = corpus.Duplicates(ctx, parts, launch.Cores(ctx), func(shard int, drop *corpus.Rows) error {
 		copies[shard] = drop
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	near, err := findNear(ctx, p, copies)
+	near, err := findNear(ctx, p, rep.Rows, copies)
 	if err != nil {
 		return err
 	}
@@ -207,7 +209,7 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 		return task.Permanent(fmt.Errorf("the corpus holds no document: %d lines read, %d not accepted; check corpus.text_field (%q)",
 			rep.Bad.Lines, rep.Bad.Dropped(), o.TextField))
 	}
-	if rep.Near.Pairs, err = samplePairs(ctx, p, near.Drops, o.MinHash); err != nil {
+	if rep.Near.Pairs, err = samplePairs(ctx, p, near, o.MinHash); err != nil {
 		return err
 	}
 	documents.Add(a, rep.Documents)
@@ -215,23 +217,25 @@ func dropRows(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) error {
 }
 
 // findNear joins what the buckets stage found.
-func findNear(ctx context.Context, p *task.Plan, copies []*corpus.Rows) (*corpus.Near, error) {
+func findNear(ctx context.Context, p *task.Plan, rows []int64, copies []*corpus.Rows) (*corpus.Near, error) {
 	pairs, err := pairsOf.All(p)
 	if err != nil {
 		return nil, err
 	}
-	return corpus.FindNear(ctx, pairs, copies)
+	return corpus.FindNear(ctx, pairs, rows, copies, launch.Cores(ctx))
 }
 
 // drop writes the rows to drop of each shard, and counts them.
 func (rep *ScanReport) drop(p *task.Plan, copies []*corpus.Rows, near *corpus.Near, a *task.Attempt) error {
 	bySource := map[string]*sourceCount{}
-	left := near.Drops
+	next, stop := iter.Pull(near.All())
+	defer stop()
+	d, more := next()
 	for shard, drop := range copies {
 		isNear := &corpus.Rows{}
-		for ; len(left) > 0 && left[0].Shard == shard; left = left[1:] {
-			isNear.Add(left[0].Row)
-			rep.Near.Bytes += left[0].Bytes
+		for ; more && d.Shard == shard; d, more = next() {
+			isNear.Add(d.Row)
+			rep.Near.Bytes += d.Bytes
 		}
 		sources, err := readSources(sourcesOf.Path(p, shard))
 		if err != nil {
@@ -254,7 +258,7 @@ func (rep *ScanReport) drop(p *task.Plan, copies []*corpus.Rows, near *corpus.Ne
 			return err
 		}
 	}
-	rep.Near.Groups, rep.Near.Duplicates = near.Groups, int64(len(near.Drops))
+	rep.Near.Groups, rep.Near.Duplicates = near.Groups, near.Drops
 	rep.TextBytes -= rep.Counts.DuplicateBytes + rep.Near.Bytes
 	for _, c := range bySource {
 		rep.Sources = append(rep.Sources, *c)
@@ -290,8 +294,8 @@ const reportPairs = 8
 
 // samplePairs reads some of the documents that were dropped, and those that
 // stayed for them.
-func samplePairs(ctx context.Context, p *task.Plan, drops []corpus.NearDrop, o corpus.MinHash) ([]nearPair, error) {
-	if len(drops) == 0 {
+func samplePairs(ctx context.Context, p *task.Plan, near *corpus.Near, o corpus.MinHash) ([]nearPair, error) {
+	if near.Drops == 0 {
 		return nil, nil
 	}
 	t, err := scannedTexts(p)
@@ -300,19 +304,23 @@ func samplePairs(ctx context.Context, p *task.Plan, drops []corpus.NearDrop, o c
 	}
 	var chosen []corpus.NearDrop
 	docs := map[[2]int]corpus.Document{} // by shard and row
-	next := stratified(int64(len(drops)), reportPairs, 0)
-	for i, ok := next(); ok; i, ok = next() {
-		d := drops[i]
-		chosen = append(chosen, d)
-		docs[[2]int{d.Shard, d.Row}] = corpus.Document{}
-		docs[[2]int{d.KeptShard, d.KeptRow}] = corpus.Document{}
+	next := stratified(near.Drops, reportPairs, 0)
+	want, more := next()
+	i := int64(0)
+	for d := range near.All() {
+		if more && i == want {
+			chosen = append(chosen, d)
+			docs[[2]int{d.Shard, d.Row}], docs[keptFor(near, d)] = corpus.Document{}, corpus.Document{}
+			want, more = next()
+		}
+		i++
 	}
 	if err := t.fetch(ctx, docs); err != nil {
 		return nil, err
 	}
 	var out []nearPair
 	for _, d := range chosen {
-		kept, dropped := docs[[2]int{d.KeptShard, d.KeptRow}], docs[[2]int{d.Shard, d.Row}]
+		kept, dropped := docs[keptFor(near, d)], docs[[2]int{d.Shard, d.Row}]
 		out = append(out, nearPair{
 			Kept:       Example{kept.ID, CutRunes(kept.Text, ExampleBytes)},
 			Dropped:    Example{dropped.ID, CutRunes(dropped.Text, ExampleBytes)},
@@ -320,6 +328,12 @@ func samplePairs(ctx context.Context, p *task.Plan, drops []corpus.NearDrop, o c
 		})
 	}
 	return out, nil
+}
+
+// keptFor is the shard and row of the document that stays for d.
+func keptFor(near *corpus.Near, d corpus.NearDrop) [2]int {
+	shard, row := near.Kept(d)
+	return [2]int{shard, row}
 }
 
 // fetch reads the documents whose shards and rows, as scanned, are the keys.

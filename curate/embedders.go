@@ -53,7 +53,7 @@ func newEmbedOptions(c *Config) (embedOptions, error) {
 // vectorizerStage fits the embedder on a sample.
 func (r *Curation) vectorizerStage() *stage.Stage {
 	return &stage.Stage{
-		Name: vectorizer, Title: "fit the embedder", Format: 6, Inputs: []string{"corpus", "rows"},
+		Name: vectorizer, Title: "fit the embedder", Format: 7, Inputs: []string{"corpus", "rows"},
 		Options: func() (any, error) { return newEmbedOptions(&r.Config) },
 		Tasks:   stage.One,
 		Run:     fitEmbedder,

@@ -251,7 +251,7 @@ const holdoutItems = 64
 // configuration names target files.
 func (r *Curation) holdoutStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "holdout", Title: "hold documents out", Format: 1, Inputs: []string{"corpus", "rows", "domains", "assign"},
+		Name: "holdout", Title: "hold documents out", Format: 2, Inputs: []string{"corpus", "rows", "domains", "assign"},
 		Options: func() (any, error) { return r.Config.Holdout > 0, nil },
 		Tasks: func(p *task.Plan) ([]any, error) {
 			if r.Config.Holdout == 0 {
@@ -275,7 +275,11 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 	// A held-out document counts towards the domain that it would be in.
 	items := make([][2][]byte, len(d.Domains))
 	counts := make([][2]int, len(d.Domains))
-	for shard := range t.Shards {
+	order, drawn := t.someFirst(0)
+	for at, shard := range order {
+		if enough(counts, at < drawn) {
+			break
+		}
 		codes, err := DomainOf.Ints(p, shard)
 		if err != nil {
 			return err
@@ -314,6 +318,18 @@ func writeHoldout(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) err
 		}
 	}
 	return nil
+}
+
+// enough tells whether no more documents need to be read: the domains have all that
+// they may have, or, where the shards that samples are read from are done, each has
+// some.
+func enough(counts [][2]int, drawing bool) bool {
+	for _, c := range counts {
+		if drawing && min(c[0], c[1]) < holdoutItems || min(c[0], c[1]) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // heldOutName is the file of a half, "validation" or "test", of a domain.

@@ -65,6 +65,36 @@ func numbered(from, n int) (docs []corpus.Document) {
 	return docs
 }
 
+// A sample of a corpus of very many shards is read from 256 of them, one of each
+// equal run, and has as many documents.
+func TestSampleOfManyShards(t *testing.T) {
+	texts := &Texts{Scan: &ScanReport{}}
+	for shard := range 1000 {
+		texts.Shards = append(texts.Shards, corpus.Shard{})
+		texts.Scan.Rows = append(texts.Scan.Rows, int64(10+shard%7))
+	}
+	shards, documents := texts.some(3)
+	again, _ := texts.some(3)
+	other, _ := texts.some(4)
+	if len(shards) != 256 || !slices.Equal(shards, again) || slices.Equal(shards, other) {
+		t.Fatalf("%d shards: %v", len(shards), shards)
+	}
+	sum := int64(0)
+	for i, shard := range shards {
+		if shard < i*1000/256 || shard >= (i+1)*1000/256 {
+			t.Errorf("shard %d is not of run %d", shard, i)
+		}
+		sum += texts.Scan.Rows[shard]
+	}
+	if sum != documents {
+		t.Errorf("%d documents, want %d", documents, sum)
+	}
+	texts.Shards = texts.Shards[:256]
+	if shards, _ = texts.some(3); len(shards) != 256 || shards[255] != 255 {
+		t.Errorf("of 256 shards %v", shards)
+	}
+}
+
 // A sample has one document of each of as many equal runs of the corpus, in their
 // order; the seed decides which.
 func TestSampleOfTexts(t *testing.T) {

@@ -287,13 +287,47 @@ func writeRows(a *task.Attempt, to stage.Parts, n int, rows *corpus.Rows) error 
 	return to.Write(a, n, data)
 }
 
-// sample returns about n documents spread evenly over the corpus: one drawn
-// from each of n equal runs of rows. The same seed gives the same documents.
+// sampledShards is the most shards that a sample is read from: what one process
+// reads does not grow with the corpus beyond it.
+const sampledShards = 256
+
+// some returns the shards that samples are read from and the number of their
+// documents: all of them, or one drawn from each of 256 equal runs.
+func (t *Texts) some(seed uint64) (shards []int, documents int64) {
+	next := stratified(int64(len(t.Shards)), sampledShards, seed^0x5a)
+	for i, ok := next(); ok; i, ok = next() {
+		shards = append(shards, int(i))
+		documents += t.Scan.Rows[i]
+	}
+	return shards, documents
+}
+
+// someFirst are all shards, those that samples are read from first, of which there
+// are drawn.
+func (t *Texts) someFirst(seed uint64) (order []int, drawn int) {
+	order, _ = t.some(seed)
+	drawn = len(order)
+	seen := make([]bool, len(t.Shards))
+	for _, shard := range order {
+		seen[shard] = true
+	}
+	for shard := range t.Shards {
+		if !seen[shard] {
+			order = append(order, shard)
+		}
+	}
+	return order, drawn
+}
+
+// sample returns about n documents spread evenly over the corpus, or over some of its
+// shards: one drawn from each of n equal runs of rows. The same seed gives the same
+// documents.
 func (t *Texts) sample(ctx context.Context, n int, seed uint64, use func(shard int, d corpus.Document) error) error {
-	next := stratified(t.Scan.Documents, int64(n), seed)
+	shards, documents := t.some(seed)
+	next := stratified(documents, int64(n), seed)
 	want, more := next()
 	var base int64
-	for shard := range t.Shards {
+	for _, shard := range shards {
 		end := base + t.Scan.Rows[shard]
 		if !more || want >= end {
 			base = end

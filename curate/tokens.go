@@ -27,7 +27,7 @@ type vocabOptions struct {
 // or copies the user's: tokenizer.json.
 func (r *Curation) vocabStage() *stage.Stage {
 	return &stage.Stage{
-		Name: "vocab", Title: "train the tokenizer", Format: 1, Inputs: []string{"corpus", "rows", "assign"},
+		Name: "vocab", Title: "train the tokenizer", Format: 2, Inputs: []string{"corpus", "rows", "assign"},
 		Options: func() (any, error) {
 			o := vocabOptions{Seed: r.Config.Seed, Tokens: r.Config.Tokens}
 			if o.Tokens.Tokenizer != "" {
@@ -77,10 +77,12 @@ func (o *vocabOptions) trainOn(ctx context.Context, p *task.Plan) (*token.Tokeni
 	if err != nil {
 		return nil, err
 	}
-	share := float64(o.Tokens.SampleBytes) / float64(max(1, t.Scan.TextBytes))
+	shards, documents := t.some(o.Seed)
+	bytes := float64(t.Scan.TextBytes) * float64(documents) / float64(max(1, t.Scan.Documents)) // of these shards, about
+	share := float64(o.Tokens.SampleBytes) / max(1, bytes)
 	var failed error
 	texts := func(yield func(string) bool) {
-		for shard := range t.Shards {
+		for _, shard := range shards {
 			domains, err := DomainOf.Ints(p, shard)
 			if err != nil {
 				failed = err

@@ -304,13 +304,14 @@ func (r *dedupResult) judge(ctx context.Context, config string) error {
 	if err != nil {
 		return err
 	}
-	near, err := corpus.FindNear(ctx, matches, make([]*corpus.Rows, docs.shards))
+	near, err := corpus.FindNear(ctx, matches, docs.rows, make([]*corpus.Rows, len(docs.rows)), 2)
 	if err != nil {
 		return err
 	}
 	kept := map[place]place{}
-	for _, d := range near.Drops {
-		kept[place{uint32(d.Shard), uint32(d.Row)}] = place{uint32(d.KeptShard), uint32(d.KeptRow)}
+	for d := range near.All() {
+		shard, row := near.Kept(d)
+		kept[place{uint32(d.Shard), uint32(d.Row)}] = place{uint32(shard), uint32(row)}
 	}
 	r.recall(docs, kept)
 	r.precision(docs, pairs)
@@ -341,7 +342,7 @@ func readPairs(path string, pairs map[[2]place]bool) error {
 
 // documents are what is kept of the corpus to judge by.
 type documents struct {
-	shards  int
+	rows    []int64            // of each shard
 	place   map[string]place   // by id, of the planted ones and their originals
 	grams   map[place][]uint64 // sorted and distinct, of those and of the reported ones
 	planted []string           // ids
@@ -353,7 +354,7 @@ func (r *dedupResult) read(ctx context.Context, run *climb.Run, pairs map[[2]pla
 	if err != nil {
 		return nil, err
 	}
-	d := &documents{shards: len(shards), place: map[string]place{}, grams: map[place][]uint64{}}
+	d := &documents{rows: make([]int64, len(shards)), place: map[string]place{}, grams: map[place][]uint64{}}
 	each := func(use func(at place, doc corpus.Document)) error {
 		for i, s := range shards {
 			for doc, err := range corpus.Read(ctx, s, run.Config.Corpus, nil) {
@@ -367,6 +368,7 @@ func (r *dedupResult) read(ctx context.Context, run *climb.Run, pairs map[[2]pla
 	}
 	err = each(func(at place, doc corpus.Document) {
 		r.TextMB += float64(len(doc.Text)) / 1e6
+		d.rows[at[0]]++
 		if edit, original, _ := strings.Cut(doc.ID, "/"); strings.HasSuffix(edit, "pct") {
 			d.planted = append(d.planted, doc.ID)
 			d.place[original] = place{}

@@ -112,10 +112,10 @@ func word(n int) string {
 }
 
 // copies is the union of exact duplicates, of the stage rows: the scans of all shards are merged by external sorting. Here is one
-// pass; 100,000 shards take three, since 256 runs are merged at a time.
+// pass by one worker; 100,000 shards take two, since 320 runs are merged at a time.
 func copies(dir string, n int) (Step, error) {
-	const shards, passes = 16, 3
-	s := Step{Name: "rows: union of exact duplicates, three passes", Documents: n}
+	const shards, passes = 16, 2
+	s := Step{Name: "rows: union of exact duplicates, two passes, one worker", Documents: n}
 	dir = filepath.Join(dir, "copies")
 	cut, err := texts(dir, shards, n/shards, func(i int) string { return fmt.Sprint("document ", i%(n-n/10)) })
 	if err != nil {
@@ -136,7 +136,7 @@ func copies(dir string, n int) (Step, error) {
 		parts = append(parts, path)
 	}
 	seconds, _, err := timed(func() error {
-		c, err := corpus.Duplicates(context.Background(), parts, func(int, *corpus.Rows) error { return nil })
+		c, err := corpus.Duplicates(context.Background(), parts, 1, func(int, *corpus.Rows) error { return nil })
 		if err == nil && (c.Documents != int64(n/shards*shards) || c.Duplicates == 0) {
 			err = fmt.Errorf("%d documents, %d duplicates of %d", c.Documents, c.Duplicates, n)
 		}
@@ -149,7 +149,7 @@ func copies(dir string, n int) (Step, error) {
 
 // near is the union of near-duplicates, of the stage rows. Its costs are of a document that matches another one.
 func near(dir string, n int) (Step, error) {
-	n /= 20
+	n /= 5
 	s := Step{Name: "rows: union of near-duplicates, of those that match", Documents: n}
 	dir = filepath.Join(dir, "near")
 	words := func(i int) (text string) { // of two documents each the same but for the last word
@@ -193,13 +193,13 @@ func near(dir string, n int) (Step, error) {
 	}
 	var found *corpus.Near
 	seconds, heap, err := timed(func() (err error) {
-		found, err = corpus.FindNear(context.Background(), pairs, []*corpus.Rows{{}})
+		found, err = corpus.FindNear(context.Background(), pairs, []int64{int64(n)}, []*corpus.Rows{{}}, 1)
 		return err
 	})
 	if err != nil {
 		return s, err
 	}
-	matched := float64(2 * len(found.Drops)) // pairs
+	matched := float64(2 * found.Drops) // pairs
 	if matched == 0 {
 		return s, errors.New("no near-duplicates were found")
 	}
@@ -235,19 +235,19 @@ func draw(_ string, n int) (Step, error) {
 }
 
 // domains is the stage domains, between two sizes: what grows is that every document's cluster and scores are read and summed, and its
-// domain written.
+// domain written. What names the domains is read from 256 shards at most, so the sample is one document here.
 func domains(dir string, n int) (Step, error) {
-	s := Step{Name: "domains", Documents: n / 5}
+	s := Step{Name: "domains", Documents: n}
 	var cpu []float64
-	for _, size := range []int{n / 20, n / 5} {
+	for _, size := range []int{n / 4, n} {
 		in := filepath.Join(dir, fmt.Sprint("domains-", size))
 		r := rand.New(rand.NewPCG(3, 4))
-		if _, err := texts(in, 4, size/4, func(int) string {
+		if _, err := texts(in, 400, size/400, func(int) string {
 			return fmt.Sprintf("word%d word%d word%d word%d", r.IntN(50), r.IntN(50), r.IntN(50), r.IntN(50))
 		}); err != nil {
 			return s, err
 		}
-		c, err := climb.ParseConfig(fmt.Appendf(nil, "out: %s\ncorpus: {inputs: [%s], dedup: none}\nembed: {lexical: {dim: 16}}\ncluster: {kmeans: {k: 32}}\nprune: {clusters: {quality: 0}, documents: {quality: 0}}\ndomains: {ward: {count: 8}}\n", in+"-run", in))
+		c, err := climb.ParseConfig(fmt.Appendf(nil, "out: %s\ncorpus: {inputs: [%s], dedup: none}\nembed: {lexical: {dim: 16}}\ncluster: {kmeans: {k: 32}}\nprune: {clusters: {quality: 0}, documents: {quality: 0}}\ndomains: {sample: 1, ward: {count: 8}}\n", in+"-run", in))
 		if err != nil {
 			return s, err
 		}
@@ -267,6 +267,6 @@ func domains(dir string, n int) (Step, error) {
 		}
 		cpu = append(cpu, seconds)
 	}
-	s.CPU = max(0, cpu[1]-cpu[0]) * 1e9 / float64(n/5-n/20)
+	s.CPU = max(0, cpu[1]-cpu[0]) * 1e9 / float64(n-n/4)
 	return s, nil
 }
