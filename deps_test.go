@@ -43,6 +43,7 @@ var policy = []struct {
 	{"task", "blob escape process", ""},
 	{"launch", "escape option task", ""},
 	{"launch/launchtest", "launch task", ""},
+	{"launch/kubetest", "", ""},
 
 	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
 	{"fasttext", "mmap vec", ""},

@@ -103,35 +103,10 @@ func TestCommand(t *testing.T) {
 	}}.Run(t)
 }
 
-// element runs an element of a batch, as climb task run --batch does.
-func element(ctx context.Context, folder, number string) error {
-	b, err := launch.ReadBatch(folder)
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(number)
-	if err != nil {
-		return err
-	}
-	p, err := task.Load(b.Plan)
-	if err != nil {
-		return err
-	}
-	return launch.Worker{Batch: b, Element: n, Version: "test", Beat: 20 * time.Millisecond}.Run(ctx, p, launchtest.Func)
-}
-
 // TestMain is the worker too.
 func TestMain(m *testing.M) {
 	kubernetesMain()
-	if len(os.Args) == 7 && os.Args[1] == "task" { // task run --batch FOLDER --element N
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGUSR2)
-		defer stop()
-		err := element(ctx, os.Args[4], os.Args[6])
-		if err != nil {
-			fmt.Println(err)
-		}
-		os.Exit(task.ExitCode(err))
-	}
+	launchtest.Element()
 	path := os.Getenv("LAUNCHTEST_PLAN")
 	if path == "" {
 		os.Exit(m.Run())
