@@ -34,6 +34,7 @@ func TestKubernetesCluster(t *testing.T) {
 	begun := time.Now()
 	cluster := kubetest.Start(t, bin, "n1", "n2")
 	t.Logf("a control plane and two nodes are up after %s", time.Since(begun).Round(100*time.Millisecond))
+	t.Run("manifests", func(t *testing.T) { validated(t, cluster) })
 	s := newSite(t)
 	t.Run("pods and jobs lost", func(t *testing.T) { s.lose(t, cluster) })
 	t.Run("controller killed", func(t *testing.T) {
@@ -67,6 +68,20 @@ func TestKubernetesCluster(t *testing.T) {
 				Poll: 300 * time.Millisecond, Settle: time.Second}
 		}}.Run(t)
 	})
+}
+
+// validated has the API server look at manifests with every option, and with none, without making anything of them.
+func validated(t *testing.T, cluster *kubetest.Cluster) {
+	if out, err := cluster.Kubectl("create", "namespace", "research"); err != nil {
+		t.Fatal(out, err)
+	}
+	for _, name := range []string{"all", "least"} {
+		if out, err := cluster.Kubectl("create", "--dry-run=server", "--validate=strict", "--output=name", "--filename=testdata/kubernetes-"+name+".json"); err != nil {
+			t.Error(err)
+		} else {
+			t.Logf("the API server takes testdata/kubernetes-%s.json: %s", name, strings.TrimSpace(out))
+		}
+	}
 }
 
 // A kubePod is a pod of a test.
