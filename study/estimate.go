@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/climb-go/climb/report"
+	"github.com/climb-go/climb/train"
 	"github.com/climb-go/climb/view"
 )
 
@@ -13,18 +14,21 @@ type Estimate struct {
 	Cores      int          `json:"cores"`
 	Proxy      report.Model `json:"proxy"`
 	Target     report.Model `json:"target"`
-	ProxyRate  float64      `json:"proxy_rate"`  // training tokens per second on one core
-	TargetRate float64      `json:"target_rate"` // training tokens per second on one core
+	ProxyRate  float64      `json:"proxy_rate"`  // training tokens per second on one core, or of one process of another trainer; 0 is unknown
+	TargetRate float64      `json:"target_rate"` // of the target model, likewise
+	Builtin    bool         `json:"builtin"`     // models are trained by this program
+	AtOnce     int          `json:"at_once"`     // runs at the same time
 	Parts      []Part       `json:"parts"`
 	Seconds    float64      `json:"seconds"` // wall time of what is left, on all cores
+	Warnings   []string     `json:"warnings,omitempty"`
 }
 
 // Part is one search, or the target runs.
 type Part struct {
 	Name        string  `json:"name"`
 	Runs        int     `json:"runs"`
-	Tokens      int64   `json:"tokens"` // of all runs
-	CoreSeconds float64 `json:"core_seconds"`
+	Tokens      int64   `json:"tokens"`       // of all runs
+	CoreSeconds float64 `json:"core_seconds"` // of cores, or of the processes of another trainer; 0 where its speed is not known
 	Done        bool    `json:"done"`
 }
 
@@ -37,10 +41,7 @@ func (s *Study) Estimate(ctx context.Context) (*Estimate, error) {
 	proxy := s.Config.Proxy
 	e := &Estimate{Cores: c.base.Cores(), Proxy: report.Model{Parameters: proxy.Model.NumParams(), Tokens: proxy.Tokens},
 		Target: report.Model{Parameters: s.Target.Model.NumParams(), Tokens: s.Target.Tokens}}
-	if e.ProxyRate, err = view.TrainingRate(proxy.Model, proxy.Batch); err != nil {
-		return nil, err
-	}
-	if e.TargetRate, err = view.TrainingRate(s.Target.Model, s.Target.Batch); err != nil {
+	if err := e.measure(s); err != nil {
 		return nil, err
 	}
 	first, err := c.arms[0].run.View(ctx)
@@ -71,24 +72,56 @@ func (s *Study) Estimate(ctx context.Context) (*Estimate, error) {
 		p := a.run.Config.Proxy
 		rate := flops / p.Model.FlopsPerToken(p.Model.Context)
 		x := Part{Name: a.title(), Runs: a.proxies(), Tokens: int64(a.proxies()) * p.Tokens, Done: a.run.Done("search")}
-		x.CoreSeconds = float64(x.Tokens)/rate + float64(x.Runs)*view.EvalTokens(c.terms(false))/(3*rate)
+		x.CoreSeconds = seconds(float64(x.Tokens)+float64(x.Runs)*view.EvalTokens(c.terms(false))/3, rate)
 		e.Parts = append(e.Parts, x)
 	}
 	t := Part{Name: "target models", Runs: c.targetRuns(), Tokens: int64(c.targetRuns()) * s.Target.Tokens}
 	scored := view.EvalTokens(c.terms(false))*float64(max(1, s.Curve)) + view.EvalTokens(c.terms(true))
-	t.CoreSeconds = (float64(t.Tokens) + float64(t.Runs)*scored/3) / e.TargetRate
+	t.CoreSeconds = seconds(float64(t.Tokens)+float64(t.Runs)*scored/3, e.TargetRate)
 	e.Parts = append(e.Parts, t)
 	for i := range s.Proxies {
 		p := s.Proxies[i].config.Proxy
 		rate := flops / p.Model.FlopsPerToken(p.Model.Context)
 		x := Part{Name: "ranks by proxies: " + s.Proxies[i].Name, Runs: t.Runs, Tokens: int64(t.Runs) * p.Tokens}
-		x.CoreSeconds = float64(x.Tokens)/rate + float64(x.Runs)*view.EvalTokens(c.terms(false))/(3*rate)
+		x.CoreSeconds = seconds(float64(x.Tokens)+float64(x.Runs)*view.EvalTokens(c.terms(false))/3, rate)
 		e.Parts = append(e.Parts, x)
 	}
-	for _, x := range e.Parts {
+	for i, x := range e.Parts {
+		at := e.AtOnce
+		if i == 0 { // text
+			at = e.Cores
+		}
 		if !x.Done {
-			e.Seconds += x.CoreSeconds / float64(e.Cores)
+			e.Seconds += x.CoreSeconds / float64(at)
 		}
 	}
 	return e, nil
+}
+
+// seconds is the time of so many tokens, 0 where the rate is not known.
+func seconds(tokens, rate float64) float64 {
+	if rate == 0 {
+		return 0
+	}
+	return tokens / rate
+}
+
+// measure finds how fast models are trained. What other trainers do in a second is
+// what proxy.rate says of a proxy; a target model's is that by operations a token.
+func (e *Estimate) measure(s *Study) (err error) {
+	p, t := s.Config.Proxy, s.Target
+	by := p.Method()
+	e.AtOnce = by.AtOnce(e.Cores)
+	if _, e.Builtin = by.(*train.Builtin); e.Builtin {
+		if e.ProxyRate, err = view.TrainingRate(p.Model, p.Batch); err == nil {
+			e.TargetRate, err = view.TrainingRate(t.Model, t.Batch)
+		}
+		return err
+	}
+	e.ProxyRate = p.Rate
+	e.TargetRate = p.Rate * p.Model.FlopsPerToken(p.Model.Context) / t.Model.FlopsPerToken(t.Model.Context)
+	if p.Rate == 0 {
+		e.Warnings = append(e.Warnings, "the speed of what trains the models is not known: set proxy.rate to that of a proxy, in tokens a second")
+	}
+	return nil
 }

@@ -111,8 +111,12 @@ func (c *comparison) rank(ctx context.Context, target *group) error {
 		if err := a.settle(ctx); err != nil {
 			return fmt.Errorf("proxies: %s: %w", x.Name, err)
 		}
-		g := &group{study: c, arms: []*arm{a}, title: "ranks by proxies: " + x.Name, results: map[string]*targetResult{},
-			options: targetOptions{Model: x.config.Proxy.Here(), Validation: files}, inputs: map[string]string{"base": a.run.Base("base")}}
+		model, program, err := x.config.Proxy.Counted()
+		if err != nil {
+			return err
+		}
+		g := &group{study: c, arms: []*arm{a}, title: "ranks by proxies: " + x.Name, results: map[string]*targetResult{}, model: x.config.Proxy,
+			options: targetOptions{Model: model, Program: program, Validation: files}, inputs: map[string]string{"base": a.run.Base("base")}}
 		for role, name := range target.inputs {
 			g.inputs[role] = name
 		}

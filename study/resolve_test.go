@@ -78,6 +78,7 @@ func TestStudyRefusals(t *testing.T) {
 		{"set: {proxy: {tokens: 2000}}", "set: {proxy: {tokens: -5}}", "proxies[0].proxy.tokens"},
 		{"inputs: [text]}", "inputs: [text]}\n  proxy: {command: [train-it]}", "proxies: proxy.command trains the proxies"},
 
+		{"inputs: [text]}", "inputs: [text]}\n  proxy: {model: {layers: 1}, command: [train-it], command_fields: [model.layers=1, model.width, model.heads, model.hidden, model.context, model.rope_theta, model.norm_eps, optim]}", "target: the trainer does not know model.layers = "},
 		{"{size: 1m, tokens: 1000}", "{size: 1n, tokens: 1000}", `target.size: "1n" is not a name`},
 		{"{size: 1m, tokens: 1000}", "{tokens: 1000}", "target.size: is empty, and there is no target.model"},
 		{"{size: 1m, tokens: 1000}", "{size: 1m}", "target.tokens"},

@@ -20,6 +20,7 @@ import (
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/train"
+	"github.com/climb-go/climb/trial"
 	"github.com/climb-go/climb/wire"
 )
 
@@ -211,6 +212,10 @@ func (s *Study) Resolve() error {
 	if err := s.Target.Model.Check(); err != nil {
 		return &climb.ConfigError{Text: "target." + err.Error()}
 	}
+	model := s.trained()
+	if err := model.Check(); err != nil {
+		return &climb.ConfigError{Text: "target: " + err.Error()}
+	}
 	if s.Searches > s.Seeds {
 		return &climb.ConfigError{Text: fmt.Sprintf("searches: %d are more than seeds, %d: every answer needs a target run", s.Searches, s.Seeds)}
 	}
@@ -221,6 +226,13 @@ func (s *Study) Resolve() error {
 		return err
 	}
 	return s.resolveProxies()
+}
+
+// trained is the target model as a proxy would be described: by what trains the
+// proxies.
+func (s *Study) trained() trial.ProxyConfig {
+	p, t := s.Config.Proxy, s.Target
+	return trial.ProxyConfig{Model: t.Model, Tokens: t.Tokens, Batch: t.Batch, Optim: t.Optim, Trainer: p.Trainer, Command: p.Command, Fields: p.Fields}
 }
 
 func (s *Study) checkObjectives() error {

@@ -38,7 +38,8 @@ func Stages() stage.Table { return append(climb.Stages(), compareStage()) }
 // targetOptions are the options that a target run depends on, apart from its
 // mixture and seed. A proxy whose ranking is checked is described the same way.
 type targetOptions struct {
-	Model      trial.ProxyConfig   `json:"model"` // the target's, as a proxy would be described
+	Model      trial.ProxyConfig   `json:"model"`             // the target's, as a proxy would be described
+	Program    string              `json:"program,omitempty"` // that trains, with its hash; see train.Method
 	Curve      int                 `json:"curve,omitempty"`
 	Validation []curate.TargetFile `json:"validation"` // of all objectives
 	Test       []curate.TargetFile `json:"test"`       // none for a proxy
@@ -70,6 +71,7 @@ type group struct {
 	arms    []*arm
 	title   string
 	dir     string
+	model   trial.ProxyConfig // as options.Model, with what trains it and how
 	options targetOptions
 	inputs  map[string]string
 	need    []targetSpec
@@ -84,12 +86,13 @@ type targetResult struct {
 
 // groups partitions the arms by their tokens.
 func (c *comparison) groups() ([]*group, error) {
-	t := c.Target
-	o := targetOptions{Model: trial.ProxyConfig{Model: t.Model, Tokens: t.Tokens, Batch: t.Batch, Optim: t.Optim}, Curve: c.Curve}
-	var err, err2 error
+	model := c.trained()
+	o := targetOptions{Curve: c.Curve}
+	var err, err1, err2 error
+	o.Model, o.Program, err1 = model.Counted()
 	o.Validation, err = trial.ValidationFiles(c.targetsRead, c.terms(false))
 	o.Test, err2 = curate.TargetFiles(c.targetsRead, c.terms(true))
-	if err := errors.Join(err, err2); err != nil {
+	if err := errors.Join(err, err1, err2); err != nil {
 		return nil, err
 	}
 	var groups []*group
@@ -103,7 +106,7 @@ func (c *comparison) groups() ([]*group, error) {
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.dir == dir })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, &group{study: c, title: "train the target models", dir: dir, options: o, inputs: inputs, results: map[string]*targetResult{}})
+			groups = append(groups, &group{study: c, title: "train the target models", dir: dir, model: model, options: o, inputs: inputs, results: map[string]*targetResult{}})
 		}
 		groups[i].arms = append(groups[i].arms, a)
 	}
@@ -180,7 +183,10 @@ func (g *group) measure(ctx context.Context, need []targetSpec) error {
 	c.step++
 	for _, p := range batches {
 		e := stage.Event{Stage: "compare", Title: g.title, Number: c.step, Of: c.steps(), Amount: float64(int64(len(p.Tasks)) * g.options.Model.Tokens), Unit: "tokens"}
-		if err := c.base.Round(ctx, p, runTarget, e); err != nil {
+		if err := g.model.Keep(p); err != nil {
+			return err
+		}
+		if err := c.base.Round(ctx, p, targetBy(g.model.Bench(c.base.Cores())), e); err != nil {
 			return fmt.Errorf("%s: %w", g.title, err)
 		}
 		if err := g.read(p); err != nil {
@@ -244,8 +250,19 @@ func (g *group) read(p *task.Plan) error {
 	return nil
 }
 
-// runTarget trains and scores one target model.
+// runTarget trains and scores one target model, where a worker does.
 func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+	return targetBy(nil)(ctx, p, n, a)
+}
+
+// targetBy is runTarget in a process that has a bench.
+func targetBy(b *trial.Bench) task.Func {
+	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
+		return trainTarget(ctx, p, n, a, b)
+	}
+}
+
+func trainTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt, b *trial.Bench) error {
 	var o targetOptions
 	var spec targetSpec
 	if err := p.Option(&o); err != nil {
@@ -279,11 +296,16 @@ func runTarget(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error 
 			return err
 		}
 	}
-	result, _, err := trial.RunJob(ctx, a, spec.dir(), job)
+	results, _, err := b.Train(ctx, p, a, &o.Model, o.Program, trial.Run{Dir: spec.dir(), Job: job})
 	if err != nil {
 		return err
 	}
-	return trial.WriteResult(a, spec.dir(), result)
+	if r := results[0]; r.Failed == "" { // a program of the user's may have left a score alone
+		if _, err := trial.ResultsOf(job.Test, r.Test, job.Test); err != nil {
+			return task.Permanent(fmt.Errorf("the Result has no figures of the test files: %w; what trains target models has to leave those of every file in test", err))
+		}
+	}
+	return trial.WriteResult(a, spec.dir(), results[0])
 }
 
 // writeReference tokenizes task files: the context and the correct answer of

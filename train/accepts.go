@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/climb-go/climb/option"
 )
@@ -21,10 +22,65 @@ func Accepts(program []byte, j *Job) error {
 	if found == nil {
 		return &option.ConfigError{Text: "proxy.torch.file: has no ACCEPTS = json.loads(\"\"\"...\"\"\") that says what it understands of a Job; start from a copy of trainer.py"}
 	}
-	var allowed, asked any
+	var allowed any
 	if err := json.Unmarshal(found[1], &allowed); err != nil {
 		return &option.ConfigError{Text: fmt.Sprintf("proxy.torch.file: ACCEPTS is no JSON: %v", err)}
 	}
+	return j.within(allowed, "train with another proxy.trainer")
+}
+
+// everyJob are the fields that a job has whatever the configuration says; items
+// and curve are wishes, and models are saved for those alone that have a base.
+var everyJob = []string{"mixture", "seed", "domains", "tokenizer", "tokens", "batch", "target", "test", "items", "curve", "model.vocab"}
+
+// stated makes of a list of fields, such as model.layers or
+// optim.optimizer.method=adamw, what Accepts reads of a program.
+func stated(fields []string) (any, error) {
+	all := map[string]any{}
+	for _, f := range slices.Concat(everyJob, fields) {
+		path, text, bound := strings.Cut(f, "=")
+		names := strings.Split(path, ".")
+		if slices.Contains(names, "") {
+			return nil, &option.ConfigError{Text: fmt.Sprintf("proxy.command_fields: %q is no field of a Job; write model, optim.lr or optim.optimizer.method=adamw", f)}
+		}
+		var value any
+		if bound && json.Unmarshal([]byte(text), &value) != nil {
+			value = text
+		}
+		allow(all, names, value)
+	}
+	return all, nil
+}
+
+// allow adds a field to what is allowed, or one of its values.
+func allow(all map[string]any, path []string, value any) {
+	name := path[0]
+	switch below := all[name].(type) {
+	case bool: // any value of it
+	case map[string]any:
+		if len(path) > 1 {
+			allow(below, path[1:], value)
+			return
+		}
+		all[name] = true
+	default:
+		list, _ := below.([]any)
+		switch {
+		case len(path) > 1:
+			below := map[string]any{}
+			all[name] = below
+			allow(below, path[1:], value)
+		case value == nil:
+			all[name] = true
+		default:
+			all[name] = append(list, value)
+		}
+	}
+}
+
+// within refuses a job that asks for more than is allowed.
+func (j *Job) within(allowed any, remedy string) error {
+	var asked any
 	data, err := json.Marshal(j)
 	if err != nil {
 		return err
@@ -33,7 +89,7 @@ func Accepts(program []byte, j *Job) error {
 		return err
 	}
 	if field, names := beyond("", allowed, asked); field != "" {
-		text := fmt.Sprintf("the trainer does not know %s = %s of a job; train with another proxy.trainer", field[1:], brief(asked, field))
+		text := fmt.Sprintf("the trainer does not know %s = %s of a job; %s", field[1:], brief(asked, field), remedy)
 		if names != "" {
 			text += ", or choose one of " + names
 		}

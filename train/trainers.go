@@ -21,10 +21,16 @@ type Method interface {
 	Trainer(p Place) Trainer
 }
 
+// A Checker is a method that refuses a job that it cannot train, before any is
+// trained.
+type Checker interface {
+	Check(j *Job) error
+}
+
 // A Foreign method trains with a program that a run keeps the text of.
 type Foreign interface {
 	Method
-	Check(j *Job) error       // refuses a job that it cannot train, before any is trained
+	Checker
 	Source() ([]byte, error)  // of the program
 	From(path string) Foreign // with the program that is kept there
 	Together() int            // runs that it trains side by side
@@ -75,10 +81,24 @@ func (*Builtin) AtOnce(cores int) int { return cores }
 func (*Builtin) Trainer(p Place) Trainer { return Proxy{Workers: p.Workers} }
 
 // External trains with a program of the user's; see Command.
-type External struct{}
+type External struct {
+	Fields []string `json:"-"` // of a Job that the program understands, as proxy.command_fields has them; none is all
+}
 
 // Program implements Method: the command itself is an option of the stage.
 func (*External) Program() (string, error) { return "", nil }
+
+// Check implements Checker.
+func (e *External) Check(j *Job) error {
+	if len(e.Fields) == 0 {
+		return nil
+	}
+	allowed, err := stated(e.Fields)
+	if err != nil {
+		return err
+	}
+	return j.within(allowed, "set it to nothing, or name it in proxy.command_fields if the program understands it")
+}
 
 // AtOnce implements Method.
 func (*External) AtOnce(cores int) int { return cores }

@@ -130,7 +130,7 @@ func (r *Trials) baseStage() *stage.Stage {
 	}
 	if r.Config.Proxy.HasBase() {
 		s.Drive = func(ctx context.Context, p *task.Plan, e stage.Event) (bool, error) {
-			if err := r.keepTrainer(p); err != nil {
+			if err := r.Config.Proxy.Keep(p); err != nil {
 				return false, err
 			}
 			e.Amount, e.Unit = float64(r.Config.Proxy.Base.Tokens), "tokens"
@@ -224,20 +224,13 @@ func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 	return j, err
 }
 
-// runTrial trains and scores the proxies of a task.
+// runTrial trains and scores the proxies of a task, where a worker does.
 func runTrial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-	return trialWith(nil, nil)(ctx, p, n, a)
+	return (*Bench)(nil).trial(ctx, p, n, a)
 }
 
-// trialWith is runTrial with the command of the configuration, which the plan has
-// with the secrets taken out, and what the tasks share.
-func trialWith(command train.Arguments, b bench) task.Func {
-	return func(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
-		return runTrialBy(ctx, p, n, a, command, b)
-	}
-}
-
-func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, command train.Arguments, b bench) error {
+// trial is runTrial in a process that has a bench.
+func (b *Bench) trial(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error {
 	var o proxyOptions
 	if err := p.Option(&o); err != nil {
 		return err
@@ -246,21 +239,8 @@ func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, comma
 	if err != nil {
 		return err
 	}
-	if len(command) == 0 {
-		command = o.Proxy.Command
-	}
-	by, err := trainerOf(p, o.Program, command)
-	if err != nil {
-		return err
-	}
-	slot, leave, err := b.sit(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	at := train.Place{Command: command, Slot: slot}
 	if len(o.Shared) > 0 {
-		return o.sharedTrial(ctx, p, specs[0], a, by, at)
+		return o.sharedTrial(ctx, p, specs[0], a, b)
 	}
 	runs := make([]Run, len(specs))
 	for i, spec := range specs {
@@ -274,7 +254,7 @@ func runTrialBy(ctx context.Context, p *task.Plan, n int, a *task.Attempt, comma
 		job.Items = p.Kind == confirmFile.Stage
 		runs[i] = Run{spec.dir(), job}
 	}
-	results, _, err := runJobs(ctx, a, by, at, runs)
+	results, _, err := b.Train(ctx, p, a, &o.Proxy, o.Program, runs...)
 	for i, r := range results {
 		err = errors.Join(err, WriteResult(a, runs[i].Dir, r))
 	}

@@ -189,12 +189,11 @@ func (r *Trials) runTrials(ctx context.Context, p *task.Plan, name string, specs
 	if err != nil {
 		return nil, false, err
 	}
-	if err := errors.Join(r.keepTrainer(p), r.takeOver(ctx, plan, earlier)); err != nil {
+	if err := errors.Join(r.Config.Proxy.Keep(p), r.takeOver(ctx, plan, earlier)); err != nil {
 		return nil, false, err
 	}
 	e.Amount, e.Unit = float64(int64(len(specs))*r.Config.Proxy.Tokens), "tokens"
-	atOnce := r.Config.Proxy.Method().AtOnce(r.Cores())
-	fresh, err = r.RunPlan(ctx, plan, trialWith(r.Config.Proxy.Command, newBench(atOnce)), e)
+	fresh, err = r.RunPlan(ctx, plan, r.Config.Proxy.Bench(r.Cores()).trial, e)
 	return plan, fresh, err
 }
 

@@ -36,7 +36,7 @@ const proxiesFormat = 2
 // sharedTrial scores a proxy on the files of all searches of a study, unless one
 // of them has trained the same mixture with the same seed, and publishes what the
 // run measured on its own files.
-func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trialSpec, a *task.Attempt, by train.Method, at train.Place) error {
+func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trialSpec, a *task.Attempt, b *Bench) error {
 	job, err := o.job(p, spec)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		job.Target = all
-		results, seconds, err := runJobs(ctx, a, by, at, []Run{{spec.dir(), job}})
+		results, seconds, err := b.Train(ctx, p, a, &o.Proxy, o.Program, Run{spec.dir(), job})
 		if err != nil {
 			return err
 		}

@@ -32,14 +32,14 @@ func (p ProxyConfig) Counted() (ProxyConfig, string, error) {
 // Here is the proxy as it is trained in this program, whatever the configuration
 // says of trainers.
 func (p ProxyConfig) Here() ProxyConfig {
-	p.Trainer, p.Rate = train.Choice{}, 0
+	p.Trainer, p.Rate, p.Fields = train.Choice{}, 0, nil
 	return p
 }
 
 // Method is the trainer: a command is one even where nothing else says so.
 func (p *ProxyConfig) Method() train.Method {
 	if len(p.Command) > 0 {
-		return &train.External{}
+		return &train.External{Fields: p.Fields}
 	}
 	return p.Trainer.Value()
 }
@@ -47,22 +47,24 @@ func (p *ProxyConfig) Method() train.Method {
 // Check reports a trainer that cannot train the proxies.
 func (p *ProxyConfig) Check() error {
 	switch name := p.Trainer.Name(); {
+	case len(p.Fields) > 0 && len(p.Command) == 0:
+		return &option.ConfigError{Text: "proxy.command_fields: is of the program of proxy.command, and that is empty"}
 	case name == "command" && len(p.Command) == 0:
 		return &option.ConfigError{Text: "proxy.trainer: is command, and proxy.command is empty; give the program and its arguments"}
 	case name != "command" && name != "builtin" && len(p.Command) > 0:
 		return &option.ConfigError{Text: fmt.Sprintf("proxy.trainer: is %s, and there is a proxy.command too; leave one of them out", name)}
 	}
-	if m, ok := p.Method().(train.Foreign); ok {
+	if m, ok := p.Method().(train.Checker); ok {
 		return m.Check(&train.Job{Model: p.Model, Tokens: p.Tokens, Batch: p.Batch, Optim: p.Optim})
 	}
 	return nil
 }
 
-// keepTrainer writes down what trains the proxies of a plan, for the tasks and
-// for the record. How it runs may change from command to command; its program
-// does not, for it names the stage.
-func (r *Trials) keepTrainer(p *task.Plan) error {
-	m, ok := r.Config.Proxy.Method().(train.Foreign)
+// Keep writes down what trains the runs of a plan, for the tasks and for the
+// record. How it runs may change from command to command; its program does not,
+// for it names the stage.
+func (c *ProxyConfig) Keep(p *task.Plan) error {
+	m, ok := c.Method().(train.Foreign)
 	if !ok {
 		return nil
 	}
@@ -70,7 +72,7 @@ func (r *Trials) keepTrainer(p *task.Plan) error {
 	if err != nil {
 		return err
 	}
-	how, err := json.MarshalIndent(r.Config.Proxy.Trainer, "", " ")
+	how, err := json.MarshalIndent(c.Trainer, "", " ")
 	if err != nil {
 		return err
 	}
@@ -100,25 +102,31 @@ func trainerOf(p *task.Plan, program string, command train.Arguments) (train.Met
 	return m, nil
 }
 
-// A bench is what the tasks of a run share of a machine: so many are trained at
-// once, and each knows its place among them. nil is one task alone.
-type bench chan int
+// A Bench is what the tasks of a plan share in this process: the command of the
+// configuration, which the plan has with the secrets taken out, and the places of
+// the runs that are trained at once. nil is a worker: one task alone, and what its
+// plan says.
+type Bench struct {
+	command train.Arguments
+	slots   chan int
+}
 
-func newBench(n int) bench {
-	b := make(bench, n)
-	for i := range n {
-		b <- i
+// Bench makes the bench of a process of so many cores.
+func (c *ProxyConfig) Bench(cores int) *Bench {
+	b := &Bench{command: c.Command, slots: make(chan int, c.Method().AtOnce(cores))}
+	for i := range cap(b.slots) {
+		b.slots <- i
 	}
 	return b
 }
 
-func (b bench) sit(ctx context.Context) (slot int, leave func(), err error) {
+func (b *Bench) sit(ctx context.Context) (slot int, leave func(), err error) {
 	if b == nil {
 		return 0, func() {}, nil
 	}
 	select {
-	case slot = <-b:
-		return slot, func() { b <- slot }, nil
+	case slot = <-b.slots:
+		return slot, func() { b.slots <- slot }, nil
 	case <-ctx.Done():
 		return 0, nil, ctx.Err()
 	}
@@ -130,18 +138,27 @@ type Run struct {
 	Job train.Job
 }
 
-// RunJob trains a job in this process, writes job.json and progress.jsonl, and
-// counts tokens, failures and core seconds, which it returns too: the cores that
-// the run had, over time.
-func RunJob(ctx context.Context, a *task.Attempt, dir string, job train.Job) (*train.Result, float64, error) {
-	results, seconds, err := runJobs(ctx, a, &train.Builtin{}, train.Place{}, []Run{{dir, job}})
+// Train trains the runs of a task by what its plan names (Counted: the proxy and the
+// program), side by side where that can. It writes their job.json and
+// progress.jsonl, and counts tokens, failures and core seconds, which it returns
+// too: the cores that the runs had, over time.
+func (b *Bench) Train(ctx context.Context, p *task.Plan, a *task.Attempt, proxy *ProxyConfig, program string, runs ...Run) ([]*train.Result, float64, error) {
+	command := proxy.Command
+	if b != nil && len(b.command) > 0 {
+		command = b.command
+	}
+	by, err := trainerOf(p, program, command)
 	if err != nil {
 		return nil, 0, err
 	}
-	return results[0], seconds, nil
+	slot, leave, err := b.sit(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer leave()
+	return runJobs(ctx, a, by, train.Place{Command: command, Slot: slot}, runs)
 }
 
-// runJobs is RunJob for runs that a trainer trains side by side.
 func runJobs(ctx context.Context, a *task.Attempt, by train.Method, at train.Place, runs []Run) (results []*train.Result, coreSeconds float64, err error) {
 	cores := &coreMeter{cores: func() int { return launch.Cores(ctx) }}
 	at.Workers, at.Dir = cores.workers, a.Dir()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -68,9 +69,16 @@ func TestTrainerCheck(t *testing.T) {
 		"a command":            {"command", func(p *ProxyConfig) { p.Command = train.Arguments{"x"} }, ""},
 		"an old configuration": {"builtin", func(p *ProxyConfig) { p.Command = train.Arguments{"x"} }, ""},
 		"no command":           {"command", nil, "proxy.command is empty"},
-		"two trainers":         {"torch", func(p *ProxyConfig) { p.Command = train.Arguments{"x"} }, "leave one of them out"},
-		"too many devices":     {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).Processes = 17 }, "a batch has 16 sequences"},
-		"no such program":      {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).File = "gone.py" }, "gone.py"},
+		"fields": {"command", func(p *ProxyConfig) {
+			p.Command, p.Fields = train.Arguments{"x"}, []string{"model", "optim"}
+		}, ""},
+		"other fields": {"builtin", func(p *ProxyConfig) {
+			p.Command, p.Fields = train.Arguments{"x"}, []string{"model.layers", "optim"}
+		}, "does not know model.norm_eps = 0.00001 of a job"},
+		"fields of nothing": {"torch", func(p *ProxyConfig) { p.Fields = []string{"model"} }, "and that is empty"},
+		"two trainers":      {"torch", func(p *ProxyConfig) { p.Command = train.Arguments{"x"} }, "leave one of them out"},
+		"too many devices":  {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).Processes = 17 }, "a batch has 16 sequences"},
+		"no such program":   {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).File = "gone.py" }, "gone.py"},
 	} {
 		var p ProxyConfig
 		option.Fill(&p)
@@ -80,7 +88,7 @@ func TestTrainerCheck(t *testing.T) {
 		if c.change != nil {
 			c.change(&p)
 		}
-		if err := p.Check(); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		if err := p.Check(); (err == nil) != (c.want == "") || err != nil && !regexp.MustCompile(c.want).MatchString(err.Error()) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -103,10 +111,9 @@ func TestTrainerOfAPlan(t *testing.T) {
 	if _, err := trainerOf(p, program, nil); err == nil || !strings.Contains(err.Error(), trainerName) {
 		t.Errorf("without a record: %v", err)
 	}
-	r := &Trials{Run: stage.New(t.TempDir(), 1), Config: c}
-	must(0, r.keepTrainer(p))
+	must(0, c.Proxy.Keep(p))
 	torch.MicroBatch = 3
-	must(0, r.keepTrainer(p)) // another command
+	must(0, c.Proxy.Keep(p)) // another command
 	m, err := trainerOf(p, program, nil)
 	if err != nil {
 		t.Fatal(err)

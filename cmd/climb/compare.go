@@ -148,9 +148,24 @@ func writeStudyPlan(w io.Writer, p *study.Estimate) {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", x.Name, x.Runs, countText(float64(x.Tokens)), durationText(time.Duration(x.CoreSeconds*float64(time.Second))), state)
 	}
 	t.Flush()
-	fmt.Fprintf(w, "\nproxies: %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), countText(p.ProxyRate))
-	fmt.Fprintf(w, "target:  %s parameters, %s tokens, %s tokens/s on one core\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), countText(p.TargetRate))
-	fmt.Fprintf(w, "left: at most about %s on %d cores; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores)
+	fmt.Fprintf(w, "\nproxies: %s parameters, %s tokens, %s\n", countText(float64(p.Proxy.Parameters)), countText(float64(p.Proxy.Tokens)), rateText(p.ProxyRate, p.Builtin))
+	fmt.Fprintf(w, "target:  %s parameters, %s tokens, %s\n", countText(float64(p.Target.Parameters)), countText(float64(p.Target.Tokens)), rateText(p.TargetRate, p.Builtin))
+	if p.TargetRate > 0 {
+		fmt.Fprintf(w, "left: at most about %s on %d cores, %d runs at a time; runs that strategies have in common are made once\n", durationText(time.Duration(p.Seconds*float64(time.Second))), p.Cores, p.AtOnce)
+	}
+	for _, text := range p.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", text)
+	}
+}
+
+func rateText(rate float64, builtin bool) string {
+	switch {
+	case rate == 0:
+		return "speed unknown"
+	case builtin:
+		return countText(rate) + " tokens/s on one core"
+	}
+	return countText(rate) + " tokens/s a process"
 }
 
 // writeComparison prints the tables of a study.

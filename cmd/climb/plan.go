@@ -60,13 +60,7 @@ func writeEstimate(w io.Writer, p *view.Estimate) {
 		about = "about "
 	}
 	fmt.Fprintf(w, "corpus: %d files, %s, %s%d documents, about %s tokens in %d shards\n", p.Files, bytesText(float64(p.Bytes)), about, p.Documents, countText(float64(p.Tokens)), p.Shards)
-	speed := countText(p.ProxyRate) + " tokens/s on one core"
-	switch {
-	case p.ProxyRate == 0:
-		speed = "speed unknown"
-	case p.DeviceHours > 0:
-		speed = countText(p.ProxyRate) + " tokens/s a process"
-	}
+	speed := rateText(p.ProxyRate, p.DeviceHours == 0)
 	fmt.Fprintf(w, "proxy:  %s parameters, %s, %d runs of %s tokens\n",
 		countText(float64(p.ProxyParams)), speed, p.ProxyRuns, countText(float64(p.ProxyTokens)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
