@@ -241,7 +241,7 @@ func (r *Run) RunPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 	begin.Start = true
 	r.Emit(begin)
 	parts, sum := make([]float64, len(p.Tasks)), 0.0 // of tasks that run
-	return true, r.launcher().Run(WithCache(ctx, &Cache{}), p, verified(r.checked, slices.Concat(r.stages, r.Known), run), func(le launch.Event) {
+	err = r.launcher().Run(WithCache(ctx, &Cache{}), p, verified(r.checked, slices.Concat(r.stages, r.Known), run), func(le launch.Event) {
 		if task.IsRetry(le.Err) && !errors.Is(le.Err, context.Canceled) { // any other error ends the stage, and is returned
 			note := e
 			note.Note, note.Warning = fmt.Sprintf("task %d: %v", le.Task, le.Err), true
@@ -259,6 +259,10 @@ func (r *Run) RunPlan(ctx context.Context, p *task.Plan, run task.Func, e Event)
 		e.Fraction = min(1, (float64(le.Done)+max(0, sum))/float64(max(1, le.Total)))
 		r.Emit(e)
 	})
+	if err == nil { // the rounds of a stage go one after another: no other plan of its directory has begun
+		_, err = p.Sweep()
+	}
+	return true, err
 }
 
 func (r *Run) launcher() launch.Launcher {

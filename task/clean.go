@@ -25,7 +25,15 @@ func (p *Plan) Clean() (int, error) { return Clean(p.dir) }
 // Clean removes what dead attempts, and calls of WriteFile that were killed, left in a directory. They are dead if their process
 // ran on this host and is gone; those of other hosts, and of other containers on this host, are left alone. It returns how many it
 // removed.
-func Clean(dir string) (int, error) {
+func Clean(dir string) (int, error) { return remove(dir, isDead, bury) }
+
+// Sweep removes what attempts on other hosts have left in the directory of the stage: Clean cannot know whether they are dead. It is
+// for the moment when every task of the plan is done and no other plan of the directory has begun: one that still runs there does
+// again what is done, and fails.
+func (p *Plan) Sweep() (int, error) { return remove(p.dir, isForeign, os.RemoveAll) }
+
+// remove takes away the attempts in a directory that are chosen.
+func remove(dir string, chosen func(id string) bool, bury func(path string) error) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, err
@@ -34,7 +42,7 @@ func Clean(dir string) (int, error) {
 	var errs []error
 	for _, e := range entries {
 		id, ok := strings.CutPrefix(e.Name(), attemptPrefix)
-		if !ok || !isDead(id) {
+		if !ok || !chosen(id) {
 			continue
 		}
 		if err := bury(filepath.Join(dir, e.Name())); err != nil {
@@ -80,6 +88,12 @@ func isDead(id string) bool {
 	}
 	pid, err := strconv.Atoi(parts[2])
 	return err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}
+
+// isForeign tells whether an attempt was begun on another host, or in another container of this one.
+func isForeign(id string) bool {
+	parts := strings.SplitN(id, ".", 5)
+	return len(parts) == 5 && (parts[3] != pidNamespace() || parts[4] != hostname())
 }
 
 // hostname is the name of this host, or "unknown".

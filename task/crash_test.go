@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -110,6 +111,33 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	if got := attemptDirs(t, p); len(got) != 2 {
 		t.Errorf("left are %q, want those of another host and another container", got)
+	}
+}
+
+// When a plan is done, what attempts on other hosts have left goes too: dead ones and such as do again what is done. Those of this
+// host that live, and what is no attempt, stay.
+func TestSweep(t *testing.T) {
+	p := &Plan{Kind: "k", Tasks: []json.RawMessage{[]byte("1")}}
+	if err := p.Save(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	own := attemptPrefix + attemptName(0)
+	names := []string{own, attemptPrefix + "00000.x.1." + pidNamespace() + ".node7.example.org", attemptPrefix + "00012.y.1.9." + hostname(), attemptPrefix + "odd", "trials"}
+	for _, name := range names {
+		if err := os.MkdirAll(p.Path(name, "deep"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if removed, err := p.Clean(); err != nil || removed != 0 {
+		t.Errorf("Clean took %d, %v; it cannot know of other hosts", removed, err)
+	}
+	if removed, err := p.Sweep(); err != nil || removed != 2 {
+		t.Errorf("Sweep took %d, %v", removed, err)
+	}
+	for i, name := range names {
+		if _, err := os.Stat(p.Path(name)); (err == nil) != (i == 0 || i > 2) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
