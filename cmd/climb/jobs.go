@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -37,26 +38,40 @@ type jobStatus struct {
 // mostHosts bounds the hosts that are named.
 const mostHosts = 8
 
-// submitted lists the jobs of a run that may still be alive, by stage.
-func submitted(r *climb.Run) (stages []string, jobs []launch.Submitted, err error) {
+// A submission is a job of a stage.
+type submission struct {
+	launch.Submitted
+	stage string
+	ended bool // and so noted; the others may still be alive
+}
+
+// submissions lists the jobs that a stage has handed to a scheduler, the oldest first; "" is of all stages.
+func submissions(r *climb.Run, stage string) (out []submission, err error) {
 	for _, s := range r.Stages() {
+		if stage != "" && s.Name != stage {
+			continue
+		}
 		plans, err := r.Plans(s.Name)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, p := range plans {
-			all, ended, err := launch.Submissions(p)
+			jobs, ended, err := launch.Submissions(p)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			for i, j := range all {
-				if !ended[i] {
-					stages, jobs = append(stages, s.Name), append(jobs, j)
-				}
+			for i, j := range jobs {
+				out = append(out, submission{j, s.Name, ended[i]})
 			}
 		}
 	}
-	return stages, jobs, nil
+	return out, nil
+}
+
+// living lists the jobs of a run that may still be alive.
+func living(r *climb.Run) ([]submission, error) {
+	all, err := submissions(r, "")
+	return slices.DeleteFunc(all, func(j submission) bool { return j.ended }), err
 }
 
 // jobStatuses asks the scheduler of a run for its jobs; none where tasks run in
@@ -66,17 +81,21 @@ func jobStatuses(ctx context.Context, r *climb.Run) (out []jobStatus, err error)
 	if remote == nil || err != nil {
 		return nil, err
 	}
-	stages, jobs, err := submitted(r)
+	jobs, err := living(r)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
 	}
-	states, asked := remote.Engine.States(ctx, jobs)
+	asking := make([]launch.Submitted, len(jobs))
 	for i, j := range jobs {
-		s := jobStatus{Stage: stages[i], Job: j.Job, Batch: j.Batch.Name, Since: j.At, Elements: len(j.Batch.Elements)}
+		asking[i] = j.Submitted
+	}
+	states, asked := remote.Engine.States(ctx, asking)
+	for i, j := range jobs {
+		s := jobStatus{Stage: j.stage, Job: j.Job, Batch: j.Batch.Name, Since: j.At, Elements: len(j.Batch.Elements)}
 		if asked != nil {
 			s.Error = asked.Error()
 		} else {
-			s.count(j, states[i])
+			s.count(j.Submitted, states[i])
 		}
 		for _, tasks := range j.Batch.Elements {
 			for _, n := range tasks {
@@ -165,13 +184,13 @@ func runCancel(ctx context.Context, o configOptions, args []string, std streams)
 	if remote == nil {
 		return task.Usage(errors.New("launch.method is local: the tasks run in the process of climb run, and end with it"))
 	}
-	_, jobs, err := submitted(r)
+	jobs, err := living(r)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, j := range jobs {
-		if err := remote.Engine.Cancel(ctx, j); err != nil {
+		if err := remote.Engine.Cancel(ctx, j.Submitted); err != nil {
 			errs = append(errs, err)
 		} else {
 			errs = append(errs, j.End())
@@ -255,33 +274,22 @@ func runLogs(ctx context.Context, o configOptions, args []string, std streams) e
 }
 
 // findLogs lists logs, the oldest first; "" is of all stages, -1 of all tasks.
-func findLogs(r *climb.Run, stageName string, number int) (out []logEntry, err error) {
-	for _, s := range r.Stages() {
-		if stageName != "" && s.Name != stageName {
-			continue
-		}
-		plans, err := r.Plans(s.Name)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range plans {
-			jobs, _, err := launch.Submissions(p)
+func findLogs(r *climb.Run, stage string, number int) (out []logEntry, err error) {
+	jobs, err := submissions(r, stage)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		for i, tasks := range j.Batch.Elements {
+			path := j.Batch.LogPath(i)
+			st, err := os.Stat(path)
+			if errors.Is(err, fs.ErrNotExist) || number >= 0 && j.Batch.ElementOf(number) != i {
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
-			for _, j := range jobs {
-				for i, tasks := range j.Batch.Elements {
-					path := j.Batch.LogPath(i)
-					st, err := os.Stat(path)
-					if errors.Is(err, fs.ErrNotExist) || number >= 0 && j.Batch.ElementOf(number) != i {
-						continue
-					}
-					if err != nil {
-						return nil, err
-					}
-					out = append(out, logEntry{s.Name, j.Job, i, tasks, path, st.Size()})
-				}
-			}
+			out = append(out, logEntry{j.stage, j.Job, i, tasks, path, st.Size()})
 		}
 	}
 	return out, nil
