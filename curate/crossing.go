@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -198,41 +199,107 @@ func (d *Domains) findLabels(x *crossing, o *DomainsConfig, shards int) error {
 // frequentTags returns the labels with at least minShare of the unpruned text,
 // largest first; of takes that of one axis out of what the stage tags has written.
 func (d *Domains) frequentTags(p *task.Plan, minShare float64, shards int, of func(tag string) string) ([]string, error) {
-	size, total := map[string]int64{}, int64(0)
+	total, t := int64(0), newTally(minShare)
 	for n := range shards {
-		tags, names, err := readTags(p, n)
+		sizes, err := d.tagSizes(p, n, of)
 		if err != nil {
 			return nil, err
 		}
-		ids, err := ClusterOf.Ints(p, n)
-		if err != nil {
-			return nil, err
+		for _, size := range sizes {
+			total += size
 		}
-		bytes, err := bytesOf.Ints(p, n)
-		if err != nil {
-			return nil, err
+		t.add(sizes)
+	}
+	if t.cut { // what is left has every frequent label, and sizes that are too small
+		for name := range t.size {
+			t.size[name] = 0
 		}
-		sum := make([]int64, len(names))
-		for row, t := range tags {
-			if d.Clusters[ids[row]].Domain >= 0 {
-				sum[t] += int64(bytes[row])
-				total += int64(bytes[row])
+		for n := range shards {
+			sizes, err := d.tagSizes(p, n, of)
+			if err != nil {
+				return nil, err
 			}
-		}
-		for t, n := range sum {
-			if n > 0 {
-				size[of(names[t])] += n
+			for name, size := range sizes {
+				if _, there := t.size[name]; there {
+					t.size[name] += size
+				}
 			}
 		}
 	}
 	var out []string
-	for name, n := range size {
+	for name, n := range t.size {
 		if float64(n) >= minShare*float64(total) && name != otherTag {
 			out = append(out, name)
 		}
 	}
-	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(size[b], size[a]), strings.Compare(a, b)) })
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(t.size[b], t.size[a]), strings.Compare(a, b)) })
 	return out, nil
+}
+
+// tagSizes sums the bytes of the labels' unpruned text in a shard.
+func (d *Domains) tagSizes(p *task.Plan, n int, of func(tag string) string) (map[string]int64, error) {
+	tags, names, err := readTags(p, n)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := ClusterOf.Ints(p, n)
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := bytesOf.Ints(p, n)
+	if err != nil {
+		return nil, err
+	}
+	sum := make([]int64, len(names))
+	for row, t := range tags {
+		if d.Clusters[ids[row]].Domain >= 0 {
+			sum[t] += int64(bytes[row])
+		}
+	}
+	out := map[string]int64{}
+	for t, n := range sum {
+		if n > 0 {
+			out[of(names[t])] += n
+		}
+	}
+	return out, nil
+}
+
+// A tally finds the labels that have at least a share of what is added, in memory
+// that follows the share: summaries of Misra and Gries, merged shard by shard (Agarwal
+// et al., 2012, Mergeable Summaries). Where more than 1/share labels are there, the
+// size of the one after them is taken off all, and those without anything left are
+// dropped; what a label loses in all is less than its share of the total, so a
+// frequent one stays.
+type tally struct {
+	size map[string]int64
+	most int  // labels that are kept between shards
+	cut  bool // sizes are lower bounds
+}
+
+func newTally(share float64) *tally {
+	t := &tally{size: map[string]int64{}, most: math.MaxInt}
+	if n := math.Ceil(1 / share); n < 1<<40 {
+		t.most = int(n)
+	}
+	return t
+}
+
+func (t *tally) add(sizes map[string]int64) {
+	for name, n := range sizes {
+		t.size[name] += n
+	}
+	if len(t.size) <= t.most {
+		return
+	}
+	all := slices.Sorted(maps.Values(t.size))
+	least := all[len(all)-1-t.most]
+	for name, n := range t.size {
+		if t.size[name] = n - least; n <= least {
+			delete(t.size, name)
+		}
+	}
+	t.cut = true
 }
 
 // A cell counts the documents of one cluster and column.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -386,4 +388,37 @@ func TestTagOfFields(t *testing.T) {
 // taskOf is a task that needs no plan.
 func taskOf(f func(n int, a *task.Attempt) error) task.Func {
 	return func(_ context.Context, _ *task.Plan, n int, a *task.Attempt) error { return f(n, a) }
+}
+
+// A tally drops no label that has the share, whatever the others are, and holds no
+// more than 1/share of them between the shards.
+func TestTally(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		share := []float64{0.3, 0.05, 0.01}[seed%3]
+		tally, exact, total := newTally(share), map[string]int64{}, int64(0)
+		for range 1 + rng.IntN(12) {
+			shard := map[string]int64{}
+			for range 1 + rng.IntN(400) {
+				name := fmt.Sprint(int(math.Exp(rng.Float64() * 8)))
+				n := 1 + rng.Int64N(100)
+				shard[name] += n
+				exact[name] += n
+				total += n
+			}
+			tally.add(shard)
+			if len(tally.size) > tally.most {
+				t.Fatalf("seed %d: %d labels are held, at most %d", seed, len(tally.size), tally.most)
+			}
+		}
+		for name, n := range exact {
+			got, there := tally.size[name]
+			if float64(n) >= share*float64(total) && !there || got > n || !tally.cut && got != n {
+				t.Errorf("seed %d: %s has %d of %d; held with %d: %v", seed, name, n, total, got, there)
+			}
+		}
+	}
+	if all := newTally(0); all.most != math.MaxInt {
+		t.Errorf("without a share %d labels are held", all.most)
+	}
 }

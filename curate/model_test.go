@@ -25,7 +25,7 @@ import (
 func handModel(t testing.TB) (*Model, []byte) {
 	t.Helper()
 	dir := t.TempDir()
-	lexical := embedding.Lexical{Dim: 4}
+	lexical := embedding.Lexical{Dim: 4, Features: 4096}
 	option.Fill(&lexical)
 	texts := []string{"the river runs to the lake", "a loop calls the function", "the lake is deep and cold", "the function returns a value", "water of the river", "types and values of a loop"}
 	fitted, err := lexical.Fit(t.Context(), texts, 1, 1)

@@ -28,7 +28,7 @@ import (
 //	CLIMB_TEST_READERS=FOLDER CLIMB_TEST_NPM=FOLDER go test -tags readers -v -run TestReaders ./export
 //
 // FOLDER holds Megatron-LM, OLMo-core, streaming, nanotron, datatrove, llm.c,
-// litData; that of CLIMB_TEST_NPM what `npm install hyparquet hyparquet-compressors
+// litData, levanter; that of CLIMB_TEST_NPM what `npm install hyparquet hyparquet-compressors
 // @duckdb/node-api` leaves. What is not there is skipped by name. Its output is in
 // docs/trainers.md.
 
@@ -90,7 +90,7 @@ func exported(t *testing.T, to, mixture, tokenizer string) (string, *export.Hand
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	x, err := handover.OfFiles(t.Context(), w, handover.WorkDir(out, mixture), 0, handover.Options{To: to, Tokenizer: tokenizer, Context: readContext,
-		Epochs: 8, Tokens: 3_300_000, Valid: 0.01, Test: 0.01, ShardBytes: 1 << 20, Level: 3, At: ".", Mixture: "proven", Seed: 3})
+		Epochs: 8, Batch: 16, Tokens: 3_300_000, Valid: 0.01, Test: 0.01, ShardBytes: 1 << 20, Level: 3, At: ".", Mixture: "proven", Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestReaders(t *testing.T) {
 		{"olmo", "SourceMixtureDatasetConfig.build", []string{"OLMo-core/src/olmo_core/data/source_mixture.py"}},
 		{"mds", "MDSReader and Stream.apply_weights", []string{"streaming/streaming/base/format/mds/reader.py", "streaming/streaming/base/stream.py"}},
 		{"nanotron", "datatrove's DatatroveFileDataset and Nanoset.build_nanoset_index", []string{"nanotron/src/nanotron/data/nanoset.py", "datatrove/src/datatrove/utils/dataset.py"}},
-		{"litdata", "TokensLoader (its CombinedStreamingDataset was not run)", []string{"litData/src/litdata/streaming/item_loader.py"}},
+		{"litdata", "TokensLoader and the draw of CombinedStreamingDataset", []string{"litData/src/litdata/streaming/item_loader.py", "litData/src/litdata/streaming/combined.py"}},
 	} {
 		t.Run(r.trainer, func(t *testing.T) {
 			dir := checkout(t, r.needs...)
@@ -168,7 +168,7 @@ func TestReaders(t *testing.T) {
 					t.Errorf("%s: its reader gives other tokens than ours", folder)
 				}
 			}
-			off := read.off(t)
+			off := read.off(t, r.trainer == "litdata")
 			t.Logf("%s: %s read %d domains, every token as ours; %s (Python %s, NumPy %s, PyTorch %s)", r.trainer, r.what, len(read.Sums), off, read.Python, read.Numpy, read.Torch)
 		})
 	}
@@ -181,7 +181,8 @@ func TestReaders(t *testing.T) {
 			t.Skipf("not there: pyarrow, which nanochat/dataloader.py reads with (%s)", lastLine(out))
 		}
 	})
-	for name, why := range map[string]string{"torchtitan": "Grain", "levanter": "JAX"} {
+	t.Run("levanter", func(t *testing.T) { readLevanter(t, mixture, tokenizer) })
+	for name, why := range map[string]string{"torchtitan": "Grain"} {
 		t.Run(name, func(t *testing.T) { t.Skipf("not there: %s, which its reader stands on", why) })
 	}
 }
@@ -225,8 +226,9 @@ func drive(t *testing.T, trainer, dir, out string) *driven {
 	return &read
 }
 
-// off compares the shares of sequences, which are of tokens, with those asked for.
-func (d *driven) off(t *testing.T) string {
+// off compares the shares of sequences, which are of tokens, with those asked for:
+// to a tenth of a point, or to four standard deviations of a random draw.
+func (d *driven) off(t *testing.T, random bool) string {
 	t.Helper()
 	if len(d.Counts) == 0 {
 		return "shares not counted"
@@ -235,12 +237,19 @@ func (d *driven) off(t *testing.T) string {
 	for _, n := range d.Counts {
 		all += n
 	}
-	most := 0.0
+	most, noise := 0.0, 0.0
 	for name, want := range shares {
-		most = max(most, math.Abs(float64(d.Counts[name])/float64(all)-want))
+		most, noise = max(most, math.Abs(float64(d.Counts[name])/float64(all)-want)), max(noise, math.Sqrt(want*(1-want)/float64(all)))
 	}
-	if all < 99_000 || most > 0.001 {
+	limit := 0.001
+	if random {
+		limit = 4 * noise
+	}
+	if all < 99_000 || most > limit {
 		t.Errorf("shares are %v points off over %d sequences: %v", 100*most, all, d.Counts)
+	}
+	if random {
+		return fmt.Sprintf("shares over %d sequences, drawn at random (standard deviation %.4f points), at most %.4f points off", all, 100*noise, 100*most)
 	}
 	return fmt.Sprintf("shares over %d sequences at most %.4f points off", all, 100*most)
 }
@@ -248,6 +257,53 @@ func (d *driven) off(t *testing.T) string {
 func lastLine(b []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return lines[len(lines)-1]
+}
+
+// readLevanter has Levanter's MixtureDataset lay out the blocks of an export with one
+// mixture, and with two.
+func readLevanter(t *testing.T, mixture, tokenizer string) {
+	dir := checkout(t, "levanter/src/levanter/data/mixture.py")
+	out, _ := exported(t, "levanter", mixture, tokenizer)
+	one := drive(t, "levanter", dir, out)
+	t.Logf("levanter: MixtureDataset laid out its blocks; %s (Python %s, NumPy %s; texts were not read)", one.off(t, false), one.Python, one.Numpy)
+	text, err := os.ReadFile(mixture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var yaml strings.Builder
+	yaml.WriteString("phases:\n- {share: 0.6, mixture: {long: 0.5, short: 0.3, middle: 0.2}}\n- {share: 0.4, mixture: {long: 0.1, rare: 0.03, middle: 0.87}}\n")
+	for line := range strings.Lines(string(text)) {
+		before, _, _ := strings.Cut(line, "{share")
+		_, after, has := strings.Cut(line, "inputs")
+		if has {
+			line = before + "{inputs" + after
+		}
+		yaml.WriteString(line)
+	}
+	staged := filepath.Join(filepath.Dir(mixture), "staged.yaml")
+	if err := os.WriteFile(staged, []byte(yaml.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, h := exported(t, "levanter", staged, tokenizer)
+	two := drive(t, "levanter", dir, out)
+	most := 0.0
+	for k, want := range []map[string]float64{{"long": 0.5, "short": 0.3, "middle": 0.2}, {"long": 0.1, "rare": 0.03, "middle": 0.87}} {
+		var counts map[string]int64
+		if err := json.Unmarshal([]byte(two.Sums[fmt.Sprintf("phase %d", k)]), &counts); err != nil {
+			t.Fatal(err)
+		}
+		all := int64(0)
+		for _, n := range counts {
+			all += n
+		}
+		for _, d := range h.Domains {
+			most = max(most, math.Abs(float64(counts[d.Name])/float64(all)-want[d.Name]))
+		}
+	}
+	if most > 0.001 || len(two.Sums) != 2 {
+		t.Errorf("phases are %v points off: %v", 100*most, two.Sums)
+	}
+	t.Logf("levanter: of two phases, from steps %d and %d, shares at most %.4f points off", h.Phases[0].From, h.Phases[1].From, 100*most)
 }
 
 // readLLMC compares the batches of llm.c's loader with the tokens of each shard.

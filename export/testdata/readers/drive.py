@@ -10,11 +10,14 @@ domain in the order of the files (uint32), and "counts", how many of the first
 100,000 sequences are of each domain.
 """
 
+import asyncio
 import glob
 import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import inspect
+import itertools
 import json
 import os
 import sys
@@ -263,7 +266,54 @@ def litdata():
             begin = x.generate_intervals()[i][0]
             total.append(x.load_item_from_chunk(begin, i, path, begin, c["chunk_bytes"]).numpy())
         sums[d["folder"]] = digest(total)
-    return sums, None
+    # The draw of its CombinedStreamingDataset, over data sets that give their number.
+    stub("litdata.streaming.dataset"), stub("litdata.utilities.env")
+    stub("litdata.utilities.base", __NUM_SAMPLES_YIELDED_KEY__="n", __SAMPLES_KEY__="s", _BaseStreamingDatasetWrapper=object)
+    combined = importlib.import_module("litdata.streaming.combined")
+    fragment = {}
+    stub("litdata.streaming", CombinedStreamingDataset=dict, StreamingDataset=lambda folder, **k: folder, TokensLoader=dict)
+    exec(open("dataset.py").read(), fragment)
+    train = fragment["train"]
+    weights = [w / sum(train["weights"]) for w in train["weights"]]
+    drawn = combined._CombinedDatasetIterator([itertools.repeat(i) for i in range(len(weights))], train["seed"], weights, False, None, 1, "stratified")
+    counts = np.bincount([next(drawn) for _ in range(SEQUENCES)], minlength=len(weights))
+    return sums, {os.path.basename(folder): int(c) for folder, c in zip(train["datasets"], counts)}
+
+
+def levanter():
+    """The blocks of its MixtureDataset, in whole blocks: 49 of 2048 sequences."""
+    enter("levanter/src", "levanter", "levanter.utils")
+    for name in "jax jax.random jaxtyping haliax haliax.util async_lru".split():
+        stub(name)
+    stub("async_lru", alru_cache=lambda *a, **k: lambda f: f)
+    stub("haliax.util", StringHolderEnum=type("Names", (type,), {"__contains__": lambda cls, x: x in [v for k, v in vars(cls).items() if k.isupper()]}))
+    stub("levanter.data", AsyncDataset=type("AsyncDataset", (), {"__class_getitem__": classmethod(lambda cls, x: cls), "__init__": lambda self: None}))
+    sys.modules["levanter.data"].__path__ = [os.path.join(checkouts, "levanter/src/levanter/data")]
+    stub("levanter.schedule"), stub("levanter.utils.thread_utils")
+    mixture = importlib.import_module("levanter.data.mixture")
+    import yaml
+
+    data = yaml.safe_load(open("data.yaml"))["data"]
+    block, stages = data["mixture_block_size"], data["train_weights"]
+    sequences = manifest.get("batch", 1)  # stages are given by steps
+    if isinstance(stages, list):
+        stages = [(step * sequences, weights) for step, weights in stages]
+    names = list(data["configs"])
+    m = mixture.MixtureDataset({n: None for n in names}, stages, block, randomize_blocks=False, key=None)
+
+    def count(first, last):
+        counts = np.zeros(len(m.datasets), np.int64)
+        for b in range(first // block, last // block):
+            ids = m._get_block(b)
+            if inspect.iscoroutine(ids):  # of some versions
+                ids = asyncio.run(ids)
+            counts += np.bincount(np.asarray(ids) >> 16, minlength=len(counts))
+        return {n: int(c) for n, c in zip(m.dataset_index, counts)}
+
+    if isinstance(stages, dict):
+        return {}, count(0, -(-SEQUENCES // block) * block)
+    starts = [start for start, _ in stages] + [stages[-1][0] + 10 * block]
+    return {"phase %d" % k: json.dumps(count(a, b)) for k, (a, b) in enumerate(zip(starts, starts[1:]))}, None
 
 
 sums, counts = globals()[trainer]()
