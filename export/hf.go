@@ -35,40 +35,23 @@ type hfRow struct {
 
 // Write implements Trainer.
 func (f *HF) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
-	var out *parquet.GenericWriter[hfRow]
-	unit := -1
-	next := func() error {
-		if out != nil {
-			if err := out.Close(); err != nil {
-				return err
-			}
-		}
-		unit++
+	return writeUnits(p, docs, func(unit int) (unitFile, error) {
 		w, err := dst.Create(f.name(p, unit))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		out = newTextParquet[hfRow](w, p.Level)
-		return nil
-	}
-	for d, err := range docs {
-		for err == nil && (out == nil || unit < d.Unit) { // a unit may hold no documents; its file is there
-			err = next()
-		}
-		if err == nil {
-			_, err = out.Write([]hfRow{{d.ID, d.Text}})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for unit+1 < max(1, p.Units) {
-		if err := next(); err != nil {
-			return err
-		}
-	}
-	return out.Close()
+		return hfFile{newTextParquet[hfRow](w, p.Level)}, nil
+	})
 }
+
+type hfFile struct{ out *parquet.GenericWriter[hfRow] }
+
+func (f hfFile) add(d Doc) error {
+	_, err := f.out.Write([]hfRow{{d.ID, d.Text}})
+	return err
+}
+
+func (f hfFile) end() error { return f.out.Close() }
 
 // Read implements Trainer.
 func (f *HF) Read(dir string, p Part, use func(Doc) error) error {

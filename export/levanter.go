@@ -34,42 +34,29 @@ func (*Levanter) name(p Part, n int) string { return p.path(fmt.Sprintf("part-%0
 
 // Write implements Trainer.
 func (l *Levanter) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
-	var enc *zstd.Encoder
-	var line []byte
-	unit := -1
-	next := func() error {
-		if enc != nil {
-			if err := enc.Close(); err != nil {
-				return err
-			}
-		}
-		unit++
+	return writeUnits(p, docs, func(unit int) (unitFile, error) {
 		w, err := dst.Create(l.name(p, unit))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		enc, err = zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(p.Level)))
-		return err
-	}
-	for d, err := range docs {
-		for err == nil && unit < d.Unit {
-			err = next()
-		}
-		if err == nil {
-			line = corpus.AppendDocument(line[:0], corpus.Document{ID: d.ID, Text: d.Text})
-			_, err = enc.Write(line)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for unit+1 < max(1, p.Units) {
-		if err := next(); err != nil {
-			return err
-		}
-	}
-	return enc.Close()
+		enc, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(p.Level)))
+		return &linesFile{out: enc}, err
+	})
 }
+
+// linesFile is JSON lines, compressed.
+type linesFile struct {
+	out  *zstd.Encoder
+	line []byte
+}
+
+func (f *linesFile) add(d Doc) error {
+	f.line = corpus.AppendDocument(f.line[:0], corpus.Document{ID: d.ID, Text: d.Text})
+	_, err := f.out.Write(f.line)
+	return err
+}
+
+func (f *linesFile) end() error { return f.out.Close() }
 
 // Read implements Trainer.
 func (l *Levanter) Read(dir string, p Part, use func(Doc) error) error {

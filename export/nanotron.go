@@ -28,35 +28,9 @@ func (*Nanotron) name(p Part, n int) string {
 
 // Write implements Trainer.
 func (f *Nanotron) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
-	var out *dsWriter
-	unit := -1
-	next := func() (err error) {
-		if out != nil {
-			if err := out.end(); err != nil {
-				return err
-			}
-		}
-		unit++
-		out, err = newDS(dst, f.name(p, unit), p.Tokenizer, wide16(p.Vocab))
-		return err
-	}
-	for d, err := range docs {
-		for err == nil && unit < d.Unit {
-			err = next()
-		}
-		if err == nil {
-			err = out.add(d.Tokens)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for unit+1 < max(1, p.Units) {
-		if err := next(); err != nil {
-			return err
-		}
-	}
-	return out.end()
+	return writeUnits(p, docs, func(unit int) (unitFile, error) {
+		return newDS(dst, f.name(p, unit), p.Tokenizer, wide16(p.Vocab))
+	})
 }
 
 type dsWriter struct {
@@ -65,7 +39,7 @@ type dsWriter struct {
 	tokenizer     string
 }
 
-func newDS(dst Folder, name, tokenizer string, width int) (*dsWriter, error) {
+func newDS(dst Folder, name, tokenizer string, width int) (unitFile, error) {
 	var w [3]io.Writer
 	for i, ext := range []string{"", ".index", ".metadata"} {
 		var err error
@@ -76,8 +50,8 @@ func newDS(dst Folder, name, tokenizer string, width int) (*dsWriter, error) {
 	return &dsWriter{newTokenWriter(w[0], width), newTokenWriter(w[1], 4), w[2], tokenizer}, nil
 }
 
-func (d *dsWriter) add(ids []uint32) error {
-	if err := d.tokens.add(ids...); err != nil {
+func (d *dsWriter) add(doc Doc) error {
+	if err := d.tokens.add(doc.Tokens...); err != nil {
 		return err
 	}
 	end := uint64(d.tokens.n)

@@ -23,45 +23,20 @@ func (*OLMo) name(p Part, n int) string { return p.path(fmt.Sprintf("part-0-%05d
 
 // Write implements Trainer.
 func (o *OLMo) Write(dst Folder, p Part, docs iter.Seq2[Doc, error]) error {
-	return writeFlat(dst, p, docs, wide16(p.Vocab), o.name)
+	return writeUnits(p, docs, func(unit int) (unitFile, error) {
+		w, err := dst.Create(o.name(p, unit))
+		if err != nil {
+			return nil, err
+		}
+		return flatFile{newTokenWriter(w, wide16(p.Vocab))}, nil
+	})
 }
 
-// writeFlat writes files of nothing but tokens, one for each unit.
-func writeFlat(dst Folder, p Part, docs iter.Seq2[Doc, error], width int, name func(Part, int) string) error {
-	var out *tokenWriter
-	unit := -1
-	next := func() error {
-		if out != nil {
-			if err := out.w.Flush(); err != nil {
-				return err
-			}
-		}
-		unit++
-		w, err := dst.Create(name(p, unit))
-		if err != nil {
-			return err
-		}
-		out = newTokenWriter(w, width)
-		return nil
-	}
-	for d, err := range docs {
-		for err == nil && unit < d.Unit {
-			err = next()
-		}
-		if err == nil {
-			err = out.add(d.Tokens...)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for unit+1 < max(1, p.Units) {
-		if err := next(); err != nil {
-			return err
-		}
-	}
-	return out.w.Flush()
-}
+// flatFile is nothing but tokens.
+type flatFile struct{ out *tokenWriter }
+
+func (f flatFile) add(d Doc) error { return f.out.add(d.Tokens...) }
+func (f flatFile) end() error      { return f.out.w.Flush() }
 
 // Read implements Trainer.
 func (o *OLMo) Read(dir string, p Part, use func(Doc) error) error {
