@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/climb-go/climb/solve"
 )
 
 // A gpKernel is the covariance of GP with its hyper-parameters.
@@ -182,7 +184,8 @@ func newEvidence(z *mat.Dense, t []float64) *evidence {
 // maximise returns the most probable hyper-parameters that up to steps steps
 // from theta find.
 func (e *evidence) maximise(theta []float64, steps int) []float64 {
-	return lbfgs(e.at, theta, steps, 0.01)
+	o := solve.LBFGS{Steps: steps, Tolerance: 0.01, Farthest: 3} // logarithms: no further than e^3 at once
+	return o.Minimize(e.at, theta)
 }
 
 // at returns the negative log posterior at theta, up to a constant, and sets

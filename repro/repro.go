@@ -99,6 +99,7 @@ func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 // Cases lists the cases.
 var Cases = []Case{
 	regmix,
+	relax,
 }
 
 // Find returns the case of that name.

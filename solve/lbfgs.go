@@ -1,4 +1,4 @@
-package predict
+package solve
 
 import (
 	"math"
@@ -6,11 +6,19 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// lbfgs lowers f from x in up to steps steps of L-BFGS (Nocedal and Wright,
-// 2006, algorithm 7.4) with a backtracking line search, and returns the best
-// point. f returns its value and sets the gradient. The search ends before
-// that when three steps in a row gain less than tolerance each.
-func lbfgs(f func(x, gradient []float64) float64, x []float64, steps int, tolerance float64) []float64 {
+// A Function returns its value at x and sets its gradient.
+type Function func(x, gradient []float64) float64
+
+// LBFGS minimises by the limited-memory method of Broyden, Fletcher, Goldfarb and
+// Shanno (Nocedal and Wright, 2006, algorithm 7.4) with a backtracking line search.
+type LBFGS struct {
+	Steps     int     // at most
+	Tolerance float64 // ends when three steps in a row gain less than this each
+	Farthest  float64 // no coordinate moves further in a step; 0 = any way
+}
+
+// Minimize lowers f from x and returns the best point.
+func (o LBFGS) Minimize(f Function, x []float64) []float64 {
 	const memory = 10
 	n := len(x)
 	x = append([]float64(nil), x...)
@@ -18,7 +26,7 @@ func lbfgs(f func(x, gradient []float64) float64, x []float64, steps int, tolera
 	value := f(x, gradient)
 	var moves, turns [][]float64 // steps of x and of the gradient, oldest first
 	small := 0
-	for range steps {
+	for range o.Steps {
 		way := twoLoops(gradient, moves, turns)
 		slope := floats.Dot(way, gradient)
 		if !(slope < 0) {
@@ -28,15 +36,13 @@ func lbfgs(f func(x, gradient []float64) float64, x []float64, steps int, tolera
 		if len(moves) == 0 {
 			length = min(1, 1/floats.Norm(gradient, 2))
 		}
-		length = min(length, 3/floats.Norm(way, math.Inf(1))) // logarithms: no further than e^3 at once
-		found := math.Inf(1)
-		for range 20 {
-			floats.AddScaledTo(next, x, length, way)
-			if found = f(next, nextGradient); found <= value+1e-4*length*slope {
-				break
-			}
-			length /= 3
+		if o.Farthest > 0 {
+			length = min(length, o.Farthest/floats.Norm(way, math.Inf(1)))
 		}
+		found := Armijo(func(length float64) float64 {
+			floats.AddScaledTo(next, x, length, way)
+			return f(next, nextGradient)
+		}, value, slope, length)
 		if !(found < value) {
 			break
 		}
@@ -49,7 +55,7 @@ func lbfgs(f func(x, gradient []float64) float64, x []float64, steps int, tolera
 				moves, turns = moves[1:], turns[1:]
 			}
 		}
-		if small++; value-found >= tolerance {
+		if small++; value-found >= o.Tolerance {
 			small = 0
 		}
 		copy(x, next)
@@ -79,4 +85,18 @@ func twoLoops(gradient []float64, moves, turns [][]float64) []float64 {
 	}
 	floats.Scale(-1, q)
 	return q
+}
+
+// Armijo shortens a step to a third until the value falls by the rule of Armijo
+// (1966), value + length slope / 10000, up to 20 times, and returns the last value
+// that along, which moves there, gave.
+func Armijo(along func(length float64) float64, value, slope, length float64) float64 {
+	found := math.Inf(1)
+	for range 20 {
+		if found = along(length); found <= value+1e-4*length*slope {
+			break
+		}
+		length /= 3
+	}
+	return found
 }
