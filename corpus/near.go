@@ -173,7 +173,7 @@ func (f *forest) count() error {
 			f.before = append(f.before, uint32(total))
 		}
 		if total += uint64(bits.OnesCount64(word)); total > math.MaxUint32 {
-			return fmt.Errorf("more than %d documents match another one, which is more than can be joined at once; remove duplicates with corpus.dedup: text first, or raise corpus.min_hash.similarity", uint32(math.MaxUint32))
+			return fmt.Errorf("more than %d documents match another one, which is more than can be joined at once; remove duplicates with corpus.dedup: text first, or raise corpus.minhash.similarity", uint32(math.MaxUint32))
 		}
 	}
 	f.parent, f.rank, f.bytes, f.gone = make([]uint32, total), make([]uint64, total), make([]uint32, total), make([]uint64, (total+63)/64)
