@@ -95,7 +95,7 @@ func main() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	r := &Report{Machine: measure.Machine(), Date: time.Now().Format(time.DateOnly), Command: "go run ./bench/launch -json"}
+	r := &Report{Machine: measure.Machine(), Date: time.Now().Format(time.DateOnly), Command: "go run ./bench/launch " + strings.Join(os.Args[1:], " ")}
 	if err := r.measure(dir, *parts, *shards, *documents, *trivial); err != nil {
 		os.RemoveAll(dir)
 		log.Fatal(err)
