@@ -3,6 +3,7 @@ package export
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,21 @@ func fuzzReader(f *testing.F, trainer Trainer, file string) {
 			t.Errorf("%d documents of a good file", n)
 		}
 	})
+}
+
+// A footer that says it is longer than the file is refused before there is room made
+// for it: twelve bytes can ask for 4 GiB.
+func TestParquetFooter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.parquet")
+	for _, text := range []string{"PAR1\xff\xff\xff\xffPAR1", "PAR1\x15\x04\x19<H\xf0PAR1", "PAR1", ""} {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		err := eachRow(path, func(hfRow) error { return nil })
+		if err == nil || len(text) > 8 && !strings.Contains(err.Error(), "a footer of") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }
 
 func FuzzReadMegatron(f *testing.F) { fuzzReader(f, &Megatron{}, "train/d.idx") }
