@@ -136,8 +136,24 @@ func (r *Run) Until(ctx context.Context, target string) error {
 		if err := r.saveConfig(); err != nil {
 			return err
 		}
+		if err := r.tellDoubts(last); err != nil {
+			return err
+		}
 		return r.Run.Until(ctx, last)
 	})
+}
+
+// tellDoubts warns of what is doubtful of the proxies, before a run that will train
+// some.
+func (r *Run) tellDoubts(last string) error {
+	if last != "" && !slices.Contains([]string{"search", "confirm", "dataset"}, last) || r.Done("confirm") {
+		return nil
+	}
+	doubts, err := r.Trials.Doubts()
+	for _, text := range doubts {
+		r.Warn("run", "%s", text)
+	}
+	return err
 }
 
 // inTheWay reports a file or folder of the user's at the path of the run's dataset
@@ -185,7 +201,7 @@ func (r *Run) Report(ctx context.Context) (*report.Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := v.Gather()
+	d, err := v.Gather(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -201,7 +201,7 @@ func TestFatesOfDocuments(t *testing.T) {
 	}
 	floor := PruneConfig{Documents: map[string]float64{"a": 0.5, "b": 0.5}, DocumentsIf: "any"}
 	got, m := fates(assignOptions{Prune: floor, Overlap: "drop"})
-	if d := cmp.Diff([]int32{PrunedCluster, prunedDocument, Overlaps, SemanticCopy, 3, 3}, got); d != "" {
+	if d := cmp.Diff([]int32{PrunedCluster, PrunedDocument, Overlaps, SemanticCopy, 3, 3}, got); d != "" {
 		t.Error(d)
 	}
 	want := map[string]int64{"documents:-1": 1, "documents:-2": 1, "documents:-4": 1, "documents:-5": 1, "documents:3": 2,

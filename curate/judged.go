@@ -23,7 +23,7 @@ func (j Judged) Fate() string {
 	switch j.Domain {
 	case PrunedCluster:
 		return "pruned cluster"
-	case prunedDocument:
+	case PrunedDocument:
 		return "pruned document"
 	case HeldOut:
 		return "held out"

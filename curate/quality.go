@@ -71,7 +71,7 @@ func labelShard(ctx context.Context, p *task.Plan, n int, a *task.Attempt) error
 // Codes of a document that belongs to no domain.
 const (
 	PrunedCluster  = -1
-	prunedDocument = -2
+	PrunedDocument = -2
 	HeldOut        = -3
 	Overlaps       = -4
 	SemanticCopy   = -5
@@ -141,7 +141,7 @@ func assignShard(_ context.Context, p *task.Plan, n int, a *task.Attempt) error 
 		case reason != "":
 			prunedDocuments.Add(a, reason, 1)
 			prunedBytes.Add(a, reason, int64(g.Bytes[row]))
-			dom = prunedDocument
+			dom = PrunedDocument
 		case o.Overlap == "drop" && overlap.Has(row):
 			dom = Overlaps
 		case semantic.Has(row):

@@ -48,6 +48,7 @@ type targetRead struct {
 	kind, Split string
 	metrics     []string
 	Bytes       float64 // of a right answer, mean over the items
+	Items       int
 }
 
 // ReadTarget checks a target file. Files that have the sizes and times that they
@@ -71,7 +72,7 @@ func ReadTarget(c *stage.Cache, path string) (targetRead, error) {
 			return targetRead{}, err
 		}
 		sum, err := fileSum(files)
-		return targetRead{sum, t.Kind, t.Split, t.Metrics(), t.AnswerBytes()}, err
+		return targetRead{sum, t.Kind, t.Split, t.Metrics(), t.AnswerBytes(), len(t.Items)}, err
 	})
 }
 

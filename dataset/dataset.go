@@ -88,6 +88,20 @@ func (r *Dataset) Taken(domains int) (documents, repeated []int64, err error) {
 	return documentsAs.Sums(domains, m...), repeatedAs.Sums(domains, m...), nil
 }
 
+// Times tells how often the dataset has each document of a domain.
+func (r *Dataset) Times() (func(domain, shard, row int) int, error) {
+	d, err := drawFile.ReadFrom(r.Run)
+	if err != nil {
+		return nil, err
+	}
+	return func(domain, shard, row int) int {
+		if domain >= len(d.Domain) {
+			return 0
+		}
+		return d.Times(domain, d.Key(shard, row))
+	}, nil
+}
+
 type drawOptions struct {
 	Seed       uint64  `json:"seed"`
 	Mixture    string  `json:"mixture"`

@@ -1,7 +1,10 @@
 // Package report explains a run: one HTML page that needs no network and no other file, and the same numbers as JSON.
 package report
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Data is what a report tells. The zero value is a run that has done nothing yet; every part may be missing, and its section then
 // says so. Shares are of tokens, from 0 to 1. Scores are oriented so that higher is better. A float that is NaN counts as unknown.
@@ -12,11 +15,12 @@ type Data struct {
 	Clusters        []Cluster    `json:"clusters"` // that stay
 	PrunedClusters  []Cluster    `json:"pruned_clusters"`
 	PrunedDocuments []Reason     `json:"pruned_documents"`
-	Collapse        string       `json:"collapse"`  // alarm when one domain has most of the tokens, as a sentence; "" is none
+	PrunedSamples   []Pruned     `json:"pruned_samples"`
 	Objective       string       `json:"objective"` // what a score is, as a sentence
 	Trials          []Trial      `json:"trials"`    // proxies of the search, in the order they were proposed
 	Predictor       Predictor    `json:"predictor"`
 	Confirmed       Confirmation `json:"confirmed"`
+	Curves          []Curve      `json:"curves"`
 	Map             []Point      `json:"map"`
 	Dataset         Dataset      `json:"dataset"`
 	Cost            []Stage      `json:"cost"`
@@ -74,6 +78,9 @@ type Source struct {
 	Documents  int64  `json:"documents"`
 	Duplicates int64  `json:"duplicates"`
 	Near       int64  `json:"near_duplicates"`
+
+	Tokens  []int64 `json:"tokens,omitempty"`  // of the documents that belong to a domain, by domain
+	Dataset int64   `json:"dataset,omitempty"` // tokens of them in the dataset, repeated as often as there
 }
 
 // Pair shows two documents that are alike.
@@ -90,6 +97,12 @@ type Reason struct {
 	Tokens int64  `json:"tokens"` // 0 where tokens were not counted
 }
 
+// Pruned is a document that was left out of every mixture, and the rule that took it.
+type Pruned struct {
+	Snippet
+	Rule string `json:"rule"`
+}
+
 // BadLine is an example of a line that could not be used.
 type BadLine struct {
 	Path    string `json:"path"`
@@ -102,6 +115,7 @@ type BadLine struct {
 type Domain struct {
 	Name      string    `json:"name"`
 	Terms     []string  `json:"terms"` // what sets its texts apart, best first
+	About     string    `json:"about"` // what it holds and where that comes from, in a line
 	Clusters  int       `json:"clusters"`
 	Documents int64     `json:"documents"`
 	Tokens    int64     `json:"tokens"`
@@ -138,14 +152,25 @@ type Cluster struct {
 
 // Trial is one proxy of the search.
 type Trial struct {
-	Round     int       `json:"round"` // 1-based
-	Hash      string    `json:"hash"`
-	Seed      uint64    `json:"seed"`
-	Mixture   []float64 `json:"mixture"`
-	Score     float64   `json:"score"`
-	Predicted *float64  `json:"predicted,omitempty"` // by the predictor that proposed it; nil in the first round
-	Failed    string    `json:"failed,omitempty"`    // why it has no score
-	Seconds   float64   `json:"seconds"`
+	Round   int       `json:"round"` // 1-based
+	Hash    string    `json:"hash"`
+	Seed    uint64    `json:"seed"`
+	Mixture []float64 `json:"mixture"`
+	Score   float64   `json:"score"`
+	Failed  string    `json:"failed,omitempty"` // why it has no score
+	Seconds float64   `json:"seconds"`
+
+	Predicted *float64    `json:"predicted,omitempty"`          // by a predictor that has not seen it (out of fold); nil where it was not cross-validated
+	Interval  *[2]float64 `json:"predicted_interval,omitempty"` // of Predicted: 80 % of its errors are within
+}
+
+// Curve is the training loss of a proxy.
+type Curve struct {
+	Name   string    `json:"name"`
+	Kind   string    `json:"kind"` // chosen, natural, or "" for the others
+	Seed   uint64    `json:"seed"`
+	Tokens []int64   `json:"tokens"`
+	Loss   []float64 `json:"loss"` // nats per token, of text of its own mixture
 }
 
 // Predictor says how well mixtures predict scores. Measured and Predicted are out of fold, one pair per mixture.
@@ -160,12 +185,12 @@ type Predictor struct {
 
 // Confirmation compares the recommended mixture with others in fresh runs with the same seeds and budget.
 type Confirmation struct {
-	Verdict    string      `json:"verdict"` // one sentence
-	Chosen     string      `json:"chosen"`  // name of the candidate with the best mean
-	Level      float64     `json:"level"`   // of the intervals; 0 is 0.95
-	Tokens     int64       `json:"tokens"`  // budget of one run
-	Candidates []Candidate `json:"candidates"`
-	Warnings   []string    `json:"warnings"` // what the intervals do not cover; Notes have them too
+	Verdict     string      `json:"verdict"`     // one sentence
+	Chosen      string      `json:"chosen"`      // name of the candidate with the best mean
+	Level       float64     `json:"level"`       // of the intervals; 0 is 0.95
+	Comparisons int         `json:"comparisons"` // that what is called significant is corrected for (Bonferroni); 0 is unknown
+	Tokens      int64       `json:"tokens"`      // budget of one run
+	Candidates  []Candidate `json:"candidates"`
 }
 
 // Candidate is a mixture that was confirmed.
@@ -238,6 +263,23 @@ type Stage struct {
 	Wall    float64 `json:"wall"`    // seconds from the first task's start to the last one's end; 0 is unknown
 	Tasks   int     `json:"tasks"`
 	Bytes   int64   `json:"bytes"` // written
+}
+
+// Warn adds a note that the reader must not overlook.
+func (d *Data) Warn(format string, args ...any) {
+	d.Notes = append(d.Notes, Note{Warning: true, Text: fmt.Sprintf(format, args...)})
+}
+
+// Warnings are the texts of these notes: what the page, summary.json, climb run
+// and climb report warn of.
+func (d *Data) Warnings() []string {
+	var out []string
+	for _, n := range d.Notes {
+		if n.Warning {
+			out = append(out, n.Text)
+		}
+	}
+	return out
 }
 
 // Note is something the reader has to know.

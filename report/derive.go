@@ -107,20 +107,6 @@ func (c *Confirmation) tone() string {
 	return tone
 }
 
-// warnings lists what the reader must not overlook.
-func (d *Data) warnings() []string {
-	var out []string
-	if d.Collapse != "" {
-		out = append(out, d.Collapse)
-	}
-	for _, n := range d.Notes {
-		if n.Warning {
-			out = append(out, n.Text)
-		}
-	}
-	return out
-}
-
 // total is the work and the bytes written of all stages.
 func (d *Data) total() (seconds float64, bytes int64) {
 	for _, s := range d.Cost {

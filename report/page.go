@@ -22,7 +22,7 @@ var pageJS string
 var pageFuncs = map[string]any{
 	"count": count, "short": short, "size": size, "percent": percent, "score": score, "signed": signed, "interval": interval,
 	"signedInterval": signedInterval, "duration": duration, "day": day, "fixed": fixed, "times": times, "plural": plural,
-	"join": strings.Join, "byShare": byShare, "top": top, "value": value, "portion": portion,
+	"join": strings.Join, "byShare": byShare, "top": top, "value": value, "portion": portion, "shorten": shorten,
 }
 
 var pageTemplate = mustParse("page", pageHTML, pageFuncs)
@@ -30,25 +30,31 @@ var pageTemplate = mustParse("page", pageHTML, pageFuncs)
 // view is what the template sees: the data and what is derived from it.
 type view struct {
 	*Data
-	CSS      template.CSS
-	JS       template.JS
-	Tone     string
-	Headline string
-	Tiles    []tile
-	Rounds   []round
-	Best     []Trial // best trials of the search
-	Quality  []string
-	Pruning  []string // names of the scores of pruned clusters
-	Pruned   []Cluster
-	Cards    []Cluster // clusters that stay, the worst first
-	Scores   []string  // names of their scores
-	Metrics  []metricRow
-	Hues     map[string]int
-	Level    float64 // of the intervals, in percent
-	Work     float64
-	Written  int64
+	CSS        template.CSS
+	JS         template.JS
+	Tone       string
+	Headline   string
+	Tiles      []tile
+	Rounds     []round
+	Best       []Trial // best trials of the search
+	Quality    []string
+	Pruning    []string // names of the scores of pruned clusters
+	Pruned     []Cluster
+	Cards      []Cluster // clusters that stay, the worst first
+	Scores     []string  // names of their scores
+	Metrics    []metricRow
+	Hues       map[string]int
+	Columns    []Domain    // of the table of sources by domains
+	Sources    []sourceRow // the largest
+	Origins    int         // how many sources there are
+	Plots      []panel     // share against score
+	PlotsRange string      // of the scores, in words
+	Named      bool        // a source has a name
+	Level      float64     // of the intervals, in percent
+	Work       float64
+	Written    int64
 
-	MixtureChart, SearchChart, PredictorChart, IntervalChart, GainChart, MapChart template.HTML
+	MixtureChart, SearchChart, PredictorChart, IntervalChart, GainChart, MapChart, CurvesChart template.HTML
 }
 
 // tile is a key figure.
@@ -98,6 +104,14 @@ func newView(d *Data) *view {
 	}
 	v.MixtureChart, v.SearchChart, v.PredictorChart = mixtureChart(d.Domains), searchChart(d.Trials), predictorChart(d.Predictor)
 	v.IntervalChart, v.GainChart, v.MapChart = intervalChart(d.Confirmed), gainChart(d.Confirmed), mapChart(d.Map, v.Hues)
+	v.CurvesChart = curvesChart(d.Curves)
+	v.Plots, v.PlotsRange = sharePlots(d.Domains, d.Trials)
+	columns := sourceColumns(d.Domains)
+	for _, at := range columns {
+		v.Columns = append(v.Columns, d.Domains[at])
+	}
+	v.Sources, v.Origins = sourceRows(d.Corpus.Sources, columns)
+	v.Named = len(v.Sources) > 1 || len(v.Sources) == 1 && v.Sources[0].Name != ""
 	return v
 }
 

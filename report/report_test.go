@@ -100,7 +100,7 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkPage(t, string(page), "verdict", "mixture", "confirmation", "search", "domains", "map", "pruned", "corpus", "dataset", "cost", "reproduce")
+			checkPage(t, string(page), "verdict", "mixture", "confirmation", "search", "domains", "sources", "map", "pruned", "corpus", "dataset", "cost", "reproduce")
 			checkFilled(t, pageHTML, pageFuncs, newView(d), page)
 			again, err := render(d)
 			if err != nil || !bytes.Equal(page, again) {
@@ -175,7 +175,7 @@ func TestSampleShowsEverything(t *testing.T) {
 		dir = t.TempDir()
 	}
 	d := sample()
-	d.Collapse = "One domain has 51.7 % of the tokens."
+	d.Warn("One domain has %.1f %% of the tokens.", 51.7)
 	if err := Write(dir, d); err != nil {
 		t.Fatal(err)
 	}
@@ -189,13 +189,14 @@ func TestSampleShowsEverything(t *testing.T) {
 		"novel, character, chapter", "1.28\u202fM", "31,877", "invalid_json", "part-0017.jsonl.zst", ":88121", "casino, bonus, click here", "quality below 0.5",
 		"loss is not a number after step 210", "gp blended with an exponential law", "0.934", "significantly better", "not significant", "hellaswag", "acc_norm",
 		"validation", "2\u202fh 32\u202fmin", "24 shards", "round 2 · 32",
+		"corrected for 6 comparisons", "from 90 % crawl", "WIN A PRIZE!", "score quality 0.412 is below its floor 0.5", `class="curve chosen"`, `class="curve natural"`, "(none)", `style="--p: `,
 	} {
 		if !strings.Contains(page, want) && !strings.Contains(page, strings.ReplaceAll(want, "+", "&#43;")) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if n := strings.Count(page, "<svg viewBox"); n != 7 {
-		t.Errorf("%d drawings, want the mark and six charts", n)
+	if n := strings.Count(page, "<svg viewBox"); n != 8+14 {
+		t.Errorf("%d drawings, want the mark, seven charts and one for each domain", n)
 	}
 	if n := strings.Count(page, `class="mark"`); n < 2*112-20 {
 		t.Errorf("%d dots", n)

@@ -20,13 +20,12 @@ func sample() *Data {
 		Corpus: Corpus{Files: 412, Documents: 1_284_211, Tokens: 1_113_482_900, Bytes: 5_218_334_120, Duplicates: 31_877, Near: 60_412,
 			In: 1_378_605, Kept: 1_183_994, Dropped: []Reason{{Reason: "invalid_json", Count: 212}, {Reason: "empty_text", Count: 1890}, {Reason: "too_long", Count: 3},
 				{Reason: "copy of another document", Count: 31_877}, {Reason: "near-duplicate of another document", Count: 60_412}, {Reason: "cluster pruned", Count: 88_214}, {Reason: "quality below 0.5", Count: 12_003}},
-			Sources:    []Source{{"crawl", 1_250_300, 30_771, 59_800}, {"", 126_200, 1_106, 612}},
+			Sources:    []Source{{Name: "crawl", Documents: 1_250_300, Duplicates: 30_771, Near: 59_800}, {Documents: 126_200, Duplicates: 1_106, Near: 612}},
 			Pairs:      []Pair{{Snippet{"a1", "Opening hours of the museum: Monday to Friday"}, Snippet{"b7", "Opening hours of the museum: Tuesday to Friday"}, 0.83}},
 			Overlaps:   []Overlap{{"arc_easy.validation.jsonl", 2251, 310, 0, nil}, {"hellaswag.validation.jsonl", 1000, 0, 2, []Snippet{{"a9", "mix the flour with the eggs and the milk until no lumps are left"}}}},
 			BadLines:   []Reason{{Reason: "invalid_json", Count: 212}, {Reason: "empty_text", Count: 1890}, {Reason: "too_long", Count: 3}},
 			BadSamples: []BadLine{{"crawl/part-0017.jsonl.zst", 88_121, "invalid_json", `{"id": "a81c", "text": "The committee met on <b>`}, {"crawl/part-0102.jsonl.zst", 4, "empty_text", `{"id":"b","text":"  "}`}}},
 		Objective: "The score is minus the mean bits per byte of the right answers in four validation sets.",
-		Collapse:  "",
 		Predictor: Predictor{Name: "gp blended with an exponential law", Folds: 8, Spearman: 0.934, RMSE: 0.0041},
 		Notes: []Note{{true, "Domain “court, plaintiff, statute” repeats its tokens 3.6 times, close to the limit of 4 epochs."},
 			{false, "Proxies have 9.4 M parameters and see 40 M tokens; the ranks of two sizes agree (Spearman 0.91 on 12 mixtures)."}},
@@ -50,7 +49,7 @@ func sample() *Data {
 	for i, name := range names {
 		chosen[i] /= sum
 		tokens := int64(natural[i] * 9.4e8)
-		d.Domains = append(d.Domains, Domain{Name: name, Terms: append(strings.Split(name, ", "), "example", "large model", "twenty years"), Clusters: 5 + i*3, Documents: tokens / 870,
+		d.Domains = append(d.Domains, Domain{Name: name, About: "large model; from 90 % crawl; 4100 bytes a document", Terms: append(strings.Split(name, ", "), "example", "large model", "twenty years"), Clusters: 5 + i*3, Documents: tokens / 870,
 			Tokens: tokens, Bytes: tokens * 47 / 10, Natural: natural[i], Chosen: chosen[i], Epochs: chosen[i] / natural[i] * 0.43,
 			Quality: []Score{{"quality", 2.4 + rng.Float64()}, {"educational", 1.9 + 1.5*rng.Float64()}, {"advertising", 3.9 + rng.Float64()}},
 			Examples: []Snippet{{fmt.Sprintf("crawl/part-%04d:%d", i*7, i*311), "In the spring of that year the two sides met again.\nThe first question was who would pay for the bridge, and nobody had an answer that the others would accept."},
@@ -93,9 +92,7 @@ func sample() *Data {
 			t := Trial{Round: r + 1, Hash: fmt.Sprintf("%016x", rng.Uint64()), Seed: 7, Mixture: m, Score: quality(m), Seconds: 70 + 9*rng.Float64()}
 			p := t.Score + 0.004*rng.NormFloat64()
 			d.Predictor.Measured, d.Predictor.Predicted = append(d.Predictor.Measured, t.Score), append(d.Predictor.Predicted, p)
-			if r > 0 {
-				t.Predicted = &p
-			}
+			t.Predicted, t.Interval = &p, &[2]float64{p - 0.006, p + 0.006}
 			if r == 0 && i == 20 {
 				t.Failed, t.Score = "loss is not a number after step 210", 0
 			}
@@ -105,7 +102,7 @@ func sample() *Data {
 			d.Trials = append(d.Trials, t)
 		}
 	}
-	d.Confirmed = Confirmation{Chosen: "climb", Tokens: 200_000_000, Candidates: []Candidate{
+	d.Confirmed = Confirmation{Chosen: "climb", Tokens: 200_000_000, Comparisons: 6, Candidates: []Candidate{
 		fresh(rng, "climb", false, chosen, -1.0602), fresh(rng, "best measured", false, chosen, -1.0618),
 		fresh(rng, "natural", true, natural, -1.0795), fresh(rng, "uniform", true, natural, -1.0871), fresh(rng, "random", true, natural, -1.0842)}}
 	best := &d.Confirmed.Candidates[0]
@@ -114,6 +111,22 @@ func sample() *Data {
 		best.Differences = append(best.Differences, Difference{o.Name, diff, [2]float64{diff - 0.004, diff + 0.004}, diff > 0.004})
 	}
 	d.Confirmed.Verdict = "The mixture scores 0.0193 bits per byte better than the natural one (95 % interval 0.0153 to 0.0233, 5 seeds), and better than uniform and random mixtures at the same budget."
+	for i := range d.Corpus.Sources {
+		for j, x := range d.Domains {
+			part := x.Tokens / int64(2+8*i) * int64((i+j)%3)
+			d.Corpus.Sources[i].Tokens = append(d.Corpus.Sources[i].Tokens, part)
+			d.Corpus.Sources[i].Dataset += int64(float64(part) * x.Epochs)
+		}
+	}
+	d.PrunedSamples = []Pruned{{Snippet{"crawl/part-0003:17", "WIN A PRIZE! Click here to claim your bonus"}, "in cluster 203, which was pruned: mean advertising 1.20 below 2.5"},
+		{Snippet{"crawl/part-0009:2", "a | b | c | d | e"}, "score quality 0.412 is below its floor 0.5"}}
+	for i, name := range []string{"climb", "natural", "search", "search"} {
+		c := Curve{Name: name, Kind: []string{"chosen", "natural", "", ""}[i], Seed: uint64(i)}
+		for k := range 50 {
+			c.Tokens, c.Loss = append(c.Tokens, int64(4_000_000*(k+1))), append(c.Loss, 3+4*math.Exp(-float64(k)/9)+0.05*rng.NormFloat64()+0.1*float64(i))
+		}
+		d.Curves = append(d.Curves, c)
+	}
 	d.Dataset.Mixture = "the measured-1 mixture at 1.20 epochs: significantly better than the natural one"
 	d.Dataset.Path, d.Dataset.Format, d.Dataset.Documents, d.Dataset.Tokens, d.Dataset.Bytes, d.Dataset.Shards = "runs/web/dataset-5f21c09ab4e1", "JSONL, zstd", 471_208, 400_000_000, 712_000_000, 24
 	for i, name := range []string{"corpus", "embed", "cluster", "label", "domains", "tokens", "search", "confirm", "dataset"} {

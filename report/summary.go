@@ -49,7 +49,7 @@ func summarize(d *Data) ([]byte, error) {
 		}
 	}
 	maps.Copy(confirmed, object{"name": d.Confirmed.Chosen, "verdict": d.Confirmed.Verdict, "level": plain(d.Confirmed.level()),
-		"tokens": d.Confirmed.Tokens, "candidates": plain(candidates)})
+		"tokens": d.Confirmed.Tokens, "comparisons": d.Confirmed.Comparisons, "candidates": plain(candidates)})
 	var trials []any
 	for _, t := range d.Trials {
 		o := plain(t).(object)
@@ -66,9 +66,9 @@ func summarize(d *Data) ([]byte, error) {
 	e.SetIndent("", "  ")
 	err := e.Encode(summary{
 		Title: d.Run.Title, Objective: d.Objective, Mixture: mixture, Confirmed: confirmed, Baselines: baselines,
-		Domains: plain(d.Domains), Clusters: plain(d.Clusters), Pruned: object{"clusters": plain(d.PrunedClusters), "documents": plain(d.PrunedDocuments)},
+		Domains: plain(d.Domains), Clusters: plain(d.Clusters), Pruned: object{"clusters": plain(d.PrunedClusters), "documents": plain(d.PrunedDocuments), "samples": plain(d.PrunedSamples)},
 		Rounds: plain(rounds(d.Trials)), Trials: plain(trials), Predictor: plain(d.Predictor), Dataset: plain(d.Dataset), Corpus: plain(d.Corpus),
-		Cost: object{"seconds": plain(seconds), "bytes": written, "stages": plain(d.Cost)}, Warnings: plain(d.warnings()), Reproduce: plain(d.Run),
+		Cost: object{"seconds": plain(seconds), "bytes": written, "stages": plain(d.Cost)}, Warnings: plain(d.Warnings()), Reproduce: plain(d.Run),
 	})
 	return b.Bytes(), err
 }
@@ -117,6 +117,10 @@ func plain(v any) any {
 	case reflect.Struct:
 		o := object{}
 		for i := range r.NumField() {
+			if r.Type().Field(i).Anonymous {
+				maps.Copy(o, plain(r.Field(i).Interface()).(object))
+				continue
+			}
 			name, flags, _ := strings.Cut(r.Type().Field(i).Tag.Get("json"), ",")
 			if flags != "omitempty" || !r.Field(i).IsZero() {
 				o[name] = plain(r.Field(i).Interface())

@@ -273,7 +273,7 @@ func Interval(e eval.Estimate, level float64) (float64, *[2]float64) {
 // the candidates by the same runs.
 func (c *Confirmation) compare() {
 	first := len(c.Rows) - len(Baselines)
-	corrected := 1 - (1-c.Level)/float64(first*len(Baselines))
+	corrected := 1 - (1-c.Level)/float64(c.Comparisons())
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		row.Against, row.TestAgainst = map[string]Difference{}, map[string]Difference{}
@@ -289,6 +289,11 @@ func (c *Confirmation) compare() {
 			}
 		}
 	}
+}
+
+// Comparisons is the number that the level is corrected for.
+func (c *Confirmation) Comparisons() int {
+	return (len(c.Rows) - len(Baselines)) * len(Baselines)
 }
 
 // difference compares two rows. Where both are one mixture with all its runs,

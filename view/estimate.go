@@ -80,6 +80,11 @@ func (r *View) Estimate(ctx context.Context) (*Estimate, error) {
 		return nil, err
 	}
 	r.addStages(e, rates)
+	doubts, err := r.Trials.Doubts()
+	if err != nil {
+		return nil, err
+	}
+	e.Warnings = append(e.Warnings, doubts...)
 	if r.Curation.Skipped != "" {
 		e.Warnings = append(e.Warnings, "files left out of the corpus: "+r.Curation.Skipped)
 	}
@@ -108,12 +113,6 @@ func (r *View) Estimate(ctx context.Context) (*Estimate, error) {
 	}
 	return e, nil
 }
-
-// Below fewSteps optimizer steps we warn. In docs/evidence.md proxies of 390 steps
-// ranked mixtures like the larger model (Spearman 0.80 on the general objective,
-// 0.89 with 781); with 195 steps they did less so (0.66 and 0.64), with 98 hardly
-// (0.44).
-const fewSteps = 300
 
 // textRates are bytes of text per second on one core, and what vectors cost.
 type textRates struct {
@@ -234,9 +233,6 @@ func (r *View) measureProxy(e *Estimate) error {
 			e.Warnings = append(e.Warnings, "proxies are trained by proxy.command, whose time is not known; tell their speed in proxy.rate, in tokens a second")
 		}
 		return nil
-	}
-	if steps := p.Tokens / int64(p.Batch*p.Model.Context); steps < fewSteps && e.ProxyRuns > 0 {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("a proxy takes only %d steps; with fewer than about %d, proxies rank mixtures unlike a larger model: raise proxy.tokens or lower proxy.batch", steps, fewSteps))
 	}
 	if e.ProxyRate = p.Rate; p.Rate > 0 {
 		return nil

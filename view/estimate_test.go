@@ -219,7 +219,7 @@ func TestFreeBytes(t *testing.T) {
 	}
 }
 
-// A command's time is not known; a proxy of few steps is warned of.
+// A command's time is not known.
 func TestMeasureProxy(t *testing.T) {
 	r := unrun(t)
 	c := &r.Trials.Config
@@ -253,7 +253,7 @@ func TestMeasureProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Proxy.Rate, c.Proxy.Tokens, e = 0, 32*299, &Estimate{}
-	if err := r.measureProxy(e); err != nil || e.ProxyRate <= 0 || e.ProxyParams != c.Proxy.Model.NumParams() || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "only 299 steps") {
+	if err := r.measureProxy(e); err != nil || e.ProxyRate <= 0 || e.ProxyParams != c.Proxy.Model.NumParams() || len(e.Warnings) != 0 {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

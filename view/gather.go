@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,7 +21,7 @@ import (
 )
 
 // Gather reads what the run has done so far.
-func (r *View) Gather() (*report.Data, error) {
+func (r *View) Gather(ctx context.Context) (*report.Data, error) {
 	d := &report.Data{Run: report.Run{
 		Title:   "climb: " + filepath.Base(r.Out),
 		Command: fmt.Sprintf("climb run %s", filepath.Join(r.Out, "climb.yaml")),
@@ -28,8 +29,16 @@ func (r *View) Gather() (*report.Data, error) {
 		Machine: fmt.Sprintf("%d cores, %s, %s/%s", r.Cores(), vec.CPU(), runtime.GOOS, runtime.GOARCH),
 	}}
 	d.Objective = r.objectiveText()
+	doubts, err := r.Trials.Doubts()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	for _, text := range doubts {
+		d.Warn("%s", sentence(text))
+	}
 	for _, fill := range []func(*report.Data) error{
-		r.reportCorpus, r.reportOverlap, r.reportDomains, r.reportTokens, r.reportSearch, r.reportConfirm, r.reportDataset, r.reportCost,
+		r.reportCorpus, r.reportOverlap, r.reportDomains, r.reportTokens, r.reportSearch, r.reportConfirm, r.reportDataset,
+		r.reportSources, r.reportCurves, func(d *report.Data) error { return r.reportPruned(ctx, d) }, r.reportCost,
 	} {
 		if err := fill(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("report: %w", err)
@@ -83,7 +92,7 @@ func (r *View) reportCorpus(d *report.Data) error {
 		d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Documents with bytes that are not UTF-8: %d. U+FFFD stands in their place.", s.Bad.Repaired)})
 	}
 	if s.Counts.IDReused > 0 {
-		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("Documents with the id of an earlier one and another text: %d. They were kept.", s.Counts.IDReused)})
+		d.Warn("Documents with the id of an earlier one and another text: %d. They were kept.", s.Counts.IDReused)
 	}
 	return nil
 }
@@ -102,8 +111,7 @@ func (r *View) reportOverlap(d *report.Data) error {
 		d.Corpus.Overlaps = append(d.Corpus.Overlaps, o)
 	}
 	if sum.Documents > 0 && r.Curation.Config.Decontaminate.Action == "mark" {
-		d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf(
-			"Documents that share a run of %d words with a target file: %d. They were kept, and are marked in the dataset.", r.Curation.Config.Decontaminate.Words, sum.Documents)})
+		d.Warn("Documents that share a run of %d words with a target file: %d. They were kept, and are marked in the dataset.", r.Curation.Config.Decontaminate.Words, sum.Documents)
 	}
 	return nil
 }
@@ -156,8 +164,8 @@ func (r *View) reportDomains(d *report.Data) error {
 	for _, n := range doms.Notes {
 		d.Notes = append(d.Notes, report.Note{Text: n})
 	}
-	if len(doms.Warnings) > 0 {
-		d.Collapse = strings.Join(doms.Warnings, " ")
+	for _, text := range doms.Warnings {
+		d.Warn("%s", sentence(text))
 	}
 	return nil
 }
@@ -214,8 +222,13 @@ func (r *View) reportSearch(d *report.Data) error {
 	if err != nil {
 		return err
 	}
+	predicted := outOfFold(s)
 	for _, t := range s.Trials {
-		d.Trials = append(d.Trials, report.Trial{Round: t.Round + 1, Hash: t.Hash, Seed: t.Seed, Mixture: t.Mixture, Score: t.Score, Failed: t.Failed, Seconds: t.Seconds})
+		x := report.Trial{Round: t.Round + 1, Hash: t.Hash, Seed: t.Seed, Mixture: t.Mixture, Score: t.Score, Failed: t.Failed, Seconds: t.Seconds}
+		if p, ok := predicted[runOf(t)]; ok {
+			x.Predicted, x.Interval = &p.mean, p.interval
+		}
+		d.Trials = append(d.Trials, x)
 	}
 	for i := range d.Domains {
 		d.Domains[i].Chosen = s.Predicted[i]
@@ -234,7 +247,8 @@ func (r *View) reportConfirm(d *report.Data) error {
 	if err != nil {
 		return err
 	}
-	out := report.Confirmation{Verdict: c.Verdict, Chosen: c.Rows[c.Winner].Name, Level: c.Level, Tokens: r.Trials.Config.Proxy.Tokens}
+	out := report.Confirmation{Verdict: c.Verdict, Chosen: c.Rows[c.Winner].Name, Level: c.Level, Tokens: r.Trials.Config.Proxy.Tokens,
+		Comparisons: c.Comparisons()}
 	for _, row := range c.Rows {
 		x := report.Candidate{Name: row.Name, Baseline: row.Baseline, Mixture: row.Mixture, Seeds: row.Seeds, Scores: row.Scores,
 			Mean: row.Mean, Interval: known(row.Interval), Metrics: metrics(row.Metrics)}
@@ -247,7 +261,7 @@ func (r *View) reportConfirm(d *report.Data) error {
 			}
 		}
 		for _, f := range row.Failed {
-			d.Notes = append(d.Notes, report.Note{Warning: true, Text: fmt.Sprintf("Confirmation of %s: %s.", row.Name, f)})
+			d.Warn("Confirmation of %s: %s.", row.Name, f)
 		}
 		out.Candidates = append(out.Candidates, x)
 	}
@@ -255,12 +269,9 @@ func (r *View) reportConfirm(d *report.Data) error {
 	for i := range d.Domains {
 		d.Domains[i].Chosen = answer.Mixture[i]
 	}
-	out.Warnings = c.Warnings
 	for _, text := range c.Warnings {
-		d.Notes = append(d.Notes, report.Note{Warning: true, Text: text})
+		d.Warn("%s", sentence(text))
 	}
-	d.Notes = append(d.Notes, report.Note{Text: fmt.Sprintf("Significant means: the interval at the level corrected for %d comparisons (Bonferroni, candidates times baselines) excludes zero. Intervals are shown at %g %%, and cover the seeds and the items of the target.",
-		(len(c.Rows)-len(trial.Baselines))*len(trial.Baselines), 100*c.Level)})
 	if text := testText(c); text != "" {
 		d.Notes = append(d.Notes, report.Note{Text: text})
 	}

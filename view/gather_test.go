@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/climb-go/climb"
+	"github.com/climb-go/climb/report"
 )
 
 // finished runs a small pipeline to its end: 120 documents, 10 of them again, and
@@ -19,7 +20,7 @@ func finished(t *testing.T) *climb.Run {
 	var b strings.Builder
 	for i := range 130 {
 		n := i % 120
-		fmt.Fprintf(&b, "{\"id\":\"d%d\",\"text\":\"the %s runs over word %d and over word %d of the day\"}\n", i, []string{"river", "stone", "engine"}[n%3], n, n*7%50)
+		fmt.Fprintf(&b, "{\"id\":\"d%d\",\"source\":\"s%d\",\"text\":\"the %s runs over word %d and over word %d of the day\"}\n", i, n%2, []string{"river", "stone", "engine"}[n%3], n, n*7%50)
 	}
 	b.WriteString("{\"id\": \"cut off\n")
 	input := filepath.Join(dir, "in.jsonl")
@@ -36,7 +37,7 @@ proxy: {model: {layers: 1, width: 16, heads: 1, context: 16}, tokens: 2000, batc
 search: {rounds: [3, 2], strategy: random}
 confirm: {seeds: 2, measured: 0}
 target: {holdout: 0.2}
-prune: {clusters: {}, documents: {mean: 0.3}}
+prune: {clusters: {}, documents: {mean: 0.86}}
 `, filepath.Join(dir, "run"), input))
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +49,48 @@ prune: {clusters: {}, documents: {mean: 0.3}}
 	return r
 }
 
+// checkDetail adds up the sources, and looks for predictions, curves, samples and
+// descriptions.
+func checkDetail(t *testing.T, d *report.Data) {
+	t.Helper()
+	byDomain := make([]int64, len(d.Domains))
+	var written int64
+	for _, s := range d.Corpus.Sources {
+		written += s.Dataset
+		for i, n := range s.Tokens {
+			byDomain[i] += n
+		}
+	}
+	for i, x := range d.Domains {
+		if byDomain[i] != x.Tokens || !strings.Contains(x.About, "bytes a document") || !strings.Contains(x.About, "from ") {
+			t.Errorf("domain %s: %d tokens by source, %d in all; %q", x.Name, byDomain[i], x.Tokens, x.About)
+		}
+	}
+	if written != d.Dataset.Tokens || len(d.Corpus.Sources) < 2 {
+		t.Errorf("%d tokens of %d sources in the dataset, it has %d", written, len(d.Corpus.Sources), d.Dataset.Tokens)
+	}
+	kinds := map[string]int{}
+	for _, c := range d.Curves {
+		kinds[c.Kind]++
+		if n := len(c.Loss); n < 2 || n != len(c.Tokens) || c.Tokens[n-1] < 2000 {
+			t.Errorf("curve %+v", c)
+		}
+	}
+	if most := 5 + 4 + 6; kinds["chosen"] != 2 || len(d.Curves) > most || len(d.Curves) < 10 {
+		t.Errorf("curves %v", kinds)
+	}
+	rules := map[string]bool{}
+	for _, s := range d.PrunedSamples {
+		rules[s.Rule[:min(len(s.Rule), 11)]] = true
+		if s.ID == "" || s.Text == "" {
+			t.Errorf("%+v", s)
+		}
+	}
+	if pruned := len(d.PrunedDocuments) > 1; pruned != (len(d.PrunedSamples) > 0) { // what is held out is counted there too
+		t.Errorf("samples of %v, pruned %+v", rules, d.PrunedDocuments)
+	}
+}
+
 // The numbers of the report add up: lines to documents and to what was dropped,
 // domains to the corpus, parts to the dataset; and the plan of a run that is done
 // says so.
@@ -57,7 +100,7 @@ func TestReportAddsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := v.Gather()
+	d, err := v.Gather(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +138,7 @@ func TestReportAddsUp(t *testing.T) {
 	if parts != d.Dataset.Documents || partTokens != d.Dataset.Tokens || math.Abs(share-1) > 1e-12 || parts == 0 {
 		t.Errorf("parts of %d documents, %d tokens, share %v; dataset of %d, %d", parts, partTokens, share, d.Dataset.Documents, d.Dataset.Tokens)
 	}
+	checkDetail(t, d)
 	e, err := v.Estimate(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +155,7 @@ func TestReportAddsUp(t *testing.T) {
 	if err := os.RemoveAll(r.Dir("dataset")); err != nil {
 		t.Fatal(err)
 	}
-	if d, err = v.Gather(); err != nil || d.Dataset.Documents != 0 || d.Confirmed.Verdict == "" {
+	if d, err = v.Gather(t.Context()); err != nil || d.Dataset.Documents != 0 || d.Confirmed.Verdict == "" {
 		t.Errorf("%d documents, verdict %q, %v", d.Dataset.Documents, d.Confirmed.Verdict, err)
 	}
 	if e, err = v.Estimate(t.Context()); err != nil || e.Seconds == 0 || e.Stages[len(e.Stages)-1].Done {

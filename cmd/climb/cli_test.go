@@ -59,7 +59,7 @@ func TestPlan(t *testing.T) {
 	if f := float64(p.Documents) / 240; f < 0.7 || f > 1.3 {
 		t.Errorf("%d documents guessed, there are 240", p.Documents)
 	}
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "a proxy takes only 46 steps") { // 12,000 / (8 x 32)
+	if len(p.Warnings) < 2 || !strings.Contains(p.Warnings[0], "a proxy takes only 46 steps") || !strings.Contains(p.Warnings[1], "confirm.seeds is 2") { // 12,000 / (8 x 32)
 		t.Errorf("warnings %q", p.Warnings)
 	}
 	writeFile(t, filepath.Join(dir, "long.yaml"), []byte(strings.Replace(small, "tokens: 12000", "tokens: 120000", 1)))

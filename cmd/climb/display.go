@@ -241,7 +241,7 @@ func (d *display) result(v any, format string, args ...any) error {
 // summary prints the outcome of a run.
 func (d *display) summary(r *report.Data, out string) {
 	if d.json {
-		d.encode(map[string]any{"event": "summary", "verdict": r.Confirmed.Verdict, "warnings": r.Confirmed.Warnings, "mixture": r.Dataset.Mixture, "report": out + "/report/index.html", "dataset": r.Dataset.Path})
+		d.encode(map[string]any{"event": "summary", "verdict": r.Confirmed.Verdict, "warnings": append([]string{}, r.Warnings()...), "mixture": r.Dataset.Mixture, "report": out + "/report/index.html", "dataset": r.Dataset.Path})
 		return
 	}
 	writeSummary(d.w, r, out)

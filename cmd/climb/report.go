@@ -82,6 +82,9 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 		fmt.Fprintln(w)
 		writeConfirmed(w, d)
 	}
+	for _, text := range d.Warnings() {
+		fmt.Fprintf(w, "Warning: %s\n", text)
+	}
 	if d.Dataset.Path != "" {
 		shards := "shards"
 		if d.Dataset.Shards == 1 {
@@ -96,25 +99,31 @@ func writeSummary(w io.Writer, d *report.Data, out string) {
 // writeConfirmed prints the fresh runs, and what they decide.
 func writeConfirmed(w io.Writer, d *report.Data) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\truns\tgain over natural\n", 100*d.Confirmed.Level)
+	fmt.Fprintf(t, "confirmed\tscore\t%.0f %% interval\truns\tgain over natural\tsignificant\n", 100*d.Confirmed.Level)
+	contrary := false // an interval without zero that is not significant
 	for _, c := range d.Confirmed.Candidates {
-		gain := ""
+		gain, significant := "", ""
 		for _, diff := range c.Differences {
 			if diff.To == "natural" {
 				gain = fmt.Sprintf("%+.4f %s", diff.Mean, betweenText(diff.Interval, "%+.4f"))
+				significant = "no"
+				if diff.Significant {
+					significant = "yes"
+				}
+				contrary = contrary || !diff.Significant && (diff.Interval[0] > 0 || diff.Interval[1] < 0)
 			}
 		}
 		name := c.Name
 		if name == d.Confirmed.Chosen {
 			name += " *"
 		}
-		fmt.Fprintf(t, "%s\t%.4f\t%s\t%d\t%s\n", name, c.Mean, betweenText(c.Interval, "%.4f"), len(c.Scores), gain)
+		fmt.Fprintf(t, "%s\t%.4f\t%s\t%d\t%s\t%s\n", name, c.Mean, betweenText(c.Interval, "%.4f"), len(c.Scores), gain, significant)
 	}
 	t.Flush()
-	fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
-	for _, text := range d.Confirmed.Warnings {
-		fmt.Fprintf(w, "Warning: %s\n", text)
+	if contrary {
+		fmt.Fprintf(w, "Each interval is of one comparison; what is called significant is a gain, corrected for the %d comparisons of candidates with baselines (Bonferroni).\n", d.Confirmed.Comparisons)
 	}
+	fmt.Fprintf(w, "\nVerdict: %s.\n", d.Confirmed.Verdict)
 }
 
 // betweenText writes an interval; of an error that is not known it has no ends.
