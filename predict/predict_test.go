@@ -338,7 +338,7 @@ func TestSpearman(t *testing.T) {
 }
 
 // These have gradients; trees are steps.
-var _ = []Smooth{&Ridge{}, &GP{}, &ExpLaw{}, &PowerLaw{}, &Blend{}, &Auto{}, &Transfer{}}
+var _ = []Smooth{&Ridge{}, &GP{}, &GBNN{}, &ExpLaw{}, &PowerLaw{}, &Blend{}, &Auto{}, &Transfer{}}
 
 func TestGradient(t *testing.T) {
 	each(t, func(t *testing.T, fresh func() Predictor) {

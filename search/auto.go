@@ -34,6 +34,7 @@ type Auto struct {
 	Start      float64        `json:"start" default:"0.25" min:"0.01" max:"1" doc:"share of the budget in the first round"`
 	Candidates int            `json:"candidates" default:"5000" min:"1" doc:"number of candidate mixtures in each round"`
 	Shortlist  int            `json:"shortlist" default:"200" min:"2" doc:"number of candidates to improve; a batch is chosen from these"`
+	Improve    string         `json:"improve" default:"moves" choices:"moves,ascend,attack" doc:"how the best candidates are improved: random moves of tokens alone or, from the best of these, projected gradient ascent, or directional attacks (for predictors without a gradient, or with one that misleads)"`
 	Moves      int            `json:"moves" default:"20" min:"0" doc:"generations of local improvement of the shortlist"`
 	Least      float64        `json:"least" default:"0.5" min:"0.01" max:"1" doc:"share of the budget spent before early stopping is considered; 1 never stops early"`
 	Stop       float64        `json:"stop" default:"1" min:"0" doc:"early stopping: stop when no candidate's expected improvement, under any plausible fit, exceeds this many noise standard deviations of one run"`
@@ -129,8 +130,18 @@ func (a Auto) shortlist(ctx context.Context, p Problem, s *surrogate, runs []Tri
 	half := len(list) / 2
 	peak := improve(p, rng, append(slices.Clone(list[:half]), centres...), a.Moves, s.mean)
 	hopeful := improve(p, rng, list[half:], a.Moves, func(m mix.Mixture) float64 { return s.upper(m, math.Inf(-1)) })
-	return append(peak, hopeful...), nil
+	if a.Improve == "moves" {
+		return append(peak, hopeful...), nil
+	}
+	best := min(sharpened, len(peak))
+	peak = append(sharpen(p, rng, a.Improve, peak[:best], s.mean, s.slope()), peak[best:]...)
+	best = min(sharpened, len(hopeful))
+	above := func(m mix.Mixture) float64 { return s.upper(m, math.Inf(-1)) }
+	return append(append(peak, sharpen(p, rng, a.Improve, hopeful[:best], above, differences(above))...), hopeful[best:]...), nil
 }
+
+// sharpened is how many of the candidates are improved by ascent or attacks.
+const sharpened = 16
 
 // fillCandidates is the number of random mixtures for each one of a
 // space-filling round.

@@ -100,6 +100,37 @@ func (s *surrogate) mean(m mix.Mixture) float64 {
 	return s.combine.score(values) - s.p.penalty(m)
 }
 
+// slope returns the gradient of mean, or nil if a predictor of it has none. Scores
+// that are combined have differences.
+func (s *surrogate) slope() func(dst []float64, m mix.Mixture) {
+	for _, f := range s.tasks {
+		if _, ok := f.(predict.Smooth); !ok {
+			return nil
+		}
+	}
+	if len(s.tasks) == 0 && s.process.transfer == nil && s.p.KL == 0 {
+		return func(dst []float64, m mix.Mixture) { s.process.GP.Gradient(dst, m) }
+	}
+	if len(s.tasks) != 1 || s.p.KL > 0 {
+		return differences(s.mean)
+	}
+	return func(dst []float64, m mix.Mixture) { s.tasks[0].(predict.Smooth).Gradient(dst, m) }
+}
+
+// differences is the gradient of a value by forward differences, within the shares
+// that are not negative.
+func differences(value func(mix.Mixture) float64) func(dst []float64, m mix.Mixture) {
+	const h = 1e-6
+	return func(dst []float64, m mix.Mixture) {
+		at, here := slices.Clone(m), value(m)
+		for i, w := range m {
+			at[i] = w + h
+			dst[i] = (value(at) - here) / h
+			at[i] = w
+		}
+	}
+}
+
 // quick is the process's own mean, which is cheap.
 func (s *surrogate) quick(m mix.Mixture) float64 { return s.process.Predict(m) - s.p.penalty(m) }
 
