@@ -87,7 +87,7 @@ var policy = []struct {
 	{"bench/predict", "bench/measure history mix predict", "github.com/klauspost/compress gonum.org/v1/gonum"},
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
-	{"bench/evidence", "report stage study", "github.com/klauspost/compress"},
+	{"bench/evidence", "eval mix report stage study vec", "github.com/klauspost/compress"},
 	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search simulate stage study task train trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
