@@ -36,6 +36,7 @@ type Report struct {
 	Machine string   `json:"machine"`
 	Date    string   `json:"date"`
 	Command string   `json:"command"`
+	Load    float64  `json:"load_average,omitempty"` // of the minute before, of Linux: what the clock says is worth little above the cores
 	Plan    Plan     `json:"plan,omitzero"`
 	Publish Publish  `json:"publish,omitzero"`
 	Follow  Follow   `json:"follow,omitzero"`
@@ -96,6 +97,9 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	r := &Report{Machine: measure.Machine(), Date: time.Now().Format(time.DateOnly), Command: "go run ./bench/launch " + strings.Join(os.Args[1:], " ")}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		_, _ = fmt.Sscan(string(text), &r.Load) // or it is not told
+	}
 	if err := r.measure(dir, *parts, *shards, *documents, *trivial); err != nil {
 		os.RemoveAll(dir)
 		log.Fatal(err)
@@ -260,9 +264,16 @@ func (r *Report) slurm(dir string, n int) error {
 	}
 	s := &Through{Tasks: n, Seconds: time.Since(start).Seconds(), CPUms: 1000 * (measure.CPUSeconds() - cpu) / float64(n)}
 	start = time.Now()
-	c := exec.Command("sbatch", "--wait", "--mem=100M", "--output=/dev/null", fmt.Sprintf("--array=0-%d", n-1), "--wrap=true")
-	if out, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("sbatch: %w: %s", err, out)
+	job, err := exec.Command("sbatch", "--parsable", "--mem=100M", "--output=/dev/null", fmt.Sprintf("--array=0-%d", n-1), "--wrap=true").Output()
+	if err != nil {
+		return fmt.Errorf("sbatch: %w", err)
+	}
+	for left := "?"; strings.TrimSpace(left) != ""; time.Sleep(200 * time.Millisecond) { // sbatch --wait looks ever more seldom
+		out, err := exec.Command("squeue", "--noheader", "--states=PD,R", "--jobs="+strings.TrimSpace(string(job))).Output()
+		if err != nil {
+			return fmt.Errorf("squeue: %w", err)
+		}
+		left = string(out)
 	}
 	s.SbatchSec = time.Since(start).Seconds()
 	s.Overhead = 1000 * (s.Seconds - s.SbatchSec) / float64(n)
