@@ -18,7 +18,7 @@ import (
 // project's data.
 var attack = Case{
 	Name:  "attack",
-	Paper: "Bouchet and Vidal, 2026, Optimization by directional attacks, arXiv 2510.01461",
+	Paper: "Bouchet and Vidal, 2025, Optimization by directional attacks, arXiv 2510.01461",
 	Claim: "To optimise through a neural network, direct search that first tries an attack on the network is better than direct search alone, attacks alone, and random line searches.",
 	Criterion: "Surrogates of RegMix's 512 runs (Pile-CC): a network 17-32-32-1, GBNN, and gbdt plus 0.3 of the network with the gradient of the latter alone; 20 random starts; shortfall = (best found by any - value) / (best - start). " +
 		"At 50 evaluations, a gradient counted as one, the mean shortfall of the hybrid is below that of direct search, of attacks alone and of random lines on each surrogate, with p < 0.05 (Wilcoxon's signed-rank test over the starts) against direct search and random lines on at least two of the three; at 1,000 it is at most 0.01 on the two smooth ones.",

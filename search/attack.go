@@ -19,7 +19,7 @@ const (
 	attackBudget = 40 // evaluations a start and tangent dimension
 )
 
-// Climber improves one mixture by directional attacks (Bouchet and Vidal, 2026,
+// Climber improves one mixture by directional attacks (Bouchet and Vidal, 2025,
 // arXiv 2510.01461), a direct search whose first try is the step that an attack on a
 // network would make: as far as the radius allows in every share, by the sign of its
 // slope. Covering steps, random searches and a rotated poll follow where it fails,
