@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -93,7 +94,7 @@ func printTable(w io.Writer, metrics, lower []string, ignored []history.Ignored,
 		names []string
 	}{{"Lower", lower}, {"Higher", higher}} {
 		if len(side.names) > 0 {
-			fmt.Fprintf(w, "%s is better: %s\n", side.is, strings.Join(side.names, ", "))
+			fmt.Fprintln(w, folded(side.is+" is better: ", side.names, ""))
 		}
 	}
 	why := map[string][]string{}
@@ -105,9 +106,45 @@ func printTable(w io.Writer, metrics, lower []string, ignored []history.Ignored,
 		why[i.Why] = append(why[i.Why], strconv.Quote(i.Column))
 	}
 	for _, reason := range order {
-		fmt.Fprintf(w, "Ignored: %s (%s)\n", strings.Join(why[reason], ", "), reason)
+		fmt.Fprintln(w, folded("Ignored: ", why[reason], " ("+reason+")"))
 	}
 	for _, text := range warnings {
 		fmt.Fprintln(w, "warning:", text)
 	}
+}
+
+// Bounds of a list of names that is printed.
+const (
+	namesShown = 24
+	lineWidth  = 100 // columns
+)
+
+// folded writes a list of names, in lines of at most lineWidth where a name fits
+// into one; of very many it shows the first.
+func folded(head string, names []string, tail string) string {
+	if more := len(names) - namesShown; more > 1 {
+		names, tail = names[:namesShown], fmt.Sprintf(" and %d more; --json has them%s", more, tail)
+	}
+	return wrapped(head + strings.Join(names, ", ") + tail)
+}
+
+// wrapped breaks a line at spaces; lines after the first are indented.
+func wrapped(text string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+n > lineWidth && column > 0:
+			b.WriteString("\n    ")
+			column = 4
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	return b.String()
 }
