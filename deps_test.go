@@ -45,7 +45,7 @@ var policy = []struct {
 	{"launch/launchtest", "launch task", ""},
 	{"launch/kubetest", "", ""},
 
-	{"corpus", "blob token vec", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
+	{"corpus", "blob token vec wire", "codeberg.org/readeck/go-readability github.com/andybalholm/brotli github.com/klauspost/compress github.com/parquet-go/parquet-go golang.org/x/net golang.org/x/sync"},
 	{"fasttext", "mmap vec", ""},
 	{"embed", "fasttext openai token vec", "github.com/yalue/onnxruntime_go golang.org/x/sync gonum.org/v1/gonum"},
 	{"lang", "", ""},
@@ -61,7 +61,7 @@ var policy = []struct {
 	{"history", "eval mix predict search", ""},
 	{"simulate", "history mix search", ""},
 	{"repro", "history mix nn predict search solve", ""},
-	{"export", "corpus escape mix token", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
+	{"export", "corpus escape mix token wire", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"report", "search task", ""},
 
 	{"stage", "launch task vec wire", ""},

@@ -10,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/climb-go/climb/blob"
+	"github.com/climb-go/climb/wire"
 )
 
 // parquetBuffer is read at once of a column: with 8 columns, 8 MiB.
@@ -30,6 +31,9 @@ func guarded(call func() error) (err error) {
 
 func openParquet(file blob.File) (f *parquet.File, err error) {
 	err = guarded(func() error {
+		if err := wire.ParquetFooter(file, file.Info().Bytes); err != nil {
+			return fmt.Errorf("%w: %w", errParquet, err)
+		}
 		f, err = parquet.OpenFile(file, file.Info().Bytes, &parquet.FileConfig{
 			SkipPageIndex: true, SkipBloomFilters: true, ReadBufferSize: parquetBuffer, ReadMode: parquet.ReadModeSync})
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/climb-go/climb/eval/jinja"
+	"github.com/climb-go/climb/wire"
 )
 
 // A row is a document of a data set.
@@ -170,6 +171,9 @@ func parquetRows(path string, f *os.File) (out []row, err error) {
 	st, err := f.Stat()
 	if err != nil {
 		return nil, err
+	}
+	if err := wire.ParquetFooter(f, st.Size()); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	file, err := parquet.OpenFile(f, st.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"encoding/binary"
 	"fmt"
 	"iter"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/climb-go/climb/escape"
+	"github.com/climb-go/climb/wire"
 )
 
 // HF writes data/DOMAIN/train-NNNNN-of-NNNNN.parquet, a configuration of Hugging
@@ -81,12 +81,8 @@ func eachRow[T any](path string, use func(T) error) (err error) {
 	if err != nil {
 		return err
 	}
-	var tail [8]byte // the length of the footer, and PAR1
-	if _, err := f.ReadAt(tail[:], max(0, info.Size()-8)); err != nil {
+	if err := wire.ParquetFooter(f, info.Size()); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if n := binary.LittleEndian.Uint32(tail[:]); int64(n) > info.Size()-12 { // the library would make room for 4 GiB
-		return fmt.Errorf("read %s: damaged Parquet: a footer of %d bytes in a file of %d", path, n, info.Size())
 	}
 	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
