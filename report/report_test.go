@@ -327,3 +327,38 @@ func TestWriteErrors(t *testing.T) {
 		}
 	}
 }
+
+// Very many sources, domains, proxies and curves make a page of bounded size.
+func TestPageIsBounded(t *testing.T) {
+	d := sample()
+	for i := len(d.Domains); i < 90; i++ {
+		d.Domains = append(d.Domains, d.Domains[i%14])
+	}
+	for i := range d.Trials {
+		d.Trials[i].Mixture = slices.Repeat(d.Trials[i].Mixture, 7)
+	}
+	d.Corpus.Sources = nil
+	for i := range 1000 {
+		s := Source{Name: strings.Repeat("s", 1+i%40), Documents: 5}
+		for j := range d.Domains {
+			s.Tokens = append(s.Tokens, int64(1000*i+j))
+		}
+		d.Corpus.Sources = append(d.Corpus.Sources, s)
+	}
+	for i := range 500 {
+		d.Curves = append(d.Curves, d.Curves[i%4])
+	}
+	page, err := render(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(page)
+	for what, most := range map[string]int{`class="curve`: shownCurves, `scope="row"`: shownSources, `style="--p: `: shownSources * shownColumns, `class="dots"`: sharePanels} {
+		if n := strings.Count(text, what); n > most || n < most/2 {
+			t.Errorf("%d of %s, want at most %d", n, what, most)
+		}
+	}
+	if !strings.Contains(text, "The largest 100 of 1000 sources") || len(page) > 1_500_000 {
+		t.Errorf("%d bytes", len(page))
+	}
+}
