@@ -77,7 +77,14 @@ func Propose(ctx context.Context, t *Table, o ProposeOptions) (*Proposals, error
 	if err != nil {
 		return nil, err
 	}
+	strategy, err := search.Methods.New(o.Strategy)
+	if err != nil {
+		return nil, fmt.Errorf("unknown strategy %w", err)
+	}
 	p.Seed, p.Combine, p.KL, p.Rounds = o.Seed, o.Combine, o.KL, []int{max(1, o.N)}
+	if p.KL == -1 {
+		p.KL = search.DefaultKL(strategy)
+	}
 	if err := o.limit(&p); err != nil {
 		return nil, err
 	}
@@ -93,18 +100,11 @@ func Propose(ctx context.Context, t *Table, o ProposeOptions) (*Proposals, error
 	if out.Runs = len(runs) - out.Failed; out.Runs < 2 {
 		return nil, fmt.Errorf("%d of %d runs have a score; at least 2 are needed to propose more", out.Runs, len(runs))
 	}
-	return out, out.fill(ctx, p, runs, o)
+	return out, out.fill(ctx, p, runs, strategy, o)
 }
 
 // fill asks the strategy.
-func (out *Proposals) fill(ctx context.Context, p search.Problem, runs []search.Trial, o ProposeOptions) error {
-	strategy, err := search.Methods.New(o.Strategy)
-	if err != nil {
-		return fmt.Errorf("unknown strategy %w", err)
-	}
-	if p.KL == -1 {
-		p.KL = search.DefaultKL(strategy)
-	}
+func (out *Proposals) fill(ctx context.Context, p search.Problem, runs []search.Trial, strategy search.Strategy, o ProposeOptions) error {
 	process, err := search.NewProcess(p, runs, predict.GP{})
 	if err != nil {
 		return err
