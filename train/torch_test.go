@@ -26,7 +26,7 @@ const debianPython = "/usr/bin/python3"
 
 // hasTorch is asked once: importing PyTorch takes seconds.
 var hasTorch = sync.OnceValue(func() error {
-	return exec.Command(debianPython, "-c", "import torch, numpy").Run()
+	return exec.Command(debianPython, "-c", "import torch.nn, numpy").Run() // torch alone is the folder beside this test too
 })
 
 // withTorch is a trainer by Debian's PyTorch, on the CPU.

@@ -60,7 +60,7 @@ func lineFile(name, line string) func(*testing.T, string) {
 }
 
 var badInputs = map[string]badInput{
-	"unknown score":  {config: strings.Replace(small, "{quality: 0.01,", "{beauty: 0.01,", 1), code: 78, err: []string{"beauty", "quality"}},
+	"unknown score":  {config: strings.Replace(small, "{quality: 0.01,", "{beauty: 0.01,", 1), code: 2, err: []string{"beauty", "quality"}},
 	"truncated gzip": {config: inputs("cut.jsonl.gz"), make: cutFile("cut.jsonl.gz", func(t *testing.T, b []byte) []byte { return gzipped(b) }), code: 1, err: []string{"cut.jsonl.gz", "truncated"}},
 	"truncated zstd": {config: inputs("cut.jsonl.zst"), make: cutFile("cut.jsonl.zst", zstded), code: 1, err: []string{"cut.jsonl.zst", "truncated"}},
 
