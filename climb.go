@@ -191,7 +191,7 @@ func (r *Run) View(ctx context.Context) (*view.View, error) {
 	if err := r.Open(ctx); err != nil {
 		return nil, err
 	}
-	return &view.View{Run: r.Run, Curation: r.Curation, Trials: r.Trials, Dataset: r.Dataset, Preset: r.Config.Preset, Version: Version}, nil
+	return &view.View{Run: r.Run, Curation: r.Curation, Trials: r.Trials, Dataset: r.Dataset, Preset: r.Config.Preset, Version: Version, Launched: r.Config.Launch.Method.Name()}, nil
 }
 
 // Report gathers what the run has done so far, writes report/index.html and

@@ -70,7 +70,7 @@ var policy = []struct {
 	{"dataset", "blob corpus curate export stage task trial", ""},
 	{"handover", "blob corpus curate export mix stage task token trial wire", "github.com/goccy/go-yaml github.com/klauspost/compress golang.org/x/sync"},
 	{"judge", "corpus curate label stage task wire", ""},
-	{"view", "cluster corpus curate dataset embed eval export fasttext lang lm report search stage task token train trial vec", "golang.org/x/sys"},
+	{"view", "cluster corpus curate dataset embed eval export fasttext lang launch lm report search stage task token train trial vec", "golang.org/x/sys"},
 	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task token train trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
 	{"demo", "", ""},

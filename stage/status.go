@@ -64,22 +64,31 @@ func (r *Run) Status() (*Status, error) {
 
 // Plans loads the plans of a stage, of all its rounds, that are there.
 func (r *Run) Plans(stage string) ([]*task.Plan, error) {
-	entries, err := os.ReadDir(r.Dir(stage))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	paths, err := r.planFiles(stage)
 	var plans []*task.Plan
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), "plan.json") || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		p, err := task.Load(filepath.Join(r.Dir(stage), e.Name()))
+	for _, path := range paths {
+		p, err := task.Load(path)
 		if err != nil {
 			return nil, err
 		}
 		plans = append(plans, p)
 	}
 	return plans, err
+}
+
+// planFiles lists the plans of a stage that are there, plan.json first: it sorts
+// before those of rounds.
+func (r *Run) planFiles(stage string) (paths []string, err error) {
+	entries, err := os.ReadDir(r.Dir(stage))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), "plan.json") && !strings.HasPrefix(e.Name(), ".") {
+			paths = append(paths, filepath.Join(r.Dir(stage), e.Name()))
+		}
+	}
+	return paths, err
 }
 
 // Done tells whether the stage of the name needs nothing more.

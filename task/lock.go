@@ -59,6 +59,10 @@ func Acquire(dir string) (*Lock, error) {
 		return nil, diskError(dir, err)
 	}
 	err = flock(f)
+	for try := 0; try < 5 && errors.Is(err, syscall.EWOULDBLOCK); try++ { // who looks whether the lock is held has it for an instant
+		time.Sleep(10 * time.Millisecond)
+		err = flock(f)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		held := readHolder(dir, f)
 		f.Close()
@@ -147,6 +151,28 @@ func Held(dir string) (*HeldError, error) {
 		return nil, err
 	}
 	return readHolder(dir, f), nil
+}
+
+// LastHolder returns who controls dir, or the one who did last and was killed: it has not given the lock up, and no longer holds
+// it. It is nil where the last one ended in an orderly way.
+func LastHolder(dir string) (h *Holder, held bool, err error) {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	err = flock(f)
+	if held = errors.Is(err, syscall.EWOULDBLOCK); err != nil && !held {
+		return nil, false, err
+	}
+	last := readHolder(dir, f).Holder
+	if last == (Holder{}) && !held {
+		return nil, false, nil
+	}
+	return &last, held, nil
 }
 
 // readHolder reads the lock file of another process; what cannot be read is

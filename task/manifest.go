@@ -144,6 +144,15 @@ func (p *Plan) Published() ([]int, error) {
 	return out, nil
 }
 
+// Changed is when a manifest was last published or taken back; fs.ErrNotExist before the first.
+func (p *Plan) Changed() (time.Time, error) {
+	info, err := os.Stat(filepath.Dir(p.manifestPath(0)))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
 // hashFile returns the SHA-256 of a file and its size, and waits until it is on disk if asked to.
 func hashFile(path string, sync bool) (sum string, size int64, err error) {
 	f, err := os.Open(path)

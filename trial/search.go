@@ -231,7 +231,6 @@ func (r *Trials) trials(plan *task.Plan) ([]search.Trial, error) {
 		return nil, err
 	}
 	out := make([]search.Trial, len(all))
-	needs := search.NeedsOf(r.Config.Search.Strategy.Value())
 	failed := 0
 	for n, spec := range all {
 		result, err := readTrial(plan, spec)
@@ -242,19 +241,8 @@ func (r *Trials) trials(plan *task.Plan) ([]search.Trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		t := search.Trial{Mixture: spec.Mixture, Hash: spec.Hash, Seed: spec.Seed, Round: spec.Round, Score: result.Score,
-			Failed: result.Failed, Tokens: result.Tokens, Seconds: m.Seconds, Scores: map[string]float64{}}
-		for _, v := range result.Validate {
-			for metric, x := range v.Metrics {
-				t.Scores[v.Task+":"+metric] = x
-			}
-			if needs.LogProbs {
-				t.LogProbs = append(t.LogProbs, v.LogProbs...)
-			}
-		}
-		t.DomainLoss = r.domainLoss(result, len(spec.Mixture))
+		t := r.trialOf(spec.trialSpec, result, m.Seconds)
 		if t.Failed != "" {
-			t.Score = 0
 			failed++
 			r.Warn(plan.Kind, "run %s was set aside: %s", spec.dir(), t.Failed)
 		}
@@ -265,6 +253,26 @@ func (r *Trials) trials(plan *task.Plan) ([]search.Trial, error) {
 		return nil, task.Permanent(errors.Join(err, takeBack(plan)))
 	}
 	return out, nil
+}
+
+// trialOf is the run as the strategies see it.
+func (r *Trials) trialOf(spec trialSpec, result *train.Result, seconds float64) search.Trial {
+	t := search.Trial{Mixture: spec.Mixture, Hash: spec.Hash, Seed: spec.Seed, Round: spec.Round, Score: result.Score,
+		Failed: result.Failed, Tokens: result.Tokens, Seconds: seconds, Scores: map[string]float64{}}
+	logProbs := search.NeedsOf(r.Config.Search.Strategy.Value()).LogProbs
+	for _, v := range result.Validate {
+		for metric, x := range v.Metrics {
+			t.Scores[v.Task+":"+metric] = x
+		}
+		if logProbs {
+			t.LogProbs = append(t.LogProbs, v.LogProbs...)
+		}
+	}
+	t.DomainLoss = r.domainLoss(result, len(spec.Mixture))
+	if t.Failed != "" {
+		t.Score = 0
+	}
+	return t
 }
 
 // recorded is a strategy that reads its past proposals from their plans and does

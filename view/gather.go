@@ -219,6 +219,10 @@ func (r *View) reportTokens(d *report.Data) error {
 
 func (r *View) reportSearch(d *report.Data) error {
 	s, err := r.Trials.ReadSearch()
+	if errors.Is(err, fs.ErrNotExist) { // no answer yet
+		s = &trial.Search{}
+		s.Trials, err = r.Trials.SoFar()
+	}
 	if err != nil {
 		return err
 	}
@@ -230,7 +234,7 @@ func (r *View) reportSearch(d *report.Data) error {
 		}
 		d.Trials = append(d.Trials, x)
 	}
-	for i := range d.Domains {
+	for i := range s.Predicted {
 		d.Domains[i].Chosen = s.Predicted[i]
 	}
 	if len(s.CVTrials) > 0 {

@@ -12,9 +12,19 @@ import (
 	"github.com/climb-go/climb/report"
 )
 
-// finished runs a small pipeline to its end: 120 documents, 10 of them again, and
-// a line that is none.
+// finished runs a small pipeline to its end.
 func finished(t *testing.T) *climb.Run {
+	t.Helper()
+	r := smallRun(t)
+	if err := r.Until(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// smallRun is a run that has not begun: of 120 documents, 10 of them again, and a
+// line that is none.
+func smallRun(t *testing.T) *climb.Run {
 	t.Helper()
 	dir := t.TempDir()
 	var b strings.Builder
@@ -42,11 +52,7 @@ prune: {clusters: {}, documents: {mean: 0.86}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := climb.NewRun(c)
-	if err := r.Until(t.Context(), ""); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return climb.NewRun(c)
 }
 
 // checkDetail adds up the sources, and looks for predictions, curves, samples and

@@ -18,4 +18,5 @@ type View struct {
 	Dataset  *dataset.Dataset
 	Preset   string // of the configuration
 	Version  string // of the program
+	Launched string // launch.method of the configuration: where tasks run
 }
