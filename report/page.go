@@ -32,6 +32,7 @@ type view struct {
 	*Data
 	CSS        template.CSS
 	JS         template.JS
+	Served     *Served // nil: the page stands alone
 	Tone       string
 	Headline   string
 	Tiles      []tile
