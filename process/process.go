@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -43,11 +42,16 @@ func Run(ctx context.Context, c *exec.Cmd, dir string) error {
 		return err
 	}
 	c.SysProcAttr, c.WaitDelay = attributes(), drain
+	over, stop := guard()
+	defer stop()
 	started, ended := make(chan error), make(chan error, 1)
 	go func() { // the kernel's signal comes with the end of the thread that started the program, which must not end before it
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := c.Start()
+		if err == nil {
+			over(c.Process.Pid)
+		}
 		started <- err
 		if err == nil {
 			ended <- c.Wait()
@@ -57,7 +61,6 @@ func Run(ctx context.Context, c *exec.Cmd, dir string) error {
 		return err
 	}
 	group := c.Process.Pid
-	defer guard(group)()
 	path := filepath.Join(dir, MarkName)
 	defer os.Remove(path)
 	err := writeMark(path, group)
@@ -116,22 +119,24 @@ func gone(group int, patience time.Duration) bool {
 	return false
 }
 
-// guard starts a shell that kills the group when this process is gone: it waits for the end of a pipe that only this process holds.
-// Where there is no shell nothing is done. The shell ends when the returned function is called.
-func guard(group int) (stop func()) {
-	nothing := func() {}
+// guard starts a shell that kills a group when this process is gone: it waits for the end of a pipe that only this process holds. It
+// is there before the program is, which may start others at once, and over tells it the group. Where there is no shell nothing is
+// done. The shell ends when stop is called.
+func guard() (over func(group int), stop func()) {
+	over, stop = func(int) {}, func() {}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nothing
+		return over, stop
 	}
 	defer r.Close()
-	sh := exec.Command("/bin/sh", "-c", `read gone; kill -s KILL -- "-$0"`, strconv.Itoa(group))
+	sh := exec.Command("/bin/sh", "-c", `read group && { read gone; kill -s KILL -- "-$group"; }`)
 	sh.Stdin, sh.SysProcAttr = r, &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is not for it
 	if err := sh.Start(); err != nil {
 		w.Close()
-		return nothing
+		return over, stop
 	}
-	return func() {
+	over = func(group int) { fmt.Fprintln(w, group) }
+	return over, func() {
 		_ = sh.Process.Kill() // before the pipe ends
 		_ = sh.Wait()         // tells that it was killed
 		w.Close()

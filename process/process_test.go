@@ -119,6 +119,15 @@ func startHelper(t *testing.T, dir, script string) *exec.Cmd {
 }
 
 // TestEnd ends the program of another process, and nothing that only has its number.
+// The guard is there before the program is: one that kills this process first thing ends too, with what it has started.
+func TestDeathAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	helper := startHelper(t, dir, strings.Replace(family, "wait", "kill -9 $PPID; wait", 1))
+	pids := processtest.PIDs(t, filepath.Join(dir, "pids"))
+	_ = helper.Wait()
+	processtest.Ended(t, pids...)
+}
+
 func TestEnd(t *testing.T) {
 	needTimes(t)
 	dir := t.TempDir()
