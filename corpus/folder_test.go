@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,6 +97,69 @@ func TestTar(t *testing.T) {
 	}
 	if last == nil || !strings.Contains(last.Error(), "truncated") {
 		t.Errorf("a tar file that is cut off: %v", last)
+	}
+}
+
+// Archives behind one another are all read; one without an end is counted, with what
+// it holds; holes, of which a header of a few bytes makes as many as it likes, are
+// no text.
+func TestTarEnds(t *testing.T) {
+	one := tarOf(t, [2]string{"0.txt", "first"}, [2]string{"1.txt", "second"})
+	two := tarOf(t, [2]string{"2.txt", "third"})
+	hole := tarOf(t, [2]string{"0.txt", "first"})
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	sparse := map[string]string{"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": "1000000000000000", "GNU.sparse.numblocks": "0", "GNU.sparse.map": "", "GNU.sparse.name": "9.jsonl"}
+	if err := w.WriteHeader(&tar.Header{Name: "9.jsonl", Mode: 0o644, Typeflag: tar.TypeReg, Format: tar.FormatPAX, PAXRecords: map[string]string{"comment.x": "y"}}); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	header := b.Bytes()
+	var records strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(sparse)) {
+		record := " " + key + "=" + sparse[key] + "\n"
+		fmt.Fprintf(&records, "%d%s", len(record)+2, record)
+	}
+	copy(header[512:1024], make([]byte, 512))
+	copy(header[512:], records.String())
+	copy(header[124:], fmt.Sprintf("%011o", records.Len()))
+	sum := 8 * int(' ')
+	for i, c := range header[:512] {
+		if i < 148 || i >= 156 {
+			sum += int(c)
+		}
+	}
+	copy(header[148:], fmt.Sprintf("%06o\x00 ", sum))
+	for _, c := range []struct {
+		name          string
+		data          []byte
+		want, reasons string
+	}{
+		{"two.tar", slices.Concat(one, two), "first second third", ""},
+		{"padded.tar", slices.Concat(one, make([]byte, 10_000)), "first second", ""},
+		{"cut.tar", one[:2048], "first second", "1 truncated"},
+		{"cut-second.tar", slices.Concat(two, one[:1024]), "third first", "1 truncated"},
+		{"hole.tar", slices.Concat(hole[:1024], header), "first", ""},
+	} {
+		docs, bad, err := readAll(t, Options{Inputs: Paths(write(t, c.name, string(c.data)))})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		var got []string
+		for _, d := range docs {
+			got = append(got, d.Text)
+		}
+		if s := strings.Join(got, " "); s != c.want || bad.ReasonsText() != c.reasons {
+			t.Errorf("%s: %q, %q", c.name, s, bad.ReasonsText())
+		}
+	}
+	// What stands behind an archive and is none is an error.
+	var last error
+	for _, err := range Read(t.Context(), Shard{Path: write(t, "odd.tar", string(one)+strings.Repeat("no archive ", 50)), Format: "tar", End: -1}, Options{}, nil) {
+		last = err
+	}
+	if last == nil || !strings.Contains(last.Error(), "corrupt") {
+		t.Errorf("no archive behind an archive: %v", last)
 	}
 }
 

@@ -75,6 +75,7 @@ type source struct {
 	file  blob.File
 	raw   io.ReadCloser // the stored bytes
 	count *counter      // of raw, where it is decompressed
+	ahead *bufio.Reader // of count
 	gzip  *gzipReader   // nil of others
 	input io.Reader     // decompressed
 
@@ -160,9 +161,10 @@ func (s *source) from(start, end int64) error {
 
 // decompress makes what r holds the input; buffered is r, if it is compressed.
 func (s *source) decompress(r io.Reader, buffered *bufio.Reader) error {
+	s.ahead = buffered
 	switch s.compression {
 	case "gzip":
-		s.gzip = &gzipReader{file: buffered, at: func() int64 { return s.count.n - int64(buffered.Buffered()) }}
+		s.gzip = &gzipReader{file: buffered, at: s.stored}
 		s.input = s.gzip
 	case "zstd":
 		d := decoders.Get().(*zstd.Decoder)
@@ -187,6 +189,9 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// stored is the offset of the next byte to be decompressed.
+func (s *source) stored() int64 { return s.count.n - int64(s.ahead.Buffered()) }
 
 // owns says whether the line that starts at offset belongs to the range.
 func (s *source) owns(offset int64) bool { return s.end < 0 || offset < s.end }

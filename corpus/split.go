@@ -138,20 +138,54 @@ func findCuts(ctx context.Context, f FileInfo, most int64) (cuts []int64, err er
 	return frameCuts(file, f.Bytes, most)
 }
 
-// Ratio is how many bytes of content the beginning of a packed shard holds for each
-// stored one, as its file is read; 1 of others.
-func (s Shard) Ratio(ctx context.Context) (float64, error) {
-	if s.Compression == "" {
-		return 1, nil
+// Covered are the stored bytes of a shard of one file up to the end of a document of
+// it: in Parquet by its rows, in a packed file by how well its beginning is packed.
+func (s Shard) Covered(ctx context.Context, d Document) (float64, error) {
+	at := float64(d.Offset + int64(len(d.Text)))
+	switch {
+	case s.Format == formatParquet:
+		return s.coveredRows(ctx, d)
+	case s.Compression == "":
+		return max(1, at-float64(s.Start)), nil
 	}
+	ratio, err := s.ratio(ctx)
+	return max(1, at/ratio), err
+}
+
+// ratio is how many bytes of content the beginning of a packed shard holds for each
+// stored one.
+func (s Shard) ratio(ctx context.Context) (float64, error) {
 	src, err := openRange(ctx, s.Path, s.Compression, s.Start, s.End)
 	if err != nil {
-		return 0, err
+		return 1, err
 	}
 	defer src.Close()
 	n, err := io.CopyN(io.Discard, src, 4<<20)
 	if err != nil && damage(err) == "" {
-		return 0, err
+		return 1, err
 	}
-	return float64(n) / float64(max(1, src.count.n-s.Start)), nil
+	return max(1, float64(n)) / float64(max(1, src.stored()-s.Start)), nil
+}
+
+// coveredRows counts the rows of the row groups up to a document's.
+func (s Shard) coveredRows(ctx context.Context, d Document) (float64, error) {
+	file, err := blob.Open(ctx, s.Path)
+	if err != nil {
+		return 1, err
+	}
+	defer file.Close()
+	f, err := openParquet(file)
+	if err != nil {
+		return 1, fmt.Errorf("%s: %w", s.Path, err)
+	}
+	var before, rows int64 // before the shard, and of it
+	for i, g := range f.RowGroups() {
+		switch at := groupStart(f, i); {
+		case at < s.Start:
+			before += g.NumRows()
+		case s.End < 0 || at < s.End:
+			rows += g.NumRows()
+		}
+	}
+	return float64(s.Bytes) * float64(d.Line-before) / float64(max(1, rows)), nil
 }

@@ -15,14 +15,17 @@ import (
 // a .txt, .text, .md or .html, or else the text field of its .json, whose other
 // fields are carried along; the name up to the dot is the id where no id field is.
 // Each line of a .jsonl is a document. Other members, such as pictures, are passed
-// over; a sample that has nothing else is counted as not_text.
+// over; a sample that has nothing else is counted as not_text. Archives that were put
+// one behind another are read as one; where the blocks of zeros that end an archive
+// are missing, it may be cut off between two members, which is counted as truncated.
 func (r *reader) tar(name, compression string, _, _ int64) error {
 	src, err := openRange(r.ctx, name, compression, 0, -1)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	in := tar.NewReader(src)
+	blocks := &tarBlocks{r: src}
+	in := tar.NewReader(blocks)
 	s := tarSample{at: BadLine{Path: name}}
 	for {
 		if err := r.ctx.Err(); err != nil {
@@ -30,13 +33,19 @@ func (r *reader) tar(name, compression string, _, _ int64) error {
 		}
 		h, err := in.Next()
 		if err == io.EOF {
-			return r.tarSample(&s)
+			if err = blocks.next(); err == nil {
+				in = tar.NewReader(blocks)
+				continue
+			}
+		}
+		if err == io.EOF {
+			return r.tarEnd(&s, blocks.cut)
 		}
 		if err != nil {
 			return errors.Join(r.tarSample(&s), r.broken(noEOF(err), BadLine{Path: name, Line: s.at.Line + 1, Offset: src.read}))
 		}
 		base := path.Base(h.Name)
-		if h.Typeflag != tar.TypeReg || strings.HasPrefix(base, ".") || h.Size == 0 {
+		if h.Typeflag != tar.TypeReg || strings.HasPrefix(base, ".") || h.Size == 0 || isSparse(h) {
 			continue
 		}
 		stem, _, _ := strings.Cut(base, ".")
@@ -55,6 +64,64 @@ func (r *reader) tar(name, compression string, _, _ int64) error {
 			return err
 		}
 	}
+}
+
+// tarEnd yields the last sample.
+func (r *reader) tarEnd(s *tarSample, cut bool) error {
+	if err := r.tarSample(s); err != nil || !cut {
+		return err
+	}
+	s.at.Line++
+	return r.reject(s.at, Truncated, nil, "the archive ends without its two blocks of zeros: it is cut off between members, or what wrote it was stopped")
+}
+
+// isSparse says whether a member has holes: a few bytes may stand for any number of
+// zeros, which no text has.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// tarBlocks are the bytes of one or more archives.
+type tarBlocks struct {
+	r    io.Reader
+	head []byte // read already
+	cut  bool   // the bytes ended where an archive goes on
+}
+
+func (b *tarBlocks) Read(p []byte) (n int, err error) {
+	if len(b.head) > 0 {
+		n = copy(p, b.head)
+		b.head = b.head[n:]
+		return n, nil
+	}
+	n, err = b.r.Read(p)
+	b.cut = b.cut || n == 0 && err == io.EOF
+	return n, err
+}
+
+// next goes to the archive behind one that has ended; io.EOF if there is none. Zeros
+// between them are passed over.
+func (b *tarBlocks) next() error {
+	for !b.cut {
+		block := make([]byte, 512)
+		n, err := io.ReadFull(b.r, block)
+		if len(bytes.Trim(block[:n], "\x00")) > 0 {
+			b.head = block[:n]
+			return nil
+		}
+		if err != nil {
+			if err == io.ErrUnexpectedEOF && n > 0 {
+				err = io.EOF
+			}
+			return err
+		}
+	}
+	return io.EOF
 }
 
 // textMembers are the members that are texts.

@@ -58,10 +58,8 @@ type StageEstimate struct {
 }
 
 const (
-	sampleDocs    = 400
+	sampleDocs    = 400 // spread over the corpus
 	bytesPerToken = 3.8 // of English text with a vocabulary of several thousand
-
-	typicalCompression = 3 // of JSON lines with English text by gzip or zstd
 )
 
 // Estimate measures and adds up.
@@ -120,7 +118,8 @@ type textRates struct {
 	embed       embedding.Cost
 }
 
-// measureText times the stages that read text on the first documents.
+// measureText times reading on the first documents, and the other stages that read
+// text on some of all.
 func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) {
 	var texts []string
 	var size int64 // bytes of text
@@ -144,10 +143,14 @@ func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) 
 		return textRates{}, fmt.Errorf("the corpus holds no document among %d lines; check corpus.text_field (%q)", bad.Lines, r.Curation.Config.Corpus.TextField)
 	}
 	rates := textRates{read: perSecond(size, start)}
-	if err := r.sizes(ctx, e); err != nil {
+	z, err := r.sizes(ctx, e)
+	if err != nil {
 		return rates, err
 	}
-	var err error
+	texts, size = z.some(sampleDocs), 0
+	for _, text := range texts {
+		size += int64(len(text))
+	}
 	if rates.embed, err = r.Curation.Config.Embed.Method.Value().Cost(ctx, embedding.Sample{Texts: texts, Bytes: size, Documents: e.Documents, TextBytes: e.TextBytes, Seed: r.Curation.Config.Seed}); err != nil {
 		return rates, err
 	}
@@ -187,10 +190,10 @@ func perSecond(n int64, start time.Time) float64 {
 
 // sizes sets the size of the text: counted, if the corpus was scanned or is small,
 // else extrapolated from parts of it. Tokens are those of a tokenizer like the run's.
-func (r *View) sizes(ctx context.Context, e *Estimate) error {
-	z, err := measureSize(ctx, r.Curation.Shards, r.Curation.Config.Corpus, wholeBytes)
+func (r *View) sizes(ctx context.Context, e *Estimate) (*Size, error) {
+	z, err := measureSize(ctx, r.Curation.Shards, r.Curation.Inputs, r.Curation.Config.Corpus, wholeBytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e.Documents, e.TextBytes, e.Guessed = z.Documents, z.Bytes, z.Guessed
 	if s, err := r.Curation.Scan(); err == nil {
@@ -199,7 +202,7 @@ func (r *View) sizes(ctx context.Context, e *Estimate) error {
 	t := r.Curation.Config.Tokens
 	each, err := z.bytesPerToken(t.Tokenizer, t.BPE)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	e.Tokens = int64(float64(e.TextBytes) / each)
 	if d, err := r.Curation.Domains(); err == nil {
@@ -210,7 +213,7 @@ func (r *View) sizes(ctx context.Context, e *Estimate) error {
 			}
 		}
 	}
-	return nil
+	return z, nil
 }
 
 // measureProxy times training steps of the proxy on one core.

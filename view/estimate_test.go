@@ -1,8 +1,10 @@
 package view
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -21,6 +23,8 @@ import (
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/train"
 	"github.com/climb-go/climb/trial"
+
+	"github.com/parquet-go/parquet-go"
 )
 
 func near(t *testing.T, what string, got, want float64) {
@@ -101,44 +105,45 @@ func TestStageEstimates(t *testing.T) {
 }
 
 // What a corpus holds is counted if it is small, and within 15 % if parts of it are
-// read: five corpora, the texts longer and longer through each.
+// read: the texts are longer and longer through each, in files of all sizes.
 func TestMeasureSize(t *testing.T) {
-	pack := func(data []byte) []byte {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		if _, err := z.Write(data); err != nil || z.Close() != nil {
-			t.Fatal(err)
+	gz := func(file func([]string) (string, []byte)) func([]string) (string, []byte) {
+		return func(texts []string) (string, []byte) {
+			name, data := file(texts)
+			var b bytes.Buffer
+			z := gzip.NewWriter(&b)
+			if _, err := z.Write(data); err != nil || z.Close() != nil {
+				t.Fatal(err)
+			}
+			return name + ".gz", b.Bytes()
 		}
-		return b.Bytes()
 	}
 	for name, c := range map[string]struct {
-		megabytes int
-		guessed   bool
-		file      func(texts []string) (string, []byte)
+		files, bytes int // of them, and of text in each
+		guessed      bool
+		file         func(texts []string) (string, []byte)
 	}{
-		"small": {1, false, jsonlFile}, "lines": {12, true, jsonlFile}, "table": {12, true, csvFile},
-		"packed": {12, false, func(texts []string) (string, []byte) { n, b := jsonlFile(texts); return n + ".gz", pack(b) }},
-		"texts":  {12, true, func(texts []string) (string, []byte) { return "x.txt", []byte(strings.Join(texts, "\n")) }},
+		"small": {4, 130_000, false, jsonlFile}, "lines": {36, 130_000, true, jsonlFile}, "a large file": {1, 9_000_000, true, jsonlFile},
+		"table": {36, 130_000, true, csvFile}, "packed": {36, 330_000, true, gz(jsonlFile)}, "a packed file": {1, 8_000_000, true, gz(jsonlFile)},
+		"many": {900, 4000, true, jsonlFile}, "texts": {900, 4000, true, textFile}, "packed texts": {900, 9000, true, gz(textFile)},
+		"parquet": {12, 600_000, true, parquetFile}, "tar": {36, 130_000, true, tarFile},
 	} {
 		dir, rng := t.TempDir(), rand.New(rand.NewPCG(1, 2))
 		var documents, size int64
-		for i := range 12 * c.megabytes / 4 {
+		for i := range c.files {
 			var texts []string
-			for left := 130_000; left > 0; {
+			for left := c.bytes/4 + rng.IntN(3*c.bytes/2); left > 0; {
 				var b strings.Builder
-				for range 20 + rng.IntN(40) + 10*i/c.megabytes {
+				for range 20 + rng.IntN(40) + 30*i/c.files {
 					fmt.Fprintf(&b, "%s%d ", []string{"river", "stone", "law", "heart"}[rng.IntN(4)], rng.IntN(500))
 				}
 				texts = append(texts, strings.TrimSpace(b.String()))
 				left -= b.Len()
 			}
 			base, data := c.file(texts)
-			if base == "x.txt" {
-				documents, size = documents+1, size+int64(len(data))
-			} else {
-				for _, text := range texts {
-					documents, size = documents+1, size+int64(len(text))
-				}
+			documents, size = documents+int64(len(texts)), size+int64(len(strings.Join(texts, "")))
+			if strings.HasPrefix(base, "x.txt") {
+				documents, size = documents-int64(len(texts))+1, size+int64(len(texts))-1
 			}
 			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d-%s", i, base)), data, 0o666); err != nil {
 				t.Fatal(err)
@@ -146,11 +151,11 @@ func TestMeasureSize(t *testing.T) {
 		}
 		o := corpus.Options{Inputs: corpus.Paths(dir)}
 		option.Fill(&o)
-		shards, _, err := corpus.Split(t.Context(), o)
+		shards, files, err := corpus.Split(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		z, err := measureSize(t.Context(), shards, o, 2<<20)
+		z, err := measureSize(t.Context(), shards, files, o, 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,8 +163,45 @@ func TestMeasureSize(t *testing.T) {
 		if z.Guessed != c.guessed || off > 0.15 || !c.guessed && off > 0 {
 			t.Errorf("%s: %d documents of %d bytes, got %d of %d, guessed: %v", name, documents, size, z.Documents, z.Bytes, z.Guessed)
 		}
-		t.Logf("%s: %d documents, got %d; %d bytes, got %d", name, documents, z.Documents, size, z.Bytes)
+		t.Logf("%s: %d documents, got %d; %d bytes, got %d; %d read", name, documents, z.Documents, size, z.Bytes, z.Read)
 	}
+}
+
+func textFile(texts []string) (string, []byte) {
+	return "x.txt", []byte(strings.Join(texts, "\n"))
+}
+
+func parquetFile(texts []string) (string, []byte) {
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[struct {
+		Text string `parquet:"text"`
+	}](&b, parquet.MaxRowsPerRowGroup(700))
+	for _, text := range texts {
+		if _, err := w.Write([]struct {
+			Text string `parquet:"text"`
+		}{{text}}); err != nil {
+			panic(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return "x.parquet", b.Bytes()
+}
+
+func tarFile(texts []string) (string, []byte) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i, text := range texts {
+		err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("%06d.txt", i), Size: int64(len(text)), Mode: 0o644})
+		if _, err2 := w.Write([]byte(text)); err != nil || err2 != nil {
+			panic(errors.Join(err, err2))
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return "x.tar", b.Bytes()
 }
 
 func jsonlFile(texts []string) (string, []byte) {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/climb-go/climb/corpus"
@@ -10,9 +11,12 @@ import (
 )
 
 const (
-	wholeBytes  = 32 << 20 // a corpus of no more bytes is read whole to be counted
-	sampleParts = 16       // of a larger one that are read
-	trainBytes  = 4 << 20  // of text that a tokenizer is trained on, to guess tokens
+	wholeBytes = 32 << 20 // of text: a corpus of no more is read whole to be counted, of a larger one as much
+	fewUnits   = 64       // of a larger corpus that are read, of each stratum
+	leastPiece = 1 << 20  // bytes of a file of lines that are a unit
+	trainBytes = 4 << 20  // of text that a tokenizer is trained on, to guess tokens
+
+	typicalCompression = 3 // of JSON lines with English text by gzip or zstd
 )
 
 // A Size is what a corpus holds, copies left out: counted, or extrapolated from parts
@@ -24,121 +28,201 @@ type Size struct {
 	Guessed bool // only parts were read
 
 	languages tally
-	texts     []string // of all parts, at most trainBytes
+	texts     []string // spread over what was read, not much more than trainBytes
 }
 
-// measureSize counts the documents of a corpus. Of a large one it reads parts that
-// are spread over the shards, and within each no more than its share of whole bytes.
-func measureSize(ctx context.Context, shards []corpus.Shard, o corpus.Options, whole int64) (*Size, error) {
+// measureSize counts the documents of a corpus. Of one of more than whole bytes it
+// reads a stratified sample of so many: each large file, and of the small ones of a
+// format some that are spread over them, from their beginnings. The estimate is that
+// of ratios: documents for each stored byte, or for each file where a file is one.
+func measureSize(ctx context.Context, shards []corpus.Shard, files []corpus.FileInfo, o corpus.Options, whole int64) (*Size, error) {
 	var total float64
-	for _, s := range shards {
-		total += stretched(s, typicalCompression)
-	}
-	z := &Size{Guessed: total > float64(whole), languages: tally{most: 1 << 20, counts: map[string]*Count{}}}
-	parts, budget := shards, whole
-	if n := sampleParts; z.Guessed {
-		parts = nil
-		for i := range min(n, len(shards)) {
-			parts = append(parts, shards[i*len(shards)/min(n, len(shards))])
+	for _, f := range files {
+		total += float64(f.Bytes)
+		if f.Compression != "" {
+			total += (typicalCompression - 1) * float64(f.Bytes)
 		}
-		budget = whole / int64(len(parts))
 	}
-	ratio := float64(typicalCompression)
-	if z.Guessed {
-		var err error
-		if ratio, err = meanRatio(ctx, parts); err != nil {
-			return nil, err
-		}
-		total = 0
+	m := &measuring{o: o, Size: Size{languages: tally{most: 1 << 20, counts: map[string]*Count{}}}, seen: map[uint64]bool{}, texts: &spread{every: 1}}
+	if m.Guessed = total > float64(whole); !m.Guessed {
 		for _, s := range shards {
-			total += stretched(s, ratio)
-		}
-	}
-	seen := map[uint64]bool{}
-	var covered float64 // bytes of the files that the parts stand for
-	keep := trainBytes / max(1, len(parts))
-	for _, s := range parts {
-		kept, got := 0, int64(0)
-		last, complete := corpus.Document{}, true
-		for d, err := range corpus.Read(ctx, s, o, &z.Bad) {
+			n, _, err := m.read(ctx, s, math.MaxInt64)
 			if err != nil {
 				return nil, err
 			}
-			n := int64(len(d.Text))
-			z.Read++
-			got += n
-			last = d
-			if key := corpus.Hash(d.ID+"\x00"+d.Text, 0); o.Dedup == "none" || !seen[key] {
-				seen[key] = true
-				z.add(Count{Documents: 1, Bytes: n})
-				code, _ := lang.Identify(d.Text[:min(len(d.Text), 2000)])
-				z.languages.add(code, Count{Documents: 1, Bytes: n})
-			}
-			if kept < keep {
-				z.texts = append(z.texts, d.Text)
-				kept += len(d.Text)
-			}
-			if z.Guessed && got >= budget {
-				complete = false
-				break
-			}
+			m.add(n)
 		}
-		covered += share(s, ratio, last, complete)
+	} else if err := m.sample(ctx, units(shards, files), whole); err != nil {
+		return nil, err
 	}
-	if z.Guessed && covered > 0 {
-		scale := total / covered
-		z.Documents, z.Bytes = int64(float64(z.Documents)*scale), int64(float64(z.Bytes)*scale)
-	}
-	return z, nil
+	m.Size.texts = m.texts.kept
+	return &m.Size, nil
 }
 
-// meanRatio is the mean of the packed shards, one that is usual if there are none.
-func meanRatio(ctx context.Context, shards []corpus.Shard) (float64, error) {
-	sum, n := 0.0, 0
+// measuring is a Size in the making.
+type measuring struct {
+	Size
+	o     corpus.Options
+	seen  map[uint64]bool
+	texts *spread
+}
+
+// units are the shards, packs of files taken apart and files of lines cut further.
+func units(shards []corpus.Shard, files []corpus.FileInfo) (out []corpus.Shard) {
+	info, total := map[string]corpus.FileInfo{}, int64(0)
+	for _, f := range files {
+		info[f.Path] = f
+	}
 	for _, s := range shards {
-		if s.Compression == "" {
+		total += s.Bytes
+	}
+	piece := max(leastPiece, total/fewUnits)
+	for _, s := range shards {
+		s.Attributes = nil
+		for _, path := range s.Files {
+			one := s
+			one.Path, one.Files, one.Bytes, one.Compression = path, nil, info[path].Bytes, info[path].Compression
+			out = append(out, one)
+		}
+		if len(s.Files) > 0 {
 			continue
 		}
-		ratio, err := s.Ratio(ctx)
-		if err != nil {
-			return 0, err
+		end := s.Start + s.Bytes
+		for cut := s; s.Format == "jsonl" && s.Compression == "" && end-cut.Start > 2*piece; s = cut {
+			cut.End, cut.Bytes = cut.Start+piece, piece
+			out = append(out, cut)
+			cut.Start, cut.End, cut.Bytes = cut.End, s.End, end-cut.End
 		}
-		sum, n = sum+ratio, n+1
+		out = append(out, s)
 	}
-	if n == 0 {
-		return typicalCompression, nil
-	}
-	return sum / float64(n), nil
+	return out
 }
 
-// stretched are the bytes of a shard, those of a packed one by their ratio.
-func stretched(s corpus.Shard, ratio float64) float64 {
-	if s.Compression != "" {
-		return ratio * float64(s.Bytes)
-	}
-	return float64(s.Bytes)
+// A stratum are units that are alike, or a single one.
+type stratum struct {
+	units  []corpus.Shard
+	stored float64 // bytes of all
+	single bool    // a file is a document
 }
 
-// share are the bytes of a shard, as stretched counts them, up to a document of it.
-func share(s corpus.Shard, ratio float64, last corpus.Document, complete bool) float64 {
-	all := stretched(s, ratio)
-	switch {
-	case complete:
-		return all
-	case len(s.Files) > 1:
-		i := slices.Index(s.Files, last.Path)
-		each := all / float64(len(s.Files))
-		return each*float64(max(i, 0)) + min(each, float64(last.Offset+int64(len(last.Text))))
+// strata are the units by format, those apart that are a good part of the corpus.
+func strata(all []corpus.Shard) (out []*stratum) {
+	var total float64
+	for _, u := range all {
+		total += float64(u.Bytes)
 	}
-	at := float64(last.Offset + int64(len(last.Text)))
-	if s.Compression == "" {
-		at -= float64(s.Start)
+	small := map[string]*stratum{}
+	for _, u := range all {
+		kind := u.Format + " " + u.Compression
+		s := small[kind]
+		if large := len(all) <= fewUnits || float64(u.Bytes) >= total/fewUnits; large || s == nil {
+			s = &stratum{single: u.Format == "text" || u.Format == "html"}
+			out = append(out, s)
+			if !large {
+				small[kind] = s
+			}
+		}
+		s.units, s.stored = append(s.units, u), s.stored+float64(u.Bytes)
 	}
-	return max(1, min(all, at))
+	return out
+}
+
+// sample adds what all units are guessed to hold, having read about budget bytes.
+func (m *measuring) sample(ctx context.Context, all []corpus.Shard, budget int64) error {
+	groups, reads := strata(all), 0
+	for _, g := range groups {
+		reads += min(len(g.units), fewUnits)
+	}
+	for _, g := range groups {
+		var sum Count
+		var covered, read float64 // stored bytes
+		n := min(len(g.units), fewUnits)
+		for i := range n {
+			u := g.units[i*len(g.units)/n]
+			c, part, err := m.read(ctx, u, budget/int64(reads))
+			if err != nil {
+				return err
+			}
+			sum.Documents, sum.Bytes = sum.Documents+c.Documents, sum.Bytes+c.Bytes
+			covered, read = covered+part, read+float64(u.Bytes)
+		}
+		scale := g.stored / max(1, covered)
+		guess := Count{Documents: int64(float64(sum.Documents)*scale + 0.5), Bytes: int64(float64(sum.Bytes) * scale)}
+		if g.single {
+			guess.Documents = int64(float64(sum.Documents)*float64(len(g.units))/float64(n) + 0.5)
+		}
+		m.add(guess)
+	}
+	return nil
+}
+
+// read counts the documents of a unit until they have budget bytes, and the stored
+// bytes that they took.
+func (m *measuring) read(ctx context.Context, s corpus.Shard, budget int64) (n Count, covered float64, err error) {
+	var got int64
+	var last corpus.Document
+	for d, err := range corpus.Read(ctx, s, m.o, &m.Bad) {
+		if err != nil {
+			return n, 0, err
+		}
+		last = d
+		got += int64(len(d.Text))
+		m.Read++
+		m.texts.add(d.Text)
+		if key := corpus.Hash(d.ID+"\x00"+d.Text, 0); m.o.Dedup == "none" || !m.seen[key] {
+			m.seen[key] = true
+			one := Count{Documents: 1, Bytes: int64(len(d.Text))}
+			n.Documents, n.Bytes = n.Documents+1, n.Bytes+one.Bytes
+			code, _ := lang.Identify(d.Text[:min(len(d.Text), 2000)])
+			m.languages.add(code, one)
+		}
+		if got >= budget {
+			covered, err := s.Covered(ctx, last)
+			return n, min(covered, float64(s.Bytes)), err
+		}
+	}
+	return n, float64(s.Bytes), nil
+}
+
+// A spread keeps some of the texts that it is given: all at first, then every second,
+// every fourth, and so on, so that they lie evenly over them.
+type spread struct {
+	every, at, size int
+	kept            []string
+}
+
+func (s *spread) add(text string) {
+	s.at++
+	if s.at%s.every != 0 {
+		return
+	}
+	s.kept = append(s.kept, text)
+	if s.size += len(text); s.size <= trainBytes || len(s.kept) < 2 {
+		return
+	}
+	half := s.kept[:0]
+	s.size = 0
+	for i, text := range s.kept {
+		if i%2 == 1 {
+			half, s.size = append(half, text), s.size+len(text)
+		}
+	}
+	clear(s.kept[len(half):])
+	s.kept, s.every = half, 2*s.every
+}
+
+// some are n of the texts, evenly spread.
+func (z *Size) some(n int) []string {
+	n = min(n, len(z.texts))
+	out := make([]string, n)
+	for i := range out {
+		out[i] = z.texts[i*len(z.texts)/n]
+	}
+	return out
 }
 
 // bytesPerToken measures the tokenizer on the texts: the given one, or one that is
-// trained on half of them and tried on the other.
+// trained on most of them and tried on the others.
 func (z *Size) bytesPerToken(tokenizer string, o token.TrainOptions) (float64, error) {
 	var fit, try []string
 	for i, text := range z.texts {

@@ -47,7 +47,7 @@ func Look(ctx context.Context, dir string) (*Survey, error) {
 			s.Fields[field]++
 		}
 	}
-	z, err := measureSize(ctx, shards, o, wholeBytes)
+	z, err := measureSize(ctx, shards, list.Files, o, wholeBytes)
 	if err != nil {
 		return nil, err
 	}
