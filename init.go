@@ -32,11 +32,15 @@ func WriteStarter(w io.Writer, preset string, o corpus.Options, comments ...stri
 			inputs += fmt.Sprintf("    - %s\n", entry)
 		}
 	}
+	damaged := ""
+	if o.Truncated == "skip" {
+		damaged = "  truncated: skip       # files that are damaged or end early are read as far as they go, and counted\n"
+	}
 	field, err := yaml.Marshal(o.TextField)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, starter, preset, found.String(), inputs, strings.TrimSpace(string(field)))
+	_, err = fmt.Fprintf(w, starter, preset, found.String(), inputs, strings.TrimSpace(string(field)), damaged)
 	return err
 }
 
@@ -54,7 +58,7 @@ seed: 1                 # same seed, same mixture and dataset
 %s  text_field: %s      # a dotted path reaches into objects: data.body; auto: found for each file
   id_field: id          # where absent, the id is a hash of the text
   source_field: source  # carried along, never used to decide
-
+%s
 # What is weighed: clusters of the text, or what your files say already.
 # domains:
 #   by: file              # or folder, field:NAME, quality:5; a list crosses them

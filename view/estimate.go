@@ -58,8 +58,9 @@ type StageEstimate struct {
 }
 
 const (
-	sampleDocs    = 400 // spread over the corpus
-	bytesPerToken = 3.8 // of English text with a vocabulary of several thousand
+	sampleDocs    = 400  // spread over the corpus
+	keptDocs      = 2000 // likewise, by which is told how many the floors keep
+	bytesPerToken = 3.8  // of English text with a vocabulary of several thousand
 )
 
 // Estimate measures and adds up.
@@ -147,10 +148,8 @@ func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) 
 	if err != nil {
 		return rates, err
 	}
-	texts, size = z.some(sampleDocs), 0
-	for _, text := range texts {
-		size += int64(len(text))
-	}
+	texts = z.some(sampleDocs)
+	size = textBytes(texts)
 	if rates.embed, err = r.Curation.Config.Embed.Method.Value().Cost(ctx, embedding.Sample{Texts: texts, Bytes: size, Documents: e.Documents, TextBytes: e.TextBytes, Seed: r.Curation.Config.Seed}); err != nil {
 		return rates, err
 	}
@@ -162,26 +161,48 @@ func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) 
 		return rates, err
 	}
 	names := labeler.Names()
+	texts = z.some(keptDocs)
 	start = time.Now()
 	scores := make([]float32, len(texts)*len(names))
 	if err := labeler.Label(ctx, scores, texts); err != nil {
 		return rates, err
 	}
-	rates.label = perSecond(size, start)
-	if _, err := r.Curation.Domains(); err != nil { // then it is not known how many are left
-		kept, err := r.Curation.Config.Prune.Kept(names, scores)
-		if err != nil {
-			return rates, err
-		}
-		var left int64
-		for i, text := range texts {
-			if kept[i] {
-				left += int64(len(text))
-			}
-		}
-		e.Tokens = int64(float64(e.Tokens) * float64(left) / float64(max(1, size)))
+	rates.label = perSecond(textBytes(texts), start)
+	kept, err := r.Curation.Config.Prune.Kept(names, scores)
+	if err != nil {
+		return rates, err
 	}
-	return rates, nil
+	return rates, r.tokens(e, texts, kept)
+}
+
+// tokens sets the tokens of the text: counted, if that was done, else by a tokenizer
+// like the run's on those of some texts that the floors keep.
+func (r *View) tokens(e *Estimate, texts []string, kept []bool) error {
+	if d, err := r.Curation.Domains(); err == nil {
+		if tokens, _, err := r.Curation.Supply(len(d.Domains)); err == nil {
+			for _, t := range tokens {
+				e.Tokens += t
+			}
+			return nil
+		}
+	}
+	var left []string
+	for i, text := range texts {
+		if kept[i] {
+			left = append(left, text)
+		}
+	}
+	t := r.Curation.Config.Tokens
+	each, err := tokensPerByte(left, t.Tokenizer, t.BPE)
+	e.Tokens = int64(float64(e.TextBytes) * float64(textBytes(left)) / float64(max(1, textBytes(texts))) * each)
+	return err
+}
+
+func textBytes(texts []string) (n int64) {
+	for _, text := range texts {
+		n += int64(len(text))
+	}
+	return n
 }
 
 func perSecond(n int64, start time.Time) float64 {
@@ -189,7 +210,7 @@ func perSecond(n int64, start time.Time) float64 {
 }
 
 // sizes sets the size of the text: counted, if the corpus was scanned or is small,
-// else extrapolated from parts of it. Tokens are those of a tokenizer like the run's.
+// else extrapolated from parts of it.
 func (r *View) sizes(ctx context.Context, e *Estimate) (*Size, error) {
 	z, err := measureSize(ctx, r.Curation.Shards, r.Curation.Inputs, r.Curation.Config.Corpus, wholeBytes)
 	if err != nil {
@@ -198,20 +219,6 @@ func (r *View) sizes(ctx context.Context, e *Estimate) (*Size, error) {
 	e.Documents, e.TextBytes, e.Guessed = z.Documents, z.Bytes, z.Guessed
 	if s, err := r.Curation.Scan(); err == nil {
 		e.Documents, e.TextBytes, e.Guessed = s.Documents, s.TextBytes, false
-	}
-	t := r.Curation.Config.Tokens
-	each, err := z.bytesPerToken(t.Tokenizer, t.BPE)
-	if err != nil {
-		return nil, err
-	}
-	e.Tokens = int64(float64(e.TextBytes) / each)
-	if d, err := r.Curation.Domains(); err == nil {
-		if tokens, _, err := r.Curation.Supply(len(d.Domains)); err == nil {
-			e.Tokens = 0
-			for _, t := range tokens {
-				e.Tokens += t
-			}
-		}
 	}
 	return z, nil
 }

@@ -221,12 +221,12 @@ func (z *Size) some(n int) []string {
 	return out
 }
 
-// bytesPerToken measures the tokenizer on the texts: the given one, or one that is
-// trained on most of them and tried on the others.
-func (z *Size) bytesPerToken(tokenizer string, o token.TrainOptions) (float64, error) {
+// tokensPerByte measures a tokenizer on texts: the given one, or one that is trained
+// on most of them and tried on the others.
+func tokensPerByte(texts []string, tokenizer string, o token.TrainOptions) (float64, error) {
 	var fit, try []string
-	for i, text := range z.texts {
-		if i%4 == 3 && len(z.texts) > 40 {
+	for i, text := range texts {
+		if i%4 == 3 && len(texts) > 40 {
 			try = append(try, text)
 		} else {
 			fit = append(fit, text)
@@ -251,5 +251,5 @@ func (z *Size) bytesPerToken(tokenizer string, o token.TrainOptions) (float64, e
 		ids = t.Encode(ids[:0], text)
 		bytes, tokens = bytes+len(text), tokens+len(ids)+1
 	}
-	return float64(bytes) / float64(max(1, tokens)), nil
+	return float64(tokens) / float64(max(1, bytes)), nil
 }

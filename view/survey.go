@@ -25,7 +25,8 @@ type Survey struct {
 	Left      string                    `json:"-"` // Skipped in words
 }
 
-// Look surveys a folder: which files are read, and by which field.
+// Look surveys a folder: which files are read, and by which field. Where one of them
+// is damaged the options read such files as far as they go, and Bad counts them.
 func Look(ctx context.Context, dir string) (*Survey, error) {
 	o, list, err := settle(ctx, dir)
 	if err != nil {
@@ -48,8 +49,13 @@ func Look(ctx context.Context, dir string) (*Survey, error) {
 		}
 	}
 	z, err := measureSize(ctx, shards, list.Files, o, wholeBytes)
-	if err != nil {
-		return nil, err
+	if err != nil { // of a damaged file what can be had, if that is what is wrong
+		o.Truncated = "skip"
+		var still error
+		if z, still = measureSize(ctx, shards, list.Files, o, wholeBytes); still != nil {
+			return nil, err
+		}
+		s.Options = o
 	}
 	s.Count, s.Read, s.Bad, s.Guessed, s.Languages = z.Count, z.Read, z.Bad, z.Guessed, z.languages.groups()
 	return s, nil
