@@ -185,12 +185,12 @@ func (c *columnsSeen) tar(src io.Reader) error {
 		}
 		base := path.Base(h.Name)
 		switch ext := extension(base); {
-		case h.Typeflag != tar.TypeReg || strings.HasPrefix(base, "."):
+		case h.Typeflag != tar.TypeReg || strings.HasPrefix(base, ".") || isSparse(h):
 		case slices.Contains(textMembers, ext):
 			c.rows = 1
 			c.add("text", 1)
 			return nil
-		case ext == ".json" || ext == ".jsonl" || ext == ".ndjson":
+		case ext == ".json" || isLines(ext):
 			head := make([]byte, headBytes)
 			n, err := io.ReadFull(in, head)
 			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {

@@ -3,6 +3,8 @@ package corpus
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"path"
@@ -24,7 +26,7 @@ func (r *reader) tar(name, compression string, _, _ int64) error {
 		return err
 	}
 	defer src.Close()
-	blocks := &tarBlocks{r: src}
+	blocks := &tarBlocks{ctx: r.ctx, r: src}
 	in := tar.NewReader(blocks)
 	s := tarSample{at: BadLine{Path: name}}
 	for {
@@ -42,15 +44,21 @@ func (r *reader) tar(name, compression string, _, _ int64) error {
 			return r.tarEnd(&s, blocks.cut)
 		}
 		if err != nil {
-			return errors.Join(r.tarSample(&s), r.broken(noEOF(err), BadLine{Path: name, Line: s.at.Line + 1, Offset: src.read}))
+			if err := cmp.Or(r.ctx.Err(), r.tarSample(&s)); err != nil {
+				return err
+			}
+			return r.broken(noEOF(err), BadLine{Path: name, Line: s.at.Line + 1, Offset: src.read})
 		}
 		base := path.Base(h.Name)
-		if h.Typeflag != tar.TypeReg || strings.HasPrefix(base, ".") || h.Size == 0 || isSparse(h) {
+		if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeGNUSparse || strings.HasPrefix(base, ".") {
 			continue
 		}
 		stem, _, _ := strings.Cut(base, ".")
 		key, ext := path.Join(path.Dir(h.Name), stem), extension(base)
-		if s.members == 0 || key != s.key || ext == ".jsonl" || s.text != nil && slices.Contains(textMembers, ext) {
+		if isSparse(h) {
+			ext = ""
+		}
+		if s.members == 0 || s.done || key != s.key || isLines(ext) || s.text != nil && slices.Contains(textMembers, ext) {
 			if err := r.tarSample(&s); err != nil {
 				return err
 			}
@@ -78,6 +86,9 @@ func (r *reader) tarEnd(s *tarSample, cut bool) error {
 // isSparse says whether a member has holes: a few bytes may stand for any number of
 // zeros, which no text has.
 func isSparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return true
@@ -86,14 +97,19 @@ func isSparse(h *tar.Header) bool {
 	return false
 }
 
-// tarBlocks are the bytes of one or more archives.
+// tarBlocks are the bytes of one or more archives, until the context ends: one call
+// of a tar.Reader passes over a member of any size, and over any number of headers.
 type tarBlocks struct {
+	ctx  context.Context
 	r    io.Reader
 	head []byte // read already
 	cut  bool   // the bytes ended where an archive goes on
 }
 
 func (b *tarBlocks) Read(p []byte) (n int, err error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
 	if len(b.head) > 0 {
 		n = copy(p, b.head)
 		b.head = b.head[n:]
@@ -107,8 +123,11 @@ func (b *tarBlocks) Read(p []byte) (n int, err error) {
 // next goes to the archive behind one that has ended; io.EOF if there is none. Zeros
 // between them are passed over.
 func (b *tarBlocks) next() error {
+	block := make([]byte, 512)
 	for !b.cut {
-		block := make([]byte, 512)
+		if err := b.ctx.Err(); err != nil {
+			return err
+		}
 		n, err := io.ReadFull(b.r, block)
 		if len(bytes.Trim(block[:n], "\x00")) > 0 {
 			b.head = block[:n]
@@ -127,6 +146,8 @@ func (b *tarBlocks) next() error {
 // textMembers are the members that are texts.
 var textMembers = []string{".txt", ".text", ".md", ".html", ".htm"}
 
+func isLines(ext string) bool { return ext == ".jsonl" || ext == ".ndjson" }
+
 // A tarSample is what was read of one sample.
 type tarSample struct {
 	key     string
@@ -142,7 +163,7 @@ type tarSample struct {
 func (r *reader) tarMember(s *tarSample, in io.Reader, ext string, size int64) error {
 	isText := slices.Contains(textMembers, ext)
 	switch {
-	case ext == ".jsonl" || ext == ".ndjson":
+	case isLines(ext):
 		s.done = true
 		return r.tarLines(s, in)
 	case !isText && ext != ".json":
