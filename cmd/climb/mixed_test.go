@@ -14,25 +14,48 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// proseTopics are the words of texts in a mixed folder.
-var proseTopics = []string{
-	"the river valley forest mountain rain meadow stone winter bird path lake snow field cloud wind valley summer tree hill",
-	"the engine voltage circuit sensor current motor signal battery wire power filter device load noise output switch meter",
-	"the court judge law contract party claim appeal evidence trial statute right duty case order tax property witness",
-	"the patient doctor blood heart drug dose clinic nerve tissue fever disease symptom trial muscle infection nurse cell",
+// proseTopics are the nouns, verbs and adjectives of texts in a mixed folder.
+var proseTopics = [][3]string{
+	{"river valley forest mountain meadow stone winter bird path lake field cloud summer hill shore marsh", "cross follow reach cover leave watch climb flood", "cold narrow quiet northern steep early green distant"},
+	{"engine circuit sensor motor signal battery wire filter device load switch meter valve pump panel relay", "drive measure heat charge replace limit connect test", "electric faulty heavy portable spare loud digital modern"},
+	{"court judge contract party claim appeal witness trial statute duty order tax property hearing verdict clause", "accept reject review sign dismiss grant amend settle", "legal public written final unfair civil former binding"},
+	{"patient doctor heart drug dose clinic nerve tissue fever symptom muscle infection nurse cell wound lung", "treat examine relieve damage weaken cure infect support", "severe healthy chronic mild young clinical rare painful"},
+}
+
+// proseForms are sentences with places for a noun, a verb and an adjective.
+var proseForms = []string{
+	"When they came to the #n, nobody could say why the %a #n had been so hard to $v.",
+	"I asked my brother about the #n, and he told me that it was not as %a as people think.",
+	"She wrote in her letter that a %a #n is worth more than any #n we might $v this year.",
+	"However, it took three weeks before anyone tried to $v it again.",
+	"There are two reasons for this, and both have to do with the %a #n.",
+	"Most of us would rather $v the #n than wait for another one.",
+	"You can $v a #n in many ways, but few of them work if the #n is %a.",
+	"In those years the #n was still %a, and its owner had never learned how to $v it.",
+	"What happened next surprised everybody who knew the #n well.",
+	"Because of its size, the #n was easier to $v than we had expected!",
+	"He looked at the #n for a while, then said that he did not want to $v it.",
+	"Although the %a #n cost less, our teacher preferred the other, which her father had used.",
+	"Have you ever seen how a #n and a #n can $v each other?",
+	"This is how the story of the %a #n began, and it has not ended yet.",
+	"By the evening all of them had gone home except one man, who stayed to $v the #n.",
+	"According to the book, such a #n should be kept where it is %a.",
 }
 
 // prose is a made-up English text that is unlike every other.
 func prose(rng *rand.Rand, i int) string {
-	words := strings.Fields(proseTopics[i%len(proseTopics)])
+	topic := proseTopics[i%len(proseTopics)]
 	var b strings.Builder
-	fmt.Fprintf(&b, "Note %d on the %s.", i, words[rng.IntN(len(words))])
-	for range 12 {
-		b.WriteString(" It was said that")
-		for range 6 {
-			b.WriteString(" the " + words[rng.IntN(len(words))] + " of")
+	fmt.Fprintf(&b, "This is note %d.", i)
+	for _, form := range rng.Perm(len(proseForms))[:11] {
+		sentence := proseForms[form]
+		for k, place := range []string{"#n", "$v", "%a"} {
+			words := strings.Fields(topic[k])
+			for strings.Contains(sentence, place) {
+				sentence = strings.Replace(sentence, place, words[rng.IntN(len(words))], 1)
+			}
 		}
-		b.WriteString(" this " + words[rng.IntN(len(words))] + ".")
+		b.WriteString(" " + sentence)
 	}
 	return b.String()
 }
