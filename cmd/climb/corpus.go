@@ -74,7 +74,8 @@ azblob:// URLs. --config takes the whole section corpus from a configuration.`,
 	return c
 }
 
-// settle reads a single folder as climb init would, unless a flag says how.
+// settle reads a single folder as climb init would, unless a flag says how: damaged
+// files as far as they go.
 func (o *corpusStatsOptions) settle(ctx context.Context, inputs []string) error {
 	var plain corpus.Options
 	option.Fill(&plain)
@@ -88,7 +89,7 @@ func (o *corpusStatsOptions) settle(ctx context.Context, inputs []string) error 
 	if err != nil {
 		return err
 	}
-	o.Corpus.Inputs, o.Corpus.TextField = found.Inputs, found.TextField
+	o.Corpus.Inputs, o.Corpus.TextField, o.Corpus.Truncated = found.Inputs, found.TextField, "skip"
 	return nil
 }
 

@@ -113,6 +113,11 @@ func surveyText(s *view.Survey) []string {
 	if n := s.Bad.Dropped(); n > 0 {
 		lines = append(lines, fmt.Sprintf("not accepted: %d of %d lines (%s)", n, s.Bad.Lines, s.Bad.ReasonsText()))
 	}
+	for _, line := range s.Bad.Samples {
+		if line.Reason == corpus.Truncated || line.Reason == corpus.Corrupt {
+			lines = append(lines, fmt.Sprintf("damaged: %s after line %d, read as far as it goes (%s)", escape.Line(near(line.Path)), line.Line-1, line.Reason))
+		}
+	}
 	if s.Left != "" {
 		lines = append(lines, "files left out: "+s.Left)
 	}
