@@ -32,15 +32,20 @@ func WriteStarter(w io.Writer, preset string, o corpus.Options, comments ...stri
 			inputs += fmt.Sprintf("    - %s\n", entry)
 		}
 	}
-	damaged := ""
+	var plain corpus.Options
+	option.Fill(&plain)
+	lenient := ""
 	if o.Truncated == "skip" {
-		damaged = "  truncated: skip       # files that are damaged or end early are read as far as they go, and counted\n"
+		lenient = "  truncated: skip       # files that are damaged or end early are read as far as they go, and counted\n"
+	}
+	if o.BadLineLimit > plain.BadLineLimit {
+		lenient += fmt.Sprintf("  bad_line_limit: %-5.4g # share of lines that may be bad: there are more than the usual %g, see above\n", o.BadLineLimit, plain.BadLineLimit)
 	}
 	field, err := yaml.Marshal(o.TextField)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, starter, preset, found.String(), inputs, strings.TrimSpace(string(field)), damaged)
+	_, err = fmt.Fprintf(w, starter, preset, found.String(), inputs, strings.TrimSpace(string(field)), lenient)
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/climb-go/climb/lm"
 	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
+	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/train"
 )
 
@@ -215,6 +216,11 @@ func (r *View) sizes(ctx context.Context, e *Estimate) (*Size, error) {
 	z, err := measureSize(ctx, r.Curation.Shards, r.Curation.Inputs, r.Curation.Config.Corpus, wholeBytes)
 	if err != nil {
 		return nil, err
+	}
+	if err := z.Bad.Check(r.Curation.Config.Corpus.BadLineLimit); err != nil && !z.Guessed {
+		return nil, task.Permanent(err) // as the run would say
+	} else if err != nil {
+		e.Warnings = append(e.Warnings, "the run will stop where too many lines are bad, as they are in the parts that were read: "+err.Error())
 	}
 	e.Documents, e.TextBytes, e.Guessed = z.Documents, z.Bytes, z.Guessed
 	if s, err := r.Curation.Scan(); err == nil {

@@ -2,9 +2,11 @@ package view
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/climb-go/climb/corpus"
+	"github.com/climb-go/climb/option"
 )
 
 // A Survey is what a folder holds, and the section corpus that reads it.
@@ -26,7 +28,8 @@ type Survey struct {
 }
 
 // Look surveys a folder: which files are read, and by which field. Where one of them
-// is damaged the options read such files as far as they go, and Bad counts them.
+// is damaged the options read such files as far as they go, and Bad counts them; where
+// more lines are bad than a run allows, but fewer than half, they allow more.
 func Look(ctx context.Context, dir string) (*Survey, error) {
 	o, list, err := settle(ctx, dir)
 	if err != nil {
@@ -55,8 +58,12 @@ func Look(ctx context.Context, dir string) (*Survey, error) {
 		if z, still = measureSize(ctx, shards, list.Files, o, wholeBytes); still != nil {
 			return nil, err
 		}
-		s.Options = o
 	}
+	option.Fill(&o)
+	if z.Bad.Check(o.BadLineLimit) != nil && z.Bad.Check(0.5) == nil {
+		o.BadLineLimit = math.Ceil(150*float64(z.Bad.Dropped())/float64(z.Bad.Lines)) / 100 // half as many again
+	}
+	s.Options = o
 	s.Count, s.Read, s.Bad, s.Guessed, s.Languages = z.Count, z.Read, z.Bad, z.Guessed, z.languages.groups()
 	return s, nil
 }
