@@ -421,10 +421,11 @@ func (w *following) submit(ctx context.Context, todo []int) error {
 	return s.note(false)
 }
 
-// hand submits a batch.
+// hand submits a batch. What is on its way to the scheduler arrives there though ctx ends meanwhile: only a job that is known can be
+// cancelled.
 func (w *following) hand(ctx context.Context, b *Batch) (job string, err error) {
 	err = w.patiently(ctx, func() (err error) {
-		job, err = w.Engine.Submit(ctx, b)
+		job, err = w.Engine.Submit(context.WithoutCancel(ctx), b)
 		return err
 	})
 	return job, err

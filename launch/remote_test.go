@@ -131,6 +131,40 @@ func (s *refusing) Submit(context.Context, *Batch) (string, error) {
 	return "", s.err
 }
 
+// A run that ends while a batch is being submitted cancels that batch.
+func TestCancelledWhileSubmitting(t *testing.T) {
+	p := newPlan(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &interrupted{cancel: cancel}
+	r := remote(nil)
+	r.Engine = s
+	if err := r.Run(ctx, p, nil, nil); !errors.Is(err, context.Canceled) || len(s.cancelled) != 1 || s.cancelled[0] != "1" {
+		t.Errorf("%v, cancelled %v", err, s.cancelled)
+	}
+}
+
+// interrupted is a scheduler that takes a batch while the run ends, as a command of a scheduler does that has not answered yet.
+type interrupted struct {
+	scheduler
+	cancel    func()
+	cancelled []string
+}
+
+func (s *interrupted) Submit(ctx context.Context, b *Batch) (string, error) {
+	s.f, s.version = echo, "1"
+	s.cancel()
+	job, err := s.scheduler.Submit(ctx, b)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return job, err
+}
+
+func (s *interrupted) Cancel(_ context.Context, j Submitted) error {
+	s.cancelled = append(s.cancelled, j.Job)
+	return nil
+}
+
 // Elements that end before their tasks are run again; the remedy is named where they were killed for memory each time.
 func TestLostElements(t *testing.T) {
 	p := newPlan(t, 4)
