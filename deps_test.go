@@ -62,7 +62,7 @@ var policy = []struct {
 	{"simulate", "history mix search", ""},
 	{"repro", "history mix nn predict search solve", ""},
 	{"export", "corpus escape mix token wire", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
-	{"report", "search task", ""},
+	{"report", "escape search task", "golang.org/x/image"},
 
 	{"stage", "launch task vec wire", ""},
 	{"curate", "cluster corpus embed eval label lang launch stage task token vec wire", ""},

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"html/template"
 	"slices"
 	"strings"
 )
@@ -12,15 +11,14 @@ const shownCurves = 60
 
 // curvesChart draws the training loss of the proxies over their tokens, the pale
 // ones first.
-func curvesChart(curves []Curve) template.HTML {
-	curves = slices.DeleteFunc(slices.Clone(curves), func(c Curve) bool { return len(curvePoints(c)) < 2 })
-	slices.SortStableFunc(curves, func(a, b Curve) int { return paint(a) - paint(b) })
-	curves = curves[max(0, len(curves)-shownCurves):]
+func curvesChart(f form, curves []Curve) *svg {
+	curves = drawnCurves(curves)
 	if len(curves) == 0 {
-		return ""
+		return nil
 	}
-	const width, height, left, top, bottom = 960.0, 340.0, 64.0, 30.0, 34.0
-	s := &svg{w: width, h: height}
+	const height, left, top, bottom = 340.0, 64.0, 30.0, 34.0
+	width := f.width
+	s := &svg{w: width, h: height, label: fmt.Sprintf("Training loss of %s over the tokens trained on.", plural(len(curves), "proxy run"))}
 	var xs, ys []float64
 	for _, c := range curves {
 		for _, p := range curvePoints(c) {
@@ -29,7 +27,7 @@ func curvesChart(curves []Curve) template.HTML {
 	}
 	slices.Sort(ys)
 	ceiling := ys[len(ys)*99/100] // the first steps must not flatten the rest
-	x, y := newAxis(left, width-8, 6, xs...), newAxis(height-bottom, top, 5, ys[0], ceiling)
+	x, y := newAxis(left, width-8, f.few(6), xs...), newAxis(height-bottom, top, 5, ys[0], ceiling)
 	y.ticks(func(at float64, label string) {
 		s.line(left, at, width, at, "grid")
 		s.text(left-10, at+4, "end small", label)
@@ -47,7 +45,14 @@ func curvesChart(curves []Curve) template.HTML {
 		}
 		s.path(line.String(), []string{"curve", "curve natural", "curve chosen"}[paint(c)])
 	}
-	return s.html(fmt.Sprintf("Training loss of %s over the tokens trained on.", plural(len(curves), "proxy run")))
+	return s
+}
+
+// drawnCurves are those that are drawn, in order.
+func drawnCurves(curves []Curve) []Curve {
+	curves = slices.DeleteFunc(slices.Clone(curves), func(c Curve) bool { return len(curvePoints(c)) < 2 })
+	slices.SortStableFunc(curves, func(a, b Curve) int { return paint(a) - paint(b) })
+	return curves[max(0, len(curves)-shownCurves):]
 }
 
 // paint is the order of painting.

@@ -2,19 +2,22 @@ package report
 
 import (
 	"fmt"
-	"html/template"
 	"math"
 	"slices"
 )
 
 // mapChart draws a disc per cluster, coloured by domain, and the domains' names.
-func mapChart(points []Point, hues map[string]int) template.HTML {
-	points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return !drawable(p.X) || !drawable(p.Y) })
+// The discs are in the order of mapPoints.
+func mapChart(f form, points []Point, colour map[string]string) *svg {
+	points = mapPoints(points)
 	if len(points) == 0 {
-		return ""
+		return nil
 	}
-	const width, height, most = 960.0, 600.0, 22.0
-	s := &svg{w: width, h: height}
+	height, most := f.width*0.625, 22.0
+	if f.narrow() {
+		height, most = f.width*0.8, 14
+	}
+	s := &svg{w: f.width, h: height, label: fmt.Sprintf("Map of %s. Near ones have similar texts. The table of domains has the numbers.", plural(len(points), "cluster"))}
 	var xs, ys []float64
 	largest := 0.0
 	for _, p := range points {
@@ -23,30 +26,69 @@ func mapChart(points []Point, hues map[string]int) template.HTML {
 			largest = max(largest, p.Size)
 		}
 	}
-	x, y := newAxis(most, width-most, 4, xs...), newAxis(height-most, most, 4, ys...)
+	x, y := newAxis(most, f.width-most, 4, xs...), newAxis(height-most, most, 4, ys...)
+	least := 3.0
+	if len(points) > 1000 { // thousands of small ones must not cover each other
+		least = 1.8
+	}
 	radius := func(p Point) float64 {
 		if !drawable(p.Size) || largest == 0 {
-			return 3
+			return least
 		}
-		return 3 + (most-3)*math.Sqrt(max(p.Size, 0)/largest)
+		return least + (most-least)*math.Sqrt(max(p.Size, 0)/largest)
 	}
-	slices.SortStableFunc(points, func(a, b Point) int { return descending(a.Size, b.Size) }) // small ones on top
 	for _, p := range points {
-		class, where := "spot", p.Domain
-		if p.Pruned {
-			class, where = "spot gone", "pruned"
+		class := colour[p.Domain]
+		if p.Pruned || class == "" {
+			class = "gone"
 		}
-		hue, ok := hues[p.Domain]
-		if !ok || p.Pruned {
-			hue = -1
-		}
-		tip := fmt.Sprintf("%s — %s, %s tokens", p.Name, where, short(int64(min(max(p.Size, 0), 1e15))))
-		s.dot(x.at(p.X), y.at(p.Y), radius(p), hue, class, tip)
+		s.dot(x.at(p.X), y.at(p.Y), radius(p), "spot "+class, "")
 	}
-	for _, l := range labels(points, x, y) {
+	for _, l := range labels(f, points, x, y) {
 		s.text(l.x, l.y, "mid label", l.text)
 	}
-	return s.html(fmt.Sprintf("Map of %s. Near ones have similar texts. The table of domains has the numbers.", plural(len(points), "cluster")))
+	return s
+}
+
+// mapPoints are the clusters that have a place, the large ones first so that the
+// small ones lie on top.
+func mapPoints(points []Point) []Point {
+	points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return !drawable(p.X) || !drawable(p.Y) })
+	slices.SortStableFunc(points, func(a, b Point) int { return descending(a.Size, b.Size) })
+	return points
+}
+
+// A centre is the middle of a domain's clusters, weighted by size.
+type centre struct {
+	name string
+	x, y float64
+}
+
+// centres are those of the domains, in the order of the points.
+func centres(points []Point) (out []centre) {
+	type sum struct{ x, y, w float64 }
+	sums := map[string]*sum{}
+	for _, p := range points {
+		if p.Pruned || p.Domain == "" || !drawable(p.X) || !drawable(p.Y) {
+			continue
+		}
+		t := sums[p.Domain]
+		if t == nil {
+			t = new(sum)
+			sums[p.Domain] = t
+			out = append(out, centre{name: p.Domain})
+		}
+		w := 1e-9
+		if drawable(p.Size) {
+			w += max(p.Size, 0)
+		}
+		t.x, t.y, t.w = t.x+w*p.X, t.y+w*p.Y, t.w+w
+	}
+	for i, c := range out {
+		t := sums[c.name]
+		out[i].x, out[i].y = t.x/t.w, t.y/t.w
+	}
+	return out
 }
 
 // label is a name on the map, centred at x.
@@ -55,31 +97,12 @@ type label struct {
 	text       string
 }
 
-// labels puts each domain's name at the middle of its clusters, weighted by size, and moves names that overlap apart.
-func labels(points []Point, x, y axis) []label {
-	type sum struct{ x, y, w float64 }
-	sums := map[string]*sum{}
-	var names []string
-	for _, p := range points {
-		if p.Pruned || p.Domain == "" {
-			continue
-		}
-		t := sums[p.Domain]
-		if t == nil {
-			t = new(sum)
-			sums[p.Domain] = t
-			names = append(names, p.Domain)
-		}
-		w := 1e-9
-		if drawable(p.Size) {
-			w += max(p.Size, 0)
-		}
-		t.x, t.y, t.w = t.x+w*p.X, t.y+w*p.Y, t.w+w
-	}
+// labels puts each domain's name at the middle of its clusters, and moves names
+// that overlap apart.
+func labels(f form, points []Point, x, y axis) []label {
 	var out []label
-	for _, name := range names {
-		t := sums[name]
-		l := label{x: x.at(t.x / t.w), y: y.at(t.y/t.w) + 4, text: shorten(name, 30)}
+	for _, c := range centres(points) {
+		l := label{x: x.at(c.x), y: y.at(c.y) + 4, text: shorten(c.name, f.names-4)}
 		l.half = 3.6*float64(wide(l.text)) + 4
 		l.x = min(max(l.x, x.from+l.half), x.to-l.half)
 		out = append(out, l)

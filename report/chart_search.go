@@ -2,13 +2,12 @@ package report
 
 import (
 	"fmt"
-	"html/template"
 	"slices"
 	"strings"
 )
 
 // searchChart draws a dot per proxy in the order of the search, in bands of rounds, and the best score so far.
-func searchChart(trials []Trial) template.HTML {
+func searchChart(f form, trials []Trial) *svg {
 	trials = slices.Clone(trials)
 	slices.SortStableFunc(trials, func(a, b Trial) int { return a.Round - b.Round })
 	var scores []float64
@@ -18,9 +17,10 @@ func searchChart(trials []Trial) template.HTML {
 		}
 	}
 	if len(scores) == 0 {
-		return ""
+		return nil
 	}
-	const width, height, left, top, bottom = 960.0, 380.0, 64.0, 50.0, 34.0
+	const height, left, top, bottom = 380.0, 64.0, 50.0, 34.0
+	width := f.width
 	s := &svg{w: width, h: height}
 	slices.Sort(scores)
 	best, median := scores[len(scores)-1], scores[len(scores)/2]
@@ -47,7 +47,7 @@ func searchChart(trials []Trial) template.HTML {
 		case t.Score < floor:
 			s.path(fmt.Sprintf("M%s %sh8l-4 6z", px(x-4), px(height-bottom-10)), "below")
 		default:
-			s.dot(x, y.at(t.Score), dotR, -1, "mark", fmt.Sprintf("%s: %s", tip, score(t.Score)))
+			s.dot(x, y.at(t.Score), dotR, "mark", fmt.Sprintf("%s: %s", tip, score(t.Score)))
 		}
 		if top1 < 0 || t.Score > trials[top1].Score {
 			at := px(y.at(max(t.Score, floor)))
@@ -64,9 +64,10 @@ func searchChart(trials []Trial) template.HTML {
 	if x > width-120 {
 		anchor = "strong end"
 	}
-	s.dot(x, y.at(best), dotR+3, -1, "ring", "")
+	s.dot(x, y.at(best), dotR+3, "ring", "")
 	s.text(x, y.at(best)-11, anchor, "best "+score(best))
-	return s.html(fmt.Sprintf("Scores of %s by round; the best is %s. The table below has a line for each round.", plural(len(trials), "proxy run"), score(best)))
+	s.label = fmt.Sprintf("Scores of %s by round; the best is %s. The table below has a line for each round.", plural(len(trials), "proxy run"), score(best))
+	return s
 }
 
 // bands shades every other round and names them all.
@@ -88,7 +89,7 @@ func bands(s *svg, trials []Trial, left, top, bottom, slot float64) {
 }
 
 // predictorChart draws the out-of-fold prediction of every mixture over its measured score.
-func predictorChart(p Predictor) template.HTML {
+func predictorChart(f form, p Predictor) *svg {
 	n := min(len(p.Measured), len(p.Predicted))
 	var all []float64
 	for i := range n {
@@ -97,9 +98,10 @@ func predictorChart(p Predictor) template.HTML {
 		}
 	}
 	if len(all) == 0 {
-		return ""
+		return nil
 	}
-	const width, height, left, bottom, top = 520.0, 400.0, 64.0, 46.0, 26.0
+	const height, left, bottom, top = 400.0, 64.0, 46.0, 26.0
+	width := min(520, f.width)
 	s := &svg{w: width, h: height}
 	x, y := newAxis(left, width-8, 5, all...), newAxis(height-bottom, top, 5, all...)
 	x.ticks(func(at float64, label string) {
@@ -112,9 +114,10 @@ func predictorChart(p Predictor) template.HTML {
 	})
 	s.line(x.at(x.lo), y.at(x.lo), x.at(x.hi), y.at(x.hi), "guide")
 	for i := 0; i < len(all); i += 2 {
-		s.dot(x.at(all[i]), y.at(all[i+1]), 3.6, -1, "mark", fmt.Sprintf("measured %s, predicted %s", score(all[i]), score(all[i+1])))
+		s.dot(x.at(all[i]), y.at(all[i+1]), 3.6, "mark", fmt.Sprintf("measured %s, predicted %s", score(all[i]), score(all[i+1])))
 	}
 	s.text(0, 14, "small", "predicted")
 	s.text(width-8, height-8, "end small", "measured score")
-	return s.html(fmt.Sprintf("Predicted over measured scores of %s; rank correlation %s.", plural(len(all)/2, "mixture"), fixed(p.Spearman, 2)))
+	s.label = fmt.Sprintf("Predicted over measured scores of %s; rank correlation %s.", plural(len(all)/2, "mixture"), fixed(p.Spearman, 2))
+	return s
 }

@@ -25,9 +25,10 @@ var compareTemplate = mustParse("compare", compareHTML, compareFuncs)
 // compareView is what the template sees.
 type compareView struct {
 	*Comparison
-	CSS      template.CSS
-	JS       template.JS
-	Sections []objectiveView
+	CSS        template.CSS
+	JS         template.JS
+	ScriptHash string
+	Sections   []objectiveView
 }
 
 // objectiveView is an objective and what is derived from it.
@@ -66,7 +67,7 @@ func renderComparison(c *Comparison) ([]byte, error) {
 }
 
 func newCompareView(c *Comparison) *compareView {
-	v := &compareView{Comparison: c, CSS: template.CSS(pageCSS), JS: template.JS(pageJS)}
+	v := &compareView{Comparison: c, CSS: template.CSS(pageCSS), JS: template.JS(script()), ScriptHash: scriptHash()}
 	for _, o := range c.Objectives {
 		x := objectiveView{Objective: o, Unit: "score, higher is better"}
 		if o.Lower {
@@ -79,7 +80,7 @@ func newCompareView(c *Comparison) *compareView {
 		}
 		slices.Sort(x.Baselines)
 		x.Tasks = taskRows(o.Rows)
-		x.IntervalChart, x.CurveChart, x.MixtureChart = compareChart(o), curveChart(o), strategyMixtures(c.Domains, o)
+		x.IntervalChart, x.CurveChart, x.MixtureChart = compareChart(twoColumns, o).html("test-measure"), curveChart(twoColumns, o).html("learning-curves"), strategyMixtures(twoColumns, c.Domains, o).html("mixtures")
 		v.Sections = append(v.Sections, x)
 	}
 	return v
@@ -111,7 +112,7 @@ func taskRows(rows []Compared) (out []taskRow) {
 }
 
 // compareChart draws the mean of every strategy with its interval.
-func compareChart(o Objective) template.HTML {
+func compareChart(f form, o Objective) *svg {
 	var rows []Candidate
 	for _, r := range o.Rows {
 		if len(r.Measure.Values) == 0 || !drawable(r.Measure.Mean) {
@@ -124,14 +125,15 @@ func compareChart(o Objective) template.HTML {
 		rows = append(rows, x)
 	}
 	if len(rows) == 0 {
-		return ""
+		return nil
 	}
-	return candidateChart(rows[:min(len(rows), maxRows)], rows[0].Name, fmt.Sprintf("Test measure of %s with intervals, best first. The table below has the numbers.", plural(len(rows), "row")))
+	return candidateChart(f, rows[:min(len(rows), maxRows)], rows[0].Name, fmt.Sprintf("Test measure of %s with intervals, best first. The table below has the numbers.", plural(len(rows), "row")))
 }
 
 // curveChart draws the learning curves.
-func curveChart(o Objective) template.HTML {
-	const width, height, top, bottom, right, left = 960.0, 420.0, 12.0, 36.0, 170.0, 70.0
+func curveChart(f form, o Objective) *svg {
+	const height, top, bottom, right, left = 420.0, 12.0, 36.0, 170.0, 70.0
+	width := f.width
 	var x, y []float64
 	o.Rows = slices.Clone(o.Rows)
 	for i, r := range o.Rows {
@@ -141,9 +143,9 @@ func curveChart(o Objective) template.HTML {
 		}
 	}
 	if len(x) == 0 {
-		return ""
+		return nil
 	}
-	s := &svg{w: width, h: height}
+	s := &svg{w: width, h: height, label: "Learning curves on the validation files, by strategy."}
 	ax, ay := newAxis(left, width-right, 6, x...), newAxis(height-bottom, top, 7, y...)
 	ax.ticks(func(at float64, label string) {
 		s.line(at, top, at, height-bottom, "grid")
@@ -157,47 +159,48 @@ func curveChart(o Objective) template.HTML {
 		if len(r.Curve) == 0 {
 			continue
 		}
-		hue, d := (205+i*13751/100)%360, ""
+		d, class := "", paletteClass(i)
 		for k, p := range r.Curve {
 			d += fmt.Sprintf("%s%s %s", map[bool]string{true: "M", false: "L"}[k == 0], px(ax.at(float64(p.Tokens)/1e6)), px(ay.at(p.Measure.Mean)))
 		}
-		fmt.Fprintf(&s.b, `<path d="%s" class="curve" style="--h:%d"/>`, d, hue)
+		s.path(d, "learn "+class)
 		for _, p := range r.Curve {
-			s.dot(ax.at(float64(p.Tokens)/1e6), ay.at(p.Measure.Mean), 4, hue, "spot", fmt.Sprintf("%s after %s tokens: %s", r.Strategy, short(p.Tokens), score(p.Measure.Mean)))
+			s.dot(ax.at(float64(p.Tokens)/1e6), ay.at(p.Measure.Mean), 4, "spot "+class, fmt.Sprintf("%s after %s tokens: %s", r.Strategy, short(p.Tokens), score(p.Measure.Mean)))
 		}
-		s.dot(width-right+18, top+8+20*float64(i), 5, hue, "spot", "")
+		s.dot(width-right+18, top+8+20*float64(i), 5, "spot "+class, "")
 		s.text(width-right+30, top+12+20*float64(i), "small", shorten(r.Strategy, 18))
 	}
 	s.h = max(s.h, top+20*float64(len(o.Rows)+1))
-	return s.html("Learning curves on the validation files, by strategy.")
+	return s
 }
 
 // strategyMixtures draws a row for each domain and a column for each strategy:
 // the share in the first answer of its searches, or in the mean of several.
-func strategyMixtures(domains []string, o Objective) template.HTML {
+func strategyMixtures(f form, domains []string, o Objective) *svg {
 	const rowH, top, cell = 26.0, 96.0, 70.0
 	rows := slices.DeleteFunc(slices.Clone(o.Rows), func(r Compared) bool { return len(meanMixture(r, len(domains))) == 0 })
 	if len(rows) == 0 || len(domains) == 0 {
-		return ""
+		return nil
 	}
 	rows = rows[:min(len(rows), 16)]
-	left := labelWidth(domains, func(d string) string { return d })
-	s := &svg{w: left + cell*float64(len(rows)) + 60, h: top + rowH*float64(min(len(domains), maxRows)) + 8}
+	left := labelWidth(f, domains, func(d string) string { return d })
+	s := &svg{w: left + cell*float64(len(rows)) + 60, h: top + rowH*float64(min(len(domains), maxRows)) + 8,
+		label: "Shares of the domains in the answer of each strategy."}
 	for i, r := range rows {
 		x := left + cell*(float64(i)+0.5)
-		fmt.Fprintf(&s.b, `<text x="%s" y="%s" class="small" transform="rotate(-35 %s %s)">%s</text>`, px(x-8), px(top-10), px(x-8), px(top-10), template.HTMLEscapeString(shorten(r.Strategy, 20)))
+		s.add(mark{kind: "text", at: [5]float64{x - 8, top - 10}, class: "small", data: shorten(r.Strategy, 20), turn: -35})
 		m := meanMixture(r, len(domains))
 		for d, name := range domains[:min(len(domains), maxRows)] {
 			y := top + rowH*float64(d)
 			if i == 0 {
-				s.text(left-14, y+rowH/2+4, "end", shorten(name, 34))
+				s.text(left-14, y+rowH/2+4, "end", shorten(name, f.names))
 			}
-			fmt.Fprintf(&s.b, `<rect x="%s" y="%s" width="%s" height="%s" rx="3" class="heat" style="fill-opacity:%s" data-tip="%s"/>`, px(left+cell*float64(i)+2), px(y+1), px(cell-4), px(rowH-2),
-				fixed(min(0.6, max(0, m[d])), 3), template.HTMLEscapeString(fmt.Sprintf("%s: %s of %s", r.Strategy, percent(m[d]), name)))
+			s.add(mark{kind: "rect", at: [5]float64{left + cell*float64(i) + 2, y + 1, cell - 4, rowH - 2, 3}, class: "heat", alpha: min(0.6, max(0.001, m[d])),
+				tip: fmt.Sprintf("%s: %s of %s", r.Strategy, percent(m[d]), name)})
 			s.text(x, y+rowH/2+4, "mid small", percent(m[d]))
 		}
 	}
-	return s.html("Shares of the domains in the answer of each strategy.")
+	return s
 }
 
 // meanMixture is the mean of a strategy's answers over its target runs, nil if

@@ -225,6 +225,7 @@ type Metric struct {
 
 // Point is a cluster on the map.
 type Point struct {
+	ID     int     `json:"id"` // of its Cluster
 	X      float64 `json:"x"`
 	Y      float64 `json:"y"`
 	Size   float64 `json:"size"`   // tokens

@@ -87,7 +87,7 @@ func TestLabels(t *testing.T) {
 		points = append(points, Point{X: float64(i%3) * 0.02, Y: float64(i) * 0.01, Size: 1, Domain: strings.Repeat("name ", 3) + string(rune('a'+i))})
 	}
 	points = append(points, Point{X: 10, Y: 10, Size: 1, Domain: "far"}, Point{X: 5, Y: 5, Domain: "gone", Pruned: true})
-	all := labels(points, newAxis(22, 938, 4, 0, 10), newAxis(578, 22, 4, 0, 10))
+	all := labels(twoColumns, points, newAxis(22, 938, 4, 0, 10), newAxis(578, 22, 4, 0, 10))
 	if len(all) != 13 {
 		t.Fatalf("%d names, want 13", len(all))
 	}

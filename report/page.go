@@ -2,11 +2,15 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -18,6 +22,15 @@ var pageCSS string
 
 //go:embed page.js
 var pageJS string
+
+// script is what the pages run: the style of drawings that stand alone, and page.js.
+var script = sync.OnceValue(func() string { return "const printCSS = " + strconv.Quote(printCSS()) + ";\n" + pageJS })
+
+// scriptHash names it in the pages' policies, so that they run nothing else.
+var scriptHash = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(script()))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+})
 
 var pageFuncs = map[string]any{
 	"count": count, "short": short, "size": size, "percent": percent, "score": score, "signed": signed, "interval": interval,
@@ -33,6 +46,7 @@ type view struct {
 	CSS        template.CSS
 	JS         template.JS
 	Served     *Served // nil: the page stands alone
+	ScriptHash string
 	Tone       string
 	Headline   string
 	Tiles      []tile
@@ -44,18 +58,54 @@ type view struct {
 	Cards      []Cluster // clusters that stay, the worst first
 	Scores     []string  // names of their scores
 	Metrics    []metricRow
-	Hues       map[string]int
-	Columns    []Domain    // of the table of sources by domains
-	Sources    []sourceRow // the largest
-	Origins    int         // how many sources there are
-	Plots      []panel     // share against score
-	PlotsRange string      // of the scores, in words
-	Named      bool        // a source has a name
-	Level      float64     // of the intervals, in percent
+	Colour     map[string]string // of domains, as classes
+	Columns    []Domain          // of the table of sources by domains
+	Sources    []sourceRow       // the largest
+	Origins    int               // how many sources there are
+	Plots      []panel           // share against score
+	Tables     []csvBlock        // what the drawings are from
+	PlotsRange string            // of the scores, in words
+	Named      bool              // a source has a name
+	Level      float64           // of the intervals, in percent
 	Work       float64
 	Written    int64
 
 	MixtureChart, SearchChart, PredictorChart, IntervalChart, GainChart, MapChart, CurvesChart template.HTML
+}
+
+// A panel is a small plot with its heading.
+type panel struct {
+	Name  string
+	Chart template.HTML
+}
+
+// A csvBlock is a table in the page, for the buttons of the drawings with a name that
+// begins like its own.
+type csvBlock struct{ Name, Text string }
+
+// pageDigits are the significant digits of numbers in the page's tables.
+const pageDigits = 6
+
+// drawAll makes the drawings, and their tables. The plots of shares have one table in
+// common.
+func (v *view) drawAll() {
+	charts := map[string]template.HTML{}
+	for _, f := range Figures(v.Data) {
+		if !strings.HasPrefix(f.Name, "share-") {
+			charts[f.Name] = f.draw(twoColumns).html(f.Name)
+			v.Tables = append(v.Tables, csvBlock{f.Name, string(f.Table.CSV(pageDigits))})
+		}
+	}
+	v.MixtureChart, v.IntervalChart, v.GainChart, v.SearchChart = charts["mixture"], charts["confirmation"], charts["gains"], charts["search"]
+	v.CurvesChart, v.PredictorChart, v.MapChart = charts["training"], charts["predictor"], charts["map"]
+	if p := newShares(v.Domains, v.Trials); p != nil {
+		v.PlotsRange = "from " + score(p.floor) + " to " + score(p.best)
+		v.Tables = append(v.Tables, csvBlock{"share", string(p.table(v.Domains).CSV(4))})
+		for n, i := range p.order {
+			d := v.Domains[i]
+			v.Plots = append(v.Plots, panel{d.Name, p.plot(panels, d, i).html(fmt.Sprintf("share-%02d", n+1))})
+		}
+	}
 }
 
 // tile is a key figure.
@@ -79,8 +129,8 @@ func render(d *Data) ([]byte, error) {
 }
 
 func newView(d *Data) *view {
-	v := &view{Data: d, CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Tone: d.Confirmed.tone(), Headline: headline(d), Tiles: tiles(d),
-		Rounds: rounds(d.Trials), Metrics: metricRows(d.Confirmed.Candidates), Hues: hues(d.Domains), Level: 100 * d.Confirmed.level()}
+	v := &view{Data: d, CSS: template.CSS(pageCSS), JS: template.JS(script()), ScriptHash: scriptHash(), Tone: d.Confirmed.tone(), Headline: headline(d), Tiles: tiles(d),
+		Rounds: rounds(d.Trials), Metrics: metricRows(d.Confirmed.Candidates), Colour: palette(d.Domains, d.Map), Level: 100 * d.Confirmed.level()}
 	v.Work, v.Written = d.total()
 	v.Best = slices.Clone(d.Trials)
 	slices.SortStableFunc(v.Best, func(a, b Trial) int { return descending(a.known(), b.known()) })
@@ -103,10 +153,7 @@ func newView(d *Data) *view {
 	for _, names := range [][]string{v.Quality, v.Pruning, v.Scores} {
 		overallFirst(names)
 	}
-	v.MixtureChart, v.SearchChart, v.PredictorChart = mixtureChart(d.Domains), searchChart(d.Trials), predictorChart(d.Predictor)
-	v.IntervalChart, v.GainChart, v.MapChart = intervalChart(d.Confirmed), gainChart(d.Confirmed), mapChart(d.Map, v.Hues)
-	v.CurvesChart = curvesChart(d.Curves)
-	v.Plots, v.PlotsRange = sharePlots(d.Domains, d.Trials)
+	v.drawAll()
 	columns := sourceColumns(d.Domains)
 	for _, at := range columns {
 		v.Columns = append(v.Columns, d.Domains[at])
@@ -243,15 +290,6 @@ func union(names []string, scores []Score) []string {
 		}
 	}
 	return names
-}
-
-// hues gives every domain an angle on the colour wheel; the golden angle keeps neighbours in the list apart.
-func hues(domains []Domain) map[string]int {
-	out := map[string]int{}
-	for i, d := range domains {
-		out[d.Name] = (205 + i*13751/100) % 360
-	}
-	return out
 }
 
 // metricRows lists the measures of all candidates, those of the search first.

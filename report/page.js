@@ -33,6 +33,50 @@ for (const th of document.querySelectorAll("table.sort th")) {
   });
 }
 
+// Every drawing as SVG and as PNG, with the print's style, and its numbers as CSV.
+const save = (blob, name) => {
+  const a = document.createElement("a"), url = URL.createObjectURL(blob);
+  a.href = url; a.download = name; a.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+};
+const standalone = svg => {
+  const copy = svg.cloneNode(true), box = svg.viewBox.baseVal, ns = "http://www.w3.org/2000/svg";
+  copy.setAttribute("xmlns", ns);
+  copy.setAttribute("width", box.width); copy.setAttribute("height", box.height);
+  copy.setAttribute("viewBox", "0 0 " + box.width + " " + box.height);
+  const style = document.createElementNS(ns, "style"), paper = document.createElementNS(ns, "rect");
+  style.textContent = printCSS;
+  for (const [k, v] of [["class", "paper"], ["width", "100%"], ["height", "100%"]]) paper.setAttribute(k, v);
+  copy.prepend(style, paper);
+  copy.querySelectorAll("[data-tip], [tabindex]").forEach(e => { delete e.dataset.tip; e.removeAttribute("tabindex"); });
+  return new XMLSerializer().serializeToString(copy);
+};
+const picture = (svg, then) => {
+  const image = new Image(), box = svg.viewBox.baseVal, scale = 300 / 25.4 * 183 / 960;
+  image.onload = () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.ceil(box.width * scale); canvas.height = Math.ceil(box.height * scale);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob(then);
+  };
+  image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(standalone(svg));
+};
+const csvOf = name => [...document.querySelectorAll("pre.csv")].find(p => name === p.dataset.figure || name.startsWith(p.dataset.figure + "-"));
+for (const chart of document.querySelectorAll(".chart[data-figure]")) {
+  const name = chart.dataset.figure, svg = chart.querySelector("svg"), table = csvOf(name), bar = document.createElement("div");
+  const offer = (what, act) => {
+    const b = document.createElement("button");
+    b.type = "button"; b.textContent = what; b.ariaLabel = svg.getAttribute("aria-label").split(/[.;]/)[0] + ", as " + what;
+    b.addEventListener("click", act);
+    bar.append(b);
+  };
+  bar.className = "files";
+  offer("SVG", () => save(new Blob([standalone(svg)], { type: "image/svg+xml" }), name + ".svg"));
+  offer("PNG", () => picture(svg, blob => save(blob, name + ".png")));
+  if (table) offer("CSV", () => save(new Blob([table.textContent], { type: "text/csv" }), table.dataset.figure + ".csv"));
+  chart.after(bar);
+}
+
 // Paper shows everything.
 let closed = [];
 addEventListener("beforeprint", () => { closed = [...document.querySelectorAll("details:not([open])")]; closed.forEach(d => d.open = true); });

@@ -58,11 +58,11 @@ func sample() *Data {
 		for range 5 + i*3 {
 			a := 2.39996 * float64(i)
 			r := 1.3 * math.Sqrt(float64(i)+0.5)
-			d.Map = append(d.Map, Point{r*math.Cos(a) + 0.45*rng.NormFloat64(), r*math.Sin(a) + 0.45*rng.NormFloat64(), math.Exp(14 + 0.9*rng.NormFloat64()), name, fmt.Sprintf("cluster %d", len(d.Map)), false})
+			d.Map = append(d.Map, Point{len(d.Map), r*math.Cos(a) + 0.45*rng.NormFloat64(), r*math.Sin(a) + 0.45*rng.NormFloat64(), math.Exp(14 + 0.9*rng.NormFloat64()), name, fmt.Sprintf("cluster %d", len(d.Map)), false})
 		}
 	}
 	for i := range 60 {
-		d.Map = append(d.Map, Point{6.2*rng.Float64() - 3, 6.2*rng.Float64() - 3, math.Exp(13 + rng.NormFloat64()), "", fmt.Sprintf("cluster %d", 400+i), true})
+		d.Map = append(d.Map, Point{400 + i, 6.2*rng.Float64() - 3, 6.2*rng.Float64() - 3, math.Exp(13 + rng.NormFloat64()), "", fmt.Sprintf("cluster %d", 400+i), true})
 		d.PrunedClusters = append(d.PrunedClusters, Cluster{400 + i, int64(700 + 31*i), int64(600_000 + 23_000*i), []Score{{"quality", 1.1 + rng.Float64()}, {"educational", 0.6 + rng.Float64()}, {"advertising", 0.9 + 2*rng.Float64()}},
 			[]string{"quality below 2.0"}, []string{"casino", "bonus", "click here"}, ""})
 	}

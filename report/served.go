@@ -25,7 +25,7 @@ func Page(d *Data, s *Served) ([]byte, error) {
 func Style() string { return pageCSS }
 
 // Script is the script of the report's pages.
-func Script() string { return pageJS }
+func Script() string { return script() }
 
 // A Template is a part of a page, in the language of the report's pages and with
 // their functions: text is escaped, fields are looked up and methods are not.
@@ -42,4 +42,4 @@ func (t *Template) Fill(data any) (template.HTML, error) {
 
 // CurvesChart draws the training loss of proxies over their tokens; "" if there is
 // none to draw.
-func CurvesChart(curves []Curve) template.HTML { return curvesChart(curves) }
+func CurvesChart(curves []Curve) template.HTML { return curvesChart(twoColumns, curves).html("") }

@@ -8,10 +8,42 @@ import (
 	"strings"
 )
 
-// svg is a drawing. Looks come from the classes in page.css; every string is escaped.
+// A form is what a chart is drawn for.
+type form struct {
+	width float64 // pixels
+	names int     // columns that the name of a row may take
+	ticks float64 // how many, as a part of those of the widest form
+}
+
+// The page has the first. Both are print-ready: letters are as large in one as in
+// the other (mmPerPixel).
+var (
+	twoColumns = form{960, 34, 1}
+	oneColumn  = form{467, 20, 0.55}
+)
+
+// few is the number of ticks on an axis that has n in the widest form.
+func (f form) few(n int) int { return max(2, int(f.ticks*float64(n)+0.5)) }
+
+// narrow tells whether there is room for one column of a journal only.
+func (f form) narrow() bool { return f.width < twoColumns.width }
+
+// A mark is an element of a drawing. Its looks come from its classes, in page.css.
+type mark struct {
+	kind  string // line, rect, circle, path, text
+	at    [5]float64
+	data  string // of a path; the words of a text
+	class string
+	tip   string  // what is shown when the pointer is on it
+	turn  float64 // degrees that a text is turned by
+	alpha float64 // opacity of what fills it, 0 for that of its class
+}
+
+// svg is a drawing of w x h pixels.
 type svg struct {
-	b    strings.Builder
-	w, h float64
+	marks []mark
+	w, h  float64
+	label string // what a screen reader says instead
 }
 
 // px writes a coordinate to a tenth of a pixel.
@@ -19,41 +51,82 @@ func px(x float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 1, 64), ".0")
 }
 
+func (s *svg) add(m mark) { s.marks = append(s.marks, m) }
+
 func (s *svg) line(x1, y1, x2, y2 float64, class string) {
-	fmt.Fprintf(&s.b, `<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>`, px(x1), px(y1), px(x2), px(y2), class)
+	s.add(mark{kind: "line", at: [5]float64{x1, y1, x2, y2}, class: class})
 }
 
 // rect draws a box; tip is what is shown when the pointer is on it.
 func (s *svg) rect(x, y, w, h, round float64, class, tip string) {
-	fmt.Fprintf(&s.b, `<rect x="%s" y="%s" width="%s" height="%s" rx="%s" class="%s"%s/>`, px(x), px(y), px(max(w, 0)), px(max(h, 0)), px(round), class, tipAttr(tip))
+	s.add(mark{kind: "rect", at: [5]float64{x, y, max(w, 0), max(h, 0), round}, class: class, tip: tip})
 }
 
-// dot draws a disc. hue colours it if it is not negative.
-func (s *svg) dot(x, y, r float64, hue int, class, tip string) {
-	style := ""
-	if hue >= 0 {
-		style = fmt.Sprintf(` style="--h:%d"`, hue)
-	}
-	fmt.Fprintf(&s.b, `<circle cx="%s" cy="%s" r="%s" class="%s"%s%s/>`, px(x), px(y), px(r), class, style, tipAttr(tip))
+// dot draws a disc.
+func (s *svg) dot(x, y, r float64, class, tip string) {
+	s.add(mark{kind: "circle", at: [5]float64{x, y, r}, class: class, tip: tip})
 }
 
-func (s *svg) path(d, class string) { fmt.Fprintf(&s.b, `<path d="%s" class="%s"/>`, d, class) }
+// path draws a line, or the shape that it encloses, by SVG's commands M, L, H, V, m, l, h and z.
+func (s *svg) path(d, class string) { s.add(mark{kind: "path", data: d, class: class}) }
 
 func (s *svg) text(x, y float64, class, text string) {
-	fmt.Fprintf(&s.b, `<text x="%s" y="%s" class="%s">%s</text>`, px(x), px(y), class, template.HTMLEscapeString(text))
+	s.add(mark{kind: "text", at: [5]float64{x, y}, data: text, class: class})
 }
 
-func tipAttr(tip string) string {
-	if tip == "" {
+// markup is a mark as an element of SVG; every string is escaped.
+func (m mark) markup() string {
+	a := m.at
+	var s string
+	switch m.kind {
+	case "line":
+		s = fmt.Sprintf(`<line x1="%s" y1="%s" x2="%s" y2="%s"`, px(a[0]), px(a[1]), px(a[2]), px(a[3]))
+	case "rect":
+		s = fmt.Sprintf(`<rect x="%s" y="%s" width="%s" height="%s"`, px(a[0]), px(a[1]), px(a[2]), px(a[3]))
+		if a[4] > 0 {
+			s += fmt.Sprintf(` rx="%s"`, px(a[4]))
+		}
+	case "circle":
+		s = fmt.Sprintf(`<circle cx="%s" cy="%s" r="%s"`, px(a[0]), px(a[1]), px(a[2]))
+	case "path":
+		s = fmt.Sprintf(`<path d="%s"`, m.data)
+	case "text":
+		s = fmt.Sprintf(`<text x="%s" y="%s"`, px(a[0]), px(a[1]))
+	}
+	if m.class != "" {
+		s += fmt.Sprintf(` class="%s"`, m.class)
+	}
+	if m.alpha > 0 {
+		s += fmt.Sprintf(` fill-opacity="%s"`, strconv.FormatFloat(m.alpha, 'f', 3, 64))
+	}
+	if m.turn != 0 {
+		s += fmt.Sprintf(` transform="rotate(%s %s %s)"`, px(m.turn), px(a[0]), px(a[1]))
+	}
+	if m.tip != "" {
+		s += ` data-tip="` + template.HTMLEscapeString(m.tip) + `"`
+	}
+	if m.kind == "text" {
+		return s + ">" + template.HTMLEscapeString(m.data) + "</text>"
+	}
+	return s + "/>"
+}
+
+// html is the drawing in the page; nothing for none. Its name is that of its files.
+func (s *svg) html(name string) template.HTML {
+	if s == nil {
 		return ""
 	}
-	return ` data-tip="` + template.HTMLEscapeString(tip) + `"`
-}
-
-// html gives the drawing with what a screen reader says instead.
-func (s *svg) html(label string) template.HTML {
-	return template.HTML(fmt.Sprintf(`<div class="chart" style="max-width:%spx"><svg viewBox="0 0 %s %s" role="img" aria-label="%s">`,
-		px(s.w), px(s.w), px(s.h), template.HTMLEscapeString(label)) + s.b.String() + "</svg></div>")
+	var b strings.Builder
+	fmt.Fprintf(&b, `<div class="chart" style="max-width:%spx"`, px(s.w))
+	if name != "" {
+		fmt.Fprintf(&b, ` data-figure="%s"`, template.HTMLEscapeString(name))
+	}
+	fmt.Fprintf(&b, `><svg viewBox="0 0 %s %s" role="img" aria-label="%s">`, px(s.w), px(s.h), template.HTMLEscapeString(s.label))
+	for _, m := range s.marks {
+		b.WriteString(m.markup())
+	}
+	b.WriteString("</svg></div>")
+	return template.HTML(b.String())
 }
 
 // axis maps values to pixels.

@@ -150,7 +150,7 @@ func (r *View) reportDomains(d *report.Data) error {
 		d.Domains = append(d.Domains, x)
 	}
 	for i, c := range doms.Clusters {
-		p := report.Point{X: float64(c.X), Y: float64(c.Y), Size: float64(c.Bytes), Name: c.Name, Pruned: c.Domain < 0}
+		p := report.Point{ID: i, X: float64(c.X), Y: float64(c.Y), Size: float64(c.Bytes), Name: c.Name, Pruned: c.Domain < 0}
 		card := report.Cluster{ID: i, Documents: c.Docs, Tokens: c.Bytes / 4, Scores: scores(doms.ScoreNames, c.Scores), Reasons: c.Reasons, Terms: c.Terms}
 		if c.Domain >= 0 {
 			p.Domain = doms.Domains[c.Domain].Name

@@ -233,16 +233,16 @@ func (o *exportOptions) open(ctx context.Context, args []string) (*handover.Expo
 
 // loadRun reads the configuration of a run: the file, or the one in the run
 // directory, which may have been moved since.
-func loadRun(args []string) (*climb.Config, error) {
+func loadRun(args []string, settings ...string) (*climb.Config, error) {
 	path := "climb.yaml"
 	if len(args) > 0 {
 		path = args[0]
 	}
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
-		return climb.LoadConfig(path)
+		return climb.LoadConfig(path, settings...)
 	}
-	cfg, err := climb.LoadConfig(filepath.Join(path, "climb.yaml"))
+	cfg, err := climb.LoadConfig(filepath.Join(path, "climb.yaml"), settings...)
 	if err != nil {
 		return nil, err
 	}

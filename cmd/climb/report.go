@@ -9,32 +9,94 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/climb-go/climb/escape"
 	"github.com/climb-go/climb/report"
 	"github.com/climb-go/climb/task"
 )
 
+// reportOptions are the flags of climb report.
+type reportOptions struct {
+	configOptions
+	Format  string
+	Table   string
+	Figures string
+}
+
+// AddFlags adds the flags to a command's.
+func (o *reportOptions) AddFlags(f *pflag.FlagSet) {
+	o.configOptions.AddFlags(f)
+	f.Lookup("json").Usage = "print summary.json: --format json"
+	f.StringVar(&o.Format, "format", "", "print the report in a form: "+strings.Join(reportFormats, ", "))
+	f.StringVar(&o.Table, "table", "", "with --format csv, which table: "+strings.Join(report.TableNames(), ", ")+" (domains if not set)")
+	f.StringVar(&o.Figures, "figures", "", "write every plot into a folder as SVG, PNG and CSV, with captions")
+}
+
+var reportFormats = []string{"markdown", "json", "csv", "html"}
+
 func newReport(std streams) *cobra.Command {
-	var o configOptions
+	var o reportOptions
 	c := &cobra.Command{
-		Use: "report [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
+		Use: "report [RUN]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Write the report of a run and print its outcome",
 		Long: `Print the outcome of a run: the mixture, the confirmation with intervals, the
 verdict, and where the dataset is. Write it as report/index.html and
-report/summary.json. The run need not be finished.`,
+report/summary.json. The run need not be finished. RUN is a run directory or its
+configuration; climb.yaml if it is left out.
+
+--format prints the report in one form instead: markdown to paste, json
+(summary.json), a table as csv, or the html page.
+
+--figures writes every plot of the page for print: NAME.svg and NAME.png for two
+columns of a journal (183 mm), NAME-1col.svg and NAME-1col.png for one (89 mm),
+pictures with 300 dots per inch, NAME.csv with what is plotted, and captions.md.
+Colours are told apart with any colour vision.`,
 		Example: `  climb report climb.yaml
+  climb report climb-run --figures figures
+  climb report climb-run --format markdown > outcome.md
+  climb report climb-run --format csv --table trials > runs.csv
   climb report climb.yaml --json | jq .confirmed.verdict`,
 		RunE: func(c *cobra.Command, args []string) error { return runReport(c.Context(), o, args, std) },
 	}
 	o.AddFlags(c.Flags())
+	// These fail only for flags that do not exist.
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("table", cobra.FixedCompletions(report.TableNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-func runReport(ctx context.Context, o configOptions, args []string, std streams) error {
+// check refuses flags that do not go together.
+func (o *reportOptions) check() error {
+	if o.JSON && o.Format == "" {
+		o.Format = "json"
+	}
+	switch {
+	case o.JSON && o.Format != "json":
+		return task.Usage(fmt.Errorf("--json and --format %s: want one of them", o.Format))
+	case o.Format != "" && !slices.Contains(reportFormats, o.Format):
+		return task.Usage(fmt.Errorf("--format: no form is called %q%s; forms are %s", o.Format, meant(o.Format, reportFormats), strings.Join(reportFormats, ", ")))
+	case o.Table != "" && o.Format != "csv":
+		return task.Usage(errors.New("--table: only --format csv prints a table"))
+	}
+	if o.Table == "" {
+		o.Table = report.TableNames()[0]
+	}
+	if names := report.TableNames(); !slices.Contains(names, o.Table) {
+		return task.Usage(fmt.Errorf("--table: no table is called %q%s; tables are %s", o.Table, meant(o.Table, names), strings.Join(names, ", ")))
+	}
+	return nil
+}
+
+func runReport(ctx context.Context, o reportOptions, args []string, std streams) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	r, err := o.open(ctx, args)
 	if err != nil {
 		return err
@@ -46,16 +108,46 @@ func runReport(ctx context.Context, o configOptions, args []string, std streams)
 	if err != nil {
 		return err
 	}
-	if o.JSON {
-		data, err := os.ReadFile(filepath.Join(r.Config.Out, "report", "summary.json"))
-		if err != nil {
+	var figures []report.Figure
+	if o.Figures != "" {
+		if figures, err = report.WriteFigures(o.Figures, d); err != nil {
 			return err
 		}
-		_, err = std.out.Write(data)
-		return err
+	}
+	if o.Format != "" {
+		w := std.out.data()
+		if o.Format == "json" { // which can write every character out
+			w = std.out
+		}
+		return o.print(w, d)
 	}
 	writeSummary(std.out, d, r.Config.Out)
+	if o.Figures != "" {
+		fmt.Fprintf(std.out, "Figures: %s  (%d, as SVG, PNG and CSV)\n", near(filepath.Join(o.Figures, "captions.md")), len(figures))
+	}
 	return nil
+}
+
+// print writes the report in the form that is asked for.
+func (o *reportOptions) print(w io.Writer, d *report.Data) error {
+	var data []byte
+	var err error
+	switch o.Format {
+	case "markdown":
+		data = report.Markdown(d)
+	case "json":
+		data, err = report.JSON(d)
+	case "html":
+		data, err = report.HTML(d)
+	case "csv":
+		t, _ := report.TableOf(d, o.Table)
+		data = t.CSV(-1)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
 }
 
 // writeSummary prints the mixture, the confirmation and where things are.

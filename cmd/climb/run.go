@@ -34,13 +34,10 @@ func (o *configOptions) AddFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
 
-// load reads the configuration named by the arguments, climb.yaml if none is.
+// load reads the configuration named by the arguments: a file or a run directory,
+// climb.yaml if there are none.
 func (o *configOptions) load(args []string) (*climb.Config, error) {
-	path := "climb.yaml"
-	if len(args) > 0 {
-		path = args[0]
-	}
-	c, err := climb.LoadConfig(path, o.Set...)
+	c, err := loadRun(args, o.Set...)
 	if err != nil {
 		return nil, err
 	}
