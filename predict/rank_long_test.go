@@ -1,0 +1,5 @@
+//go:build integration
+
+package predict
+
+const longForm = true
