@@ -34,6 +34,7 @@ type Linear struct {
 	L2         float64 `json:"l2" default:"1e-4" min:"1e-9" max:"1e3" doc:"L2 penalty"`
 	Iterations int     `json:"iterations" default:"300" min:"1" doc:"maximum iterations of the optimizer"`
 	Tolerance  float64 `json:"tolerance" default:"1e-4" min:"0" doc:"tolerance: stop when the largest gradient component is below this"`
+	Learned    bool    `json:"learned" doc:"learn an L2 penalty for every group of features (n-gram order x decile of document frequency) from held-out texts, by MAID (bilevel optimization); l2 is not used then"`
 	Balance    bool    `json:"balance" doc:"balanced classes: every label has equal total weight"`
 }
 
@@ -44,6 +45,8 @@ type LinearModel struct {
 	Bits        int          `json:"bits"`
 	Temperature float64      `json:"temperature"`        // the scores are divided by it
 	Isotonic    [][2]float64 `json:"isotonic,omitempty"` // of two labels: probability of the second one before and after, ascending
+
+	Penalties []Penalty `json:"-"` // that Linear.Learned chose; not saved
 
 	weights []float32 // 2^bits x labels
 	bias    []float32 // labels
@@ -80,6 +83,9 @@ func features(dst []uint32, text string, n, bits int) []uint32 {
 func (o Linear) Train(ctx context.Context, texts []string, labels []int, names []string) (*LinearModel, error) {
 	if len(texts) == 0 || len(texts) != len(labels) || len(names) < 2 {
 		return nil, fmt.Errorf("%d texts with %d labels of %d kinds; at least one text and two kinds are needed", len(texts), len(labels), len(names))
+	}
+	if o.Learned {
+		return o.learn(ctx, texts, labels, names)
 	}
 	m := &LinearModel{Labels: names, WordNGrams: o.WordNGrams, Bits: o.Bits, Temperature: 1}
 	f := &fit{o: o, labels: labels, k: len(names), rows: make([][]uint32, len(texts))}

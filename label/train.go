@@ -33,6 +33,7 @@ type TrainReport struct {
 	Temperature float64     `json:"temperature,omitempty"`
 	Before      Reliability `json:"before"`
 	After       Reliability `json:"after"`
+	Penalties   []Penalty   `json:"penalties,omitempty"` // that linear.learned chose
 }
 
 // least is the number of texts of each of the two held-out parts.
@@ -77,6 +78,9 @@ func (o Training) Train(ctx context.Context, path string, texts []string, labels
 	r.Before = reliability(report.ask(m, k), k, report.labels)
 	if err := o.calibrate(m, calibrate, k, r); err != nil {
 		return nil, err
+	}
+	if w, ok := m.(*linearWorker); ok {
+		r.Penalties = w.model.Penalties
 	}
 	r.After = reliability(report.ask(m, k), k, report.labels)
 	return r, m.save(path)

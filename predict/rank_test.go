@@ -34,6 +34,7 @@ func TestRankStats(t *testing.T) {
 	methods := []method{
 		{"ridge log", func() Predictor { return &Ridge{Features: "log"} }},
 		{"ridge both", func() Predictor { return &Ridge{Features: "both"} }},
+		{"ridge groups", func() Predictor { return &Ridge{Features: "both", Groups: true} }},
 		{"gbdt raw", func() Predictor { return &GBDT{RawTarget: true} }},
 	}
 	for _, m := range Methods {

@@ -100,6 +100,7 @@ func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 var Cases = []Case{
 	attack,
 	gbnn,
+	maid,
 	regmix,
 	relax,
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -12,6 +14,7 @@ import (
 	"github.com/climb-go/climb/judge"
 	"github.com/climb-go/climb/label"
 	"github.com/climb-go/climb/option"
+	"github.com/climb-go/climb/task"
 )
 
 // labelTrainOptions are the flags of climb label train.
@@ -37,11 +40,35 @@ func (o *labelTrainOptions) AddFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.FastText.Epochs, "epochs", o.FastText.Epochs, "fasttext: epochs over the texts")
 	f.Float64Var(&o.FastText.LR, "lr", o.FastText.LR, "fasttext: learning rate at the start")
 	f.IntVar(&o.FastText.Buckets, "buckets", o.FastText.Buckets, "fasttext: hash buckets of n-grams")
-	f.Float64Var(&o.Linear.L2, "l2", o.Linear.L2, "linear: weight of the L2 penalty")
+	f.Var((*penaltyFlag)(&o.Linear), "l2", "linear: weight of the L2 penalty, or learned: one for every group of features, by the loss on held-out texts (needs no --method)")
 	f.IntVar(&o.WordNGrams, "word-ngrams", o.FastText.WordNGrams, "longest word n-gram")
 	f.BoolVar(&o.Balance, "balance", false, "every label counts alike, however many texts it has")
 	f.BoolVar(&o.JSON, "json", false, "print JSON")
 }
+
+// penaltyFlag is the flag --l2: a number or "learned".
+type penaltyFlag label.Linear
+
+func (p *penaltyFlag) Set(s string) error {
+	if p.Learned = s == "learned"; p.Learned {
+		return nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return errors.New("want a number or learned")
+	}
+	p.L2 = v
+	return nil
+}
+
+func (p *penaltyFlag) String() string {
+	if p.Learned {
+		return "learned"
+	}
+	return strconv.FormatFloat(p.L2, 'g', -1, 64)
+}
+
+func (*penaltyFlag) Type() string { return "number|learned" }
 
 func newLabelTrain(std streams) *cobra.Command {
 	var o labelTrainOptions
@@ -54,7 +81,9 @@ log loss, Brier score and calibration error, before and after its probabilities 
 calibrated.
 
 The method fasttext writes a model that fastText reads as well; linear writes one of
-ours. Both are scores for climb.yaml:
+ours. Both are scores for climb.yaml. With --l2 learned the linear one has a penalty
+for every group of features (length of the n-gram, decile of its document frequency),
+those with the least loss on texts held out for that:
 
   label:
     method: fasttext
@@ -64,8 +93,17 @@ ours. Both are scores for climb.yaml:
 With graded texts the labels are the grades; give the model the scheme expected.`,
 		Example: `  climb label train --pos good/ --neg bad.jsonl.zst --out good.bin
   climb label train --graded judged.jsonl --grade-field score --method linear --out quality.linear
-  climb label train --pos a.jsonl --neg b.jsonl --out m.bin --balance --json`,
-		RunE: func(c *cobra.Command, args []string) error { return runLabelTrain(c.Context(), o, args, std) },
+  climb label train --pos a.jsonl --neg b.jsonl --out m.bin --balance --json
+  climb label train --pos good/ --neg bad/ --l2 learned --out good.linear`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.Linear.Learned {
+				if c.Flags().Changed("method") && o.Method != "linear" {
+					return task.Usage(errors.New("--l2 learned is of the method linear; leave --method out"))
+				}
+				o.Method = "linear"
+			}
+			return runLabelTrain(c.Context(), o, args, std)
+		},
 	}
 	o.AddFlags(c.Flags())
 	return c
@@ -103,5 +141,12 @@ func writeTrainReport(w io.Writer, r *label.TrainReport, path string) {
 		fmt.Fprintf(t, "%.1f to %.1f\t%d\t%.3f\t%.3f\n", float64(i)/10, float64(i+1)/10, b.Pairs, b.Probability, b.Right)
 	}
 	t.Flush()
+	if len(r.Penalties) > 0 {
+		fmt.Fprintln(t, "\npenalty\tfeatures\tof")
+		for _, p := range r.Penalties {
+			fmt.Fprintf(t, "%.3g\t%d\t%s\n", p.L2, p.Features, p)
+		}
+		t.Flush()
+	}
 	fmt.Fprintln(w, "\nwrote "+path)
 }
