@@ -139,6 +139,9 @@ func (r *Run) Until(ctx context.Context, target string) error {
 		if err := r.tellDoubts(last); err != nil {
 			return err
 		}
+		if r.Config.Report.TensorBoard {
+			defer r.board(filepath.Join(r.Out, "tensorboard"))()
+		}
 		return r.Run.Until(ctx, last)
 	})
 }

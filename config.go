@@ -52,10 +52,16 @@ type Config struct {
 	Confirm       trial.ConfirmConfig        `json:"confirm" doc:"confirmation: the winner and the baselines again, with fresh seeds"`
 	Dataset       export.Options             `json:"dataset" doc:"the mixed dataset"`
 	Launch        launch.Options             `json:"launch" doc:"where tasks run; no result depends on it"`
+	Report        ReportConfig               `json:"report" doc:"what tells of a run, beside its report; no result depends on it"`
 }
 
 //go:embed presets/*.yaml
 var presets embed.FS
+
+// ReportConfig says what is written about a run while it works.
+type ReportConfig struct {
+	TensorBoard bool `json:"tensorboard" doc:"event files for TensorBoard below tensorboard/ in the run directory: the loss of every proxy, its mixture as hyper-parameters, the scores of the search"`
+}
 
 // Presets lists the names of the presets, default first.
 func Presets() []string { return []string{"laptop", "recipe", "paper"} }

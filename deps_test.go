@@ -63,6 +63,7 @@ var policy = []struct {
 	{"simulate", "history mix search", ""},
 	{"repro", "bilevel history mix nn predict search solve", ""},
 	{"export", "corpus escape mix token wire", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
+	{"tensorboard", "", ""},
 	{"report", "escape search task", "golang.org/x/image"},
 
 	{"stage", "launch task vec wire", ""},
@@ -72,7 +73,7 @@ var policy = []struct {
 	{"handover", "blob corpus curate export mix stage task token trial wire", "github.com/goccy/go-yaml github.com/klauspost/compress golang.org/x/sync"},
 	{"judge", "corpus curate label stage task wire", ""},
 	{"view", "cluster corpus curate dataset embed eval export fasttext lang launch lm report search stage task token train trial vec", "golang.org/x/sys"},
-	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task token train trial view wire", "github.com/goccy/go-yaml"},
+	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task tensorboard token train trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},

@@ -27,6 +27,7 @@ type reportOptions struct {
 	Format  string
 	Table   string
 	Figures string
+	Board   string
 }
 
 // AddFlags adds the flags to a command's.
@@ -35,6 +36,7 @@ func (o *reportOptions) AddFlags(f *pflag.FlagSet) {
 	f.Lookup("json").Usage = "print summary.json: --format json"
 	f.StringVar(&o.Format, "format", "", "print the report in a form: "+strings.Join(reportFormats, ", "))
 	f.StringVar(&o.Table, "table", "", "with --format csv, which table: "+strings.Join(report.TableNames(), ", ")+" (domains if not set)")
+	f.StringVar(&o.Board, "tensorboard", "", "write event files for TensorBoard into a folder: the loss of every proxy, its mixture, the scores of the search")
 	f.StringVar(&o.Figures, "figures", "", "write every plot into a folder as SVG, PNG and CSV, with captions")
 }
 
@@ -56,10 +58,14 @@ configuration; climb.yaml if it is left out.
 --figures writes every plot of the page for print: NAME.svg and NAME.png for two
 columns of a journal (183 mm), NAME-1col.svg and NAME-1col.png for one (89 mm),
 pictures with 300 dots per inch, NAME.csv with what is plotted, and captions.md.
-Colours are told apart with any colour vision.`,
+Colours are told apart with any colour vision.
+
+--tensorboard writes what the proxies did so far as event files; the option
+report.tensorboard keeps them up to date while the run works.`,
 		Example: `  climb report climb.yaml
   climb report climb-run --figures figures
   climb report climb-run --format markdown > outcome.md
+  climb report climb-run --tensorboard events && tensorboard --logdir events
   climb report climb-run --format csv --table trials > runs.csv
   climb report climb.yaml --json | jq .confirmed.verdict`,
 		RunE: func(c *cobra.Command, args []string) error { return runReport(c.Context(), o, args, std) },
@@ -114,6 +120,11 @@ func runReport(ctx context.Context, o reportOptions, args []string, std streams)
 			return err
 		}
 	}
+	if o.Board != "" {
+		if err := r.TensorBoard(ctx, o.Board); err != nil {
+			return err
+		}
+	}
 	if o.Format != "" {
 		w := std.out.data()
 		if o.Format == "json" { // which can write every character out
@@ -124,6 +135,9 @@ func runReport(ctx context.Context, o reportOptions, args []string, std streams)
 	writeSummary(std.out, d, r.Config.Out)
 	if o.Figures != "" {
 		fmt.Fprintf(std.out, "Figures: %s  (%d, as SVG, PNG and CSV)\n", near(filepath.Join(o.Figures, "captions.md")), len(figures))
+	}
+	if o.Board != "" {
+		fmt.Fprintf(std.out, "Watch:   tensorboard --logdir %s\n", near(o.Board))
 	}
 	return nil
 }
