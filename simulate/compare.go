@@ -184,7 +184,7 @@ func Split(budget int) []int {
 }
 
 func (p Plan) search(ctx context.Context, s scene, strategy search.Strategy, budget int) (r result, err error) {
-	s.problem.Rounds = Split(budget)
+	s.problem.Rounds, s.problem.KL = Split(budget), search.DefaultKL(strategy)
 	pooled := strategy
 	if len(s.problem.Pool) > 0 {
 		pooled = search.Pooled{Strategy: strategy}

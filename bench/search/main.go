@@ -20,6 +20,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -161,12 +162,20 @@ func contenders(candidates int) (out []simulate.Contender) {
 				simulate.Contender{Name: "climb-auto-nostop", Strategy: search.Auto{Least: 1}},
 				simulate.Contender{Name: "climb-auto-ascend", Strategy: search.Auto{Improve: "ascend"}},
 				simulate.Contender{Name: "climb-auto-attack", Strategy: search.Auto{Improve: "attack"}})
+		case "olmix":
+			out = append(out, simulate.Contender{Name: "olmix", Strategy: m.New()},
+				simulate.Contender{Name: "olmix-bare", Strategy: bare{search.Olmix{Sampler: "dirichlet", Runs: math.MaxInt32}}})
 		default:
 			out = append(out, simulate.Contender{Name: m.Name, Strategy: m.New()})
 		}
 	}
 	return out
 }
+
+// bare is olmix with the whole budget, and free to leave the natural mixture.
+type bare struct{ search.Olmix }
+
+func (bare) DefaultKL() float64 { return 0 }
 
 // worlds compares the strategies on simulated worlds.
 func (r *Report) worlds(p simulate.Plan) error {
