@@ -90,7 +90,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "eval mix report stage study vec", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search simulate stage study task train trial view", "github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search simulate stage study task train trial view", "github.com/gdamore/tcell github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

@@ -194,7 +194,7 @@ func printForecast(w io.Writer, r *history.Report) {
 		fmt.Fprintln(w, "\nRun next (shares in per cent, domains above 1 %):")
 	}
 	for i, m := range r.Next {
-		fmt.Fprintln(w, wrapped(fmt.Sprintf("  n%d:%s", i+1, shares(r.Domains, r.Phases.Within(m)))))
+		fmt.Fprintln(w, wrapped(fmt.Sprintf("  n%d:%s", i+1, shares(r.Domains, r.Phases.Within(m))), lineWidth, "    "))
 	}
 }
 

@@ -125,20 +125,20 @@ func folded(head string, names []string, tail string) string {
 	if more := len(names) - namesShown; more > 1 {
 		names, tail = names[:namesShown], fmt.Sprintf(" and %d more; --json has them%s", more, tail)
 	}
-	return wrapped(head + strings.Join(names, ", ") + tail)
+	return wrapped(head+strings.Join(names, ", ")+tail, lineWidth, "    ")
 }
 
 // wrapped breaks a line at spaces; lines after the first are indented.
-func wrapped(text string) string {
+func wrapped(text string, width int, indent string) string {
 	var b strings.Builder
 	column := 0
 	for i, word := range strings.Split(text, " ") {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
-		case column+1+n > lineWidth && column > 0:
-			b.WriteString("\n    ")
-			column = 4
+		case column+1+n > width && column > 0:
+			b.WriteString("\n" + indent)
+			column = len(indent)
 		default:
 			b.WriteByte(' ')
 			column++
