@@ -75,6 +75,7 @@ var policy = []struct {
 	{"view", "cluster corpus curate dataset embed eval export fasttext lang launch lm report search stage task token train trial vec", "golang.org/x/sys"},
 	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task tensorboard token train trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
+	{"serve", "report search stage task trial view", ""},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
 	{"bench/measure", "vec", ""},
@@ -90,7 +91,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "eval mix report stage study vec", "github.com/klauspost/compress"},
-	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search simulate stage study task train trial view", "github.com/gdamore/tcell github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
+	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search serve simulate stage study task train trial view", "github.com/gdamore/tcell github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }
 

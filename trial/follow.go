@@ -133,6 +133,10 @@ func (round *followedRound) look(r *Trials, p *stage.FollowedPlan, running []tas
 
 // Curve reads the curve of a proxy that is done, once.
 func (f *Follower) Curve(x *Proxy) {
+	if !x.read.IsZero() {
+		return
+	}
+	x.read = time.Unix(1, 0) // a trainer that keeps its progress to itself has no file
 	for p, round := range f.rounds {
 		if i := slices.Index(round.proxies, x); i >= 0 {
 			x.readCurve(p.Path(filepath.FromSlash(round.specs[i].dir()), progressName))

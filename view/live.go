@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/search"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
 	"github.com/climb-go/climb/trial"
@@ -18,7 +19,9 @@ type Live struct {
 	Place  string       `json:"place"`            // where tasks run
 	Stages []LiveStage  `json:"stages"`
 
-	Proxies  []*trial.Proxy `json:"proxies"` // of search and confirmation, as they were proposed
+	Domains  []string       `json:"domains,omitempty"` // of mixtures, once there are any
+	Rounds   []int          `json:"rounds,omitempty"`  // proxies of each round of the search, planned or not
+	Proxies  []*trial.Proxy `json:"proxies"`           // of search and confirmation, as they were proposed
 	Best     *trial.Proxy   `json:"best,omitempty"`
 	Natural  *trial.Proxy   `json:"natural,omitempty"` // the latest run of the natural mixture that is done
 	Failures []Failure      `json:"failures,omitempty"`
@@ -69,7 +72,8 @@ type Follower struct {
 	stages  *stage.Follower
 	proxies *trial.Follower
 	amounts map[string]amount
-	natural string // hash of the natural mixture; "" if it is not known yet
+	problem *search.Problem // nil: not known yet
+	rounds  []int
 }
 
 // amount is the work in a stage.
@@ -103,10 +107,15 @@ func (f *Follower) Look() (*Live, error) {
 			l.Failures = append(l.Failures, remoteFailures(s)...)
 		}
 	}
-	if f.natural == "" && len(l.Proxies) > 0 {
-		if p, _, err := f.view.Trials.Problem(); err == nil {
-			f.natural = p.Prior.Hash()
+	if f.problem == nil && len(l.Proxies) > 0 {
+		p, _, err := f.view.Trials.Problem()
+		if err != nil {
+			return nil, err
 		}
+		f.problem, f.rounds = &p, search.Rounds(p, f.view.Trials.Config.Search.New())
+	}
+	if f.problem != nil {
+		l.Domains, l.Rounds = f.problem.Domains, f.rounds
 	}
 	l.notable(f)
 	var held bool
@@ -190,11 +199,15 @@ func (f *Follower) amount(s stage.Followed, proxies []*trial.Proxy) amount {
 
 // notable finds the best run, the latest natural one, and those without a score.
 func (l *Live) notable(f *Follower) {
+	natural := ""
+	if f.problem != nil {
+		natural = f.problem.Prior.Hash()
+	}
 	for _, p := range l.Proxies {
 		switch {
 		case p.State == trial.Failed:
 			l.Failures = append(l.Failures, Failure{Stage: p.Stage, What: "mixture " + p.Hash, Text: p.Failed})
-		case p.State == trial.Done && p.Hash == f.natural:
+		case p.State == trial.Done && p.Hash == natural:
 			l.Natural = p
 		}
 		switch {
@@ -204,11 +217,23 @@ func (l *Live) notable(f *Follower) {
 		}
 	}
 	l.Failures = l.Failures[max(0, len(l.Failures)-shownFailures):]
-	for _, p := range []*trial.Proxy{l.Best, l.Natural} {
-		if p != nil {
+	drawn := l.Round()
+	for _, p := range append(drawn[:len(drawn):len(drawn)], l.Best, l.Natural) {
+		if p != nil && p.State == trial.Done {
 			f.proxies.Curve(p)
 		}
 	}
+}
+
+// Round are the proxies of the latest round of the search, or of its confirmation.
+func (l *Live) Round() []*trial.Proxy {
+	n := len(l.Proxies)
+	if n == 0 {
+		return nil
+	}
+	last := l.Proxies[n-1]
+	from := slices.IndexFunc(l.Proxies, func(p *trial.Proxy) bool { return p.Stage == last.Stage && p.Round == last.Round })
+	return l.Proxies[from:]
 }
 
 // remoteFailures are what workers said of the attempts of a stage that failed.

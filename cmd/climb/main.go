@@ -161,7 +161,7 @@ a report.`,
 	root.AddGroup(&cobra.Group{ID: "main", Title: "Commands:"}, &cobra.Group{ID: "stage", Title: "Stages, each with what it needs:"},
 		&cobra.Group{ID: "tool", Title: "Tools:"})
 	for _, command := range []func(streams) *cobra.Command{
-		newAssign, newCancel, newClean, newClusters, newCompare, newDemo, newExport, newFit, newInit, newLaunch, newLogs, newMethods, newPlan, newReport, newRun, newStatus, newTail, newVerify, newVersion,
+		newAssign, newCancel, newClean, newClusters, newCompare, newDemo, newExport, newFit, newInit, newLaunch, newLogs, newMethods, newPlan, newReport, newRun, newServe, newStatus, newTail, newVerify, newVersion,
 		newCorpus, newEval, newLM, newModel, newPropose, newRepro, newSimulate, newTask,
 	} {
 		root.AddCommand(command(std))

@@ -95,6 +95,8 @@ type stageOptions struct {
 	Quiet  bool
 	detach bool // leave the jobs of a scheduler
 	take   bool // the run directory, from a controller on a host that is gone
+	serve  bool // show the run in a browser
+	port   int
 }
 
 // AddFlags adds the flags to a command's.
@@ -125,7 +127,15 @@ func (o *stageOptions) until(ctx context.Context, cfg *climb.Config, target stri
 	show := newDisplay(std.out, std, o.JSON)
 	show.silent = o.Quiet
 	r.Watch = show.event
+	stop := func() {}
+	if o.serve {
+		var err error
+		if stop, err = serveBeside(ctx, cfg, o.port, r, std); err != nil {
+			return err
+		}
+	}
 	err := r.Until(ctx, target)
+	stop()
 	show.close()
 	if err != nil {
 		return err
@@ -148,6 +158,8 @@ type runOptions struct {
 	Until       string
 	Detach      bool
 	PrintConfig bool
+	Serve       bool
+	Port        int
 }
 
 // AddFlags adds the flags to a command's.
@@ -155,6 +167,8 @@ func (o *runOptions) AddFlags(f *pflag.FlagSet) {
 	o.stageOptions.AddFlags(f)
 	f.StringVar(&o.Until, "until", "", "stop after a stage: "+strings.Join(targets(), ", "))
 	f.BoolVar(&o.Detach, "detach", false, "leave the jobs of a scheduler when climb is interrupted; climb run goes on with them, climb cancel ends them")
+	f.BoolVar(&o.Serve, "serve", false, "show the run in a browser as it goes, at the address that is printed; see climb serve")
+	f.IntVar(&o.Port, "port", 0, "port on 127.0.0.1 for --serve; 0 = any that is free")
 	f.BoolVar(&o.PrintConfig, "print-config", false, "print the configuration with every default and stop")
 }
 
@@ -174,6 +188,7 @@ on it, and no others.`,
 		Example: `  climb run climb.yaml
   climb run climb.yaml --out runs/2 --workers 8
   climb run climb.yaml --until domains  # no proxies yet
+  climb run climb.yaml --serve          # and watch it in a browser
   climb run climb.yaml --set proxy.tokens=1e6 --set search.rounds=[32,16]
   climb run climb.yaml --print-config   # every option with its value`,
 		RunE: func(c *cobra.Command, args []string) error { return runRun(c.Context(), o, args, std) },
@@ -194,7 +209,7 @@ func runRun(ctx context.Context, o runOptions, args []string, std streams) error
 	if o.Until != "" && !slices.Contains(targets(), o.Until) {
 		return task.Usage(fmt.Errorf("--until: no stage is called %q%s; stages are %s", o.Until, meant(o.Until, targets()), strings.Join(targets(), ", ")))
 	}
-	o.stageOptions.detach = o.Detach
+	o.detach, o.serve, o.port = o.Detach, o.Serve, o.Port
 	return o.until(ctx, cfg, o.Until, std)
 }
 
