@@ -75,7 +75,7 @@ var policy = []struct {
 	{"view", "cluster corpus curate dataset embed eval export fasttext lang launch lm report search stage task token train trial vec", "golang.org/x/sys"},
 	{".", "blob cluster corpus curate dataset embed escape eval export handover label launch lm/optim predict report search stage task tensorboard token train trial view wire", "github.com/goccy/go-yaml"},
 	{"study", ". curate eval lm mix predict report search stage task token train trial vec view wire", "github.com/goccy/go-yaml"},
-	{"serve", "report search stage task trial view", ""},
+	{"serve", "mix report search stage task trial view", ""},
 	{"demo", "", ""},
 	{"examples/trainer", "train", ""},
 	{"bench/measure", "vec", ""},

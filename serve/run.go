@@ -34,7 +34,8 @@ type watched struct {
 	mu       sync.Mutex // held while the files are read
 	view     *view.View
 	follower *view.Follower
-	config   time.Time // when the configuration had changed as it was opened
+	config   time.Time  // when the configuration had changed as it was opened
+	latest   *view.Live // the follower's
 	snap     *snapshot
 	next     time.Time // before it the files are not looked at again
 
@@ -45,6 +46,8 @@ type watched struct {
 	pageNext time.Time // before it the page is not made again
 	pages    int       // that were made
 
+	model  modelCache
+	sizes  lengthsCache
 	events hub
 }
 
@@ -139,6 +142,7 @@ func (w *watched) lookAgain(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.latest = l
 	w.fresher(l)
 	s := &snapshot{state: l.State, metrics: metricsOf(w.Name, l), row: rowOf(w, l)}
 	if s.live, err = json.Marshal(l); err != nil {
@@ -270,6 +274,11 @@ func (w *watched) answer(s *Server, to http.ResponseWriter, q *http.Request, nam
 			return snap.err
 		}
 		return sendBytes(to, "application/json", snap.live)
+	case "whatif":
+		return w.serveWhatIf(s, to, q)
+	}
+	if rest, ok := strings.CutPrefix(name, "domain/"); ok {
+		return w.serveDomain(s, to, q, rest)
 	}
 	return notFound("there is nothing at this address")
 }
