@@ -86,6 +86,13 @@ type Export struct {
 type source struct {
 	curation *curate.Curation // of a run
 	weights  *Weights         // of files
+	own      *ownShares       // of a run, instead of those of its answer
+}
+
+// ownShares are a person's shares of a run's domains.
+type ownShares struct {
+	From  string    `json:"from"` // name of the file
+	Share []float64 `json:"share"`
 }
 
 // A stamp names a tokenizer by its content.
@@ -119,6 +126,27 @@ func OfRun(c *curate.Curation, o Options) (*Export, error) {
 		return nil, fmt.Errorf("%s has no winner yet: its search is not confirmed; climb run finishes it, and climb export --weights takes shares of your own", c.Out)
 	}
 	return x, nil
+}
+
+// OfShares opens an export of a run's documents with the shares of w. The run must
+// have tokens.
+func OfShares(c *curate.Curation, w *Weights, o Options) (*Export, error) {
+	if !c.Done("encode") {
+		return nil, fmt.Errorf("%s has no tokens yet: climb run --until tokens makes them", c.Out)
+	}
+	d, err := c.Domains()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(d.Domains))
+	for i, one := range d.Domains {
+		names[i] = one.Name
+	}
+	share, err := w.ofRun(names)
+	if err != nil {
+		return nil, task.Usage(err)
+	}
+	return open(c.Run, source{curation: c, own: &ownShares{w.Name, share}}, o)
 }
 
 // OfFiles opens an export of the files and shares that a person has named; work

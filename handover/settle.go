@@ -54,12 +54,13 @@ func place(d *export.Draw, shard, row int) uint64 { return d.Order(shard, row, 1
 // settleOptions are the options of the settle stage.
 type settleOptions struct {
 	Options
-	Names     []string  `json:"names,omitempty"` // of files
-	Shares    []float64 `json:"shares,omitempty"`
-	Phases    []phase   `json:"phases,omitempty"`
-	From      string    `json:"from,omitempty"`
-	Tokenizer stamp     `json:"tokenizer_file"`
-	Given     stamp     `json:"given_file"`
+	Names     []string   `json:"names,omitempty"` // of files
+	Shares    []float64  `json:"shares,omitempty"`
+	Phases    []phase    `json:"phases,omitempty"`
+	Own       *ownShares `json:"own,omitempty"` // of a run's domains
+	From      string     `json:"from,omitempty"`
+	Tokenizer stamp      `json:"tokenizer_file"`
+	Given     stamp      `json:"given_file"`
 }
 
 // settleStage decides what is written: settled.json.
@@ -69,6 +70,9 @@ func (x *Export) settleStage() *stage.Stage {
 		Options: func() (any, error) {
 			o := settleOptions{Options: x.Options, Tokenizer: x.tokens[0], Given: x.tokens[1]}
 			o.Options.Tokenizer = ""
+			if o.Own = x.source.own; o.Own != nil {
+				o.Options.Mixture = ""
+			}
 			if w := x.source.weights; w != nil {
 				o.Names, o.Shares, o.Phases, o.From = w.names, w.share, w.phase, w.Name
 			}
@@ -76,7 +80,10 @@ func (x *Export) settleStage() *stage.Stage {
 		},
 	}
 	if x.source.curation != nil {
-		s.Inputs = []string{gatherName, "vocab", "encode", "domains", "confirm"}
+		s.Inputs = []string{gatherName, "vocab", "encode", "domains"}
+		if x.source.own == nil {
+			s.Inputs = append(s.Inputs, "confirm")
+		}
 	}
 	return s
 }
@@ -130,16 +137,21 @@ func (s *settler) given() error {
 		if err != nil {
 			return err
 		}
-		c, err := trial.ConfirmationOf(s.plan)
-		if err != nil {
-			return err
-		}
-		row, why := c.Answer(s.o.Mixture)
-		s.share = row.Mixture
 		for _, one := range d.Domains {
 			s.names = append(s.names, one.Name)
 		}
-		h.From, h.Mixture = "run", fmt.Sprintf("The %s mixture of a run: %s.", row.Name, why)
+		if own := s.o.Own; own != nil {
+			s.share = own.Share
+			h.From, h.Mixture = "run", fmt.Sprintf("The shares of %s, of the domains of a run.", own.From)
+		} else {
+			c, err := trial.ConfirmationOf(s.plan)
+			if err != nil {
+				return err
+			}
+			row, why := c.Answer(s.o.Mixture)
+			s.share = row.Mixture
+			h.From, h.Mixture = "run", fmt.Sprintf("The %s mixture of a run: %s.", row.Name, why)
+		}
 	}
 	if limit := s.needs.Domains; limit > 0 && len(s.names) > limit {
 		return task.Permanent(fmt.Errorf("%d domains, and %s holds at most %d; merge some", len(s.names), s.o.To, limit))

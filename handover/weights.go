@@ -22,6 +22,9 @@ type Weights struct {
 	// Answer is the JSON of climb fit or climb propose, whose recommended mixture
 	// the shares are, by the names of the domains.
 	Answer string `json:"answer,omitempty"`
+	// Run is a run directory, whose documents the domains of these names have; they
+	// have no inputs then. climb serve writes such files.
+	Run string `json:"run,omitempty"`
 	// Tokenizer is what shares are in tokens of; that of the export if it is empty.
 	Tokenizer string                   `json:"tokenizer,omitempty"`
 	TextField string                   `json:"text_field,omitempty"` // "text"
@@ -77,7 +80,7 @@ func LoadWeights(path string) (*Weights, error) {
 		return nil, task.Usage(fmt.Errorf("%s: %w", path, err))
 	}
 	dir := filepath.Dir(path)
-	for _, p := range []*string{&w.Answer, &w.Tokenizer} {
+	for _, p := range []*string{&w.Answer, &w.Tokenizer, &w.Run} {
 		*p = beside(dir, *p)
 	}
 	for _, d := range w.Domains {
@@ -224,6 +227,9 @@ func (w *Weights) settlePhases() error {
 
 // settle orders the domains by name, and checks the shares.
 func (w *Weights) settle() error {
+	if w.Run != "" && (len(w.Phases) > 0 || w.Tokenizer != "") {
+		return fmt.Errorf("run: its documents have shares of the run's tokens, and one mixture; leave out phases and tokenizer")
+	}
 	if len(w.Phases) > 0 {
 		if err := w.settlePhases(); err != nil {
 			return err
@@ -237,7 +243,10 @@ func (w *Weights) settle() error {
 		if s := *d.Share; s < 0 || math.IsNaN(s) || math.IsInf(s, 0) {
 			return fmt.Errorf("domains.%s.share: %v; it must be 0 or more", name, s)
 		}
-		if *d.Share > 0 && len(d.Inputs) == 0 {
+		if w.Run != "" && len(d.Inputs) > 0 {
+			return fmt.Errorf("domains.%s.inputs: the documents come from the run %s; leave out one of the two", name, w.Run)
+		}
+		if *d.Share > 0 && len(d.Inputs) == 0 && w.Run == "" {
 			return fmt.Errorf("domains.%s.inputs: it has a share of %v and no files", name, *d.Share)
 		}
 		w.names = append(w.names, name)
@@ -251,6 +260,19 @@ func (w *Weights) settle() error {
 		w.share = append(w.share, *w.Domains[name].Share/sum)
 	}
 	return nil
+}
+
+// ofRun is the share of each domain of a run. A domain that is not named has none.
+func (w *Weights) ofRun(names []string) ([]float64, error) {
+	share := make([]float64, len(names))
+	for k, name := range w.names {
+		d := slices.Index(names, name)
+		if d < 0 {
+			return nil, fmt.Errorf("%s: domain %q is none of the run %s; there are %s", w.Name, name, w.Run, strings.Join(names, ", "))
+		}
+		share[d] = w.share[k]
+	}
+	return share, nil
 }
 
 // open lists the files of the domains that have a share.

@@ -18,21 +18,6 @@ document.addEventListener("pointermove", e => {
   tip.style.top = (e.clientY + tip.offsetHeight + 26 > innerHeight ? e.clientY - tip.offsetHeight - 10 : e.clientY + 18) + "px";
 });
 
-// Tables sort by the column whose head is pressed: by data-v where a cell has it, else by its text.
-for (const th of document.querySelectorAll("table.sort th")) {
-  const button = document.createElement("button");
-  button.append(...th.childNodes);
-  th.append(button);
-  button.addEventListener("click", () => {
-    const body = th.closest("table").tBodies[0], i = th.cellIndex, down = th.ariaSort !== "descending";
-    for (const other of th.parentNode.cells) other.removeAttribute("aria-sort");
-    th.ariaSort = down ? "descending" : "ascending";
-    const key = row => { const c = row.cells[i]; return c.dataset.v === undefined ? c.textContent.trim() : parseFloat(c.dataset.v); };
-    const order = (a, b) => a !== a ? 1 : b !== b ? -1 : (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1);
-    body.append(...[...body.rows].map(r => [key(r), r]).sort((x, y) => order(x[0], y[0])).map(x => x[1]));
-  });
-}
-
 // Every drawing as SVG and as PNG, with the print's style, and its numbers as CSV.
 const save = (blob, name) => {
   const a = document.createElement("a"), url = URL.createObjectURL(blob);
@@ -62,31 +47,50 @@ const picture = (svg, then) => {
   image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(standalone(svg));
 };
 const csvOf = name => [...document.querySelectorAll("pre.csv")].find(p => name === p.dataset.figure || name.startsWith(p.dataset.figure + "-"));
-for (const chart of document.querySelectorAll(".chart[data-figure]")) {
-  const name = chart.dataset.figure, svg = chart.querySelector("svg"), table = csvOf(name), bar = document.createElement("div");
-  const offer = (what, act) => {
-    const b = document.createElement("button");
-    b.type = "button"; b.textContent = what; b.ariaLabel = svg.getAttribute("aria-label").split(/[.;]/)[0] + ", as " + what;
-    b.addEventListener("click", act);
-    bar.append(b);
-  };
-  bar.className = "files";
-  offer("SVG", () => save(new Blob([standalone(svg)], { type: "image/svg+xml" }), name + ".svg"));
-  offer("PNG", () => picture(svg, blob => save(blob, name + ".png")));
-  if (table) offer("CSV", () => save(new Blob([table.textContent], { type: "text/csv" }), table.dataset.figure + ".csv"));
-  chart.after(bar);
-}
+// What a part of the page is given: the page, and a section that has taken another's place in it.
+const setUp = scope => {
+  // Tables sort by the column whose head is pressed: by data-v where a cell has it, else by its text.
+  for (const th of scope.querySelectorAll("table.sort th")) {
+    const button = document.createElement("button");
+    button.append(...th.childNodes);
+    th.append(button);
+    button.addEventListener("click", () => {
+      const body = th.closest("table").tBodies[0], i = th.cellIndex, down = th.ariaSort !== "descending";
+      for (const other of th.parentNode.cells) other.removeAttribute("aria-sort");
+      th.ariaSort = down ? "descending" : "ascending";
+      const key = row => { const c = row.cells[i]; return c.dataset.v === undefined ? c.textContent.trim() : parseFloat(c.dataset.v); };
+      const order = (a, b) => a !== a ? 1 : b !== b ? -1 : (a < b ? -1 : a > b ? 1 : 0) * (down ? -1 : 1);
+      body.append(...[...body.rows].map(r => [key(r), r]).sort((x, y) => order(x[0], y[0])).map(x => x[1]));
+    });
+  }
+
+  for (const chart of scope.querySelectorAll(".chart[data-figure]")) {
+    const name = chart.dataset.figure, svg = chart.querySelector("svg"), table = csvOf(name), bar = document.createElement("div");
+    const offer = (what, act) => {
+      const b = document.createElement("button");
+      b.type = "button"; b.textContent = what; b.ariaLabel = svg.getAttribute("aria-label").split(/[.;]/)[0] + ", as " + what;
+      b.addEventListener("click", act);
+      bar.append(b);
+    };
+    bar.className = "files";
+    offer("SVG", () => save(new Blob([standalone(svg)], { type: "image/svg+xml" }), name + ".svg"));
+    offer("PNG", () => picture(svg, blob => save(blob, name + ".png")));
+    if (table) offer("CSV", () => save(new Blob([table.textContent], { type: "text/csv" }), table.dataset.figure + ".csv"));
+    chart.after(bar);
+  }
+
+  // Copy the command.
+  for (const b of scope.querySelectorAll("button.copy")) {
+    b.hidden = !navigator.clipboard;
+    b.addEventListener("click", () => navigator.clipboard.writeText(b.previousElementSibling.textContent).then(() => { b.textContent = "copied"; }));
+  }
+};
+setUp(document);
 
 // Paper shows everything.
 let closed = [];
 addEventListener("beforeprint", () => { closed = [...document.querySelectorAll("details:not([open])")]; closed.forEach(d => d.open = true); });
 addEventListener("afterprint", () => closed.forEach(d => d.open = false));
-
-// Copy the command.
-for (const b of document.querySelectorAll("button.copy")) {
-  b.hidden = !navigator.clipboard;
-  b.addEventListener("click", () => navigator.clipboard.writeText(b.previousElementSibling.textContent).then(() => { b.textContent = "copied"; }));
-}
 
 // The contents show where the reader is.
 const links = new Map([...document.querySelectorAll("nav a")].map(a => [a.hash.slice(1), a]));
@@ -94,3 +98,4 @@ const seen = new IntersectionObserver(entries => {
   for (const e of entries) if (e.isIntersecting) { links.forEach(a => a.removeAttribute("aria-current")); links.get(e.target.id)?.setAttribute("aria-current", "true"); }
 }, { rootMargin: "-10% 0px -80% 0px" });
 document.querySelectorAll("main > section[id]").forEach(s => seen.observe(s));
+document.addEventListener("climb:section", e => { setUp(e.detail); seen.observe(e.detail); });

@@ -1,4 +1,5 @@
 "use strict";
+(() => {
 // The parts that live come from the server as HTML in which every text is escaped;
 // the policy of the page runs no script that they could bring.
 const nodes = html => [...new DOMParser().parseFromString(html, "text/html").body.childNodes];
@@ -220,3 +221,4 @@ if (documents) {
     } catch { status.textContent = "The server does not answer."; } finally { more.disabled = false; }
   });
 }
+})();

@@ -78,7 +78,8 @@ RUN is a run directory or its configuration; climb.yaml if it is left out. With
     web:  {share: 0.7, inputs: [web/*.jsonl.zst]}
     code: {share: 0.3, inputs: [code]}
 
-or, with "answer: fit.json" and no shares, from the answer of climb fit --json or
+or, with "run: climb-run" and no inputs, the domains and documents of that run, with
+the shares of the file, as climb serve writes it; or, with "answer: fit.json" and no shares, from the answer of climb fit --json or
 climb propose --json.
 
 The mixture may change during the training: phases instead of shares, which the
@@ -212,8 +213,27 @@ func (o *exportOptions) open(ctx context.Context, args []string) (*handover.Expo
 		if err != nil {
 			return nil, err
 		}
-		return handover.OfFiles(ctx, w, handover.WorkDir(o.out, o.weights), o.workers, o.Options)
+		if w.Run == "" {
+			return handover.OfFiles(ctx, w, handover.WorkDir(o.out, o.weights), o.workers, o.Options)
+		}
+		r, err := o.run(ctx, []string{w.Run})
+		if err != nil {
+			return nil, err
+		}
+		return handover.OfShares(r.Curation, w, o.Options)
 	}
+	r, err := o.run(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	if o.Mixture == "" {
+		o.Mixture = r.Config.Dataset.Mixture
+	}
+	return handover.OfRun(r.Curation, o.Options)
+}
+
+// run opens the run whose documents are exported.
+func (o *exportOptions) run(ctx context.Context, args []string) (*climb.Run, error) {
 	cfg, err := loadRun(args)
 	if err != nil {
 		return nil, err
@@ -222,13 +242,7 @@ func (o *exportOptions) open(ctx context.Context, args []string) (*handover.Expo
 		cfg.Workers = o.workers
 	}
 	r := climb.NewRun(cfg)
-	if err := r.Open(ctx); err != nil {
-		return nil, err
-	}
-	if o.Mixture == "" {
-		o.Mixture = cfg.Dataset.Mixture
-	}
-	return handover.OfRun(r.Curation, o.Options)
+	return r, r.Open(ctx)
 }
 
 // loadRun reads the configuration of a run: the file, or the one in the run
