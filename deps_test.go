@@ -91,6 +91,7 @@ var policy = []struct {
 	{"bench/lang", "lang", "golang.org/x/text"},
 	{"bench/quality", ". corpus fasttext label lang token", "golang.org/x/text"},
 	{"bench/evidence", "eval mix report stage study vec", "github.com/klauspost/compress"},
+	{"bench/serve", "bench/measure", "github.com/chromedp/chromedp"},
 	{"cmd/climb", ". blob corpus curate demo escape eval export handover history judge label launch lm report repro search serve simulate stage study task train trial view", "github.com/gdamore/tcell github.com/spf13/cobra github.com/spf13/pflag golang.org/x/term"},
 	{"release", "", ""},
 }

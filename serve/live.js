@@ -91,6 +91,7 @@ const whatIf = async () => {
     if (!answer.ok || body.dataset.ready) return;
     model = await answer.json();
   } catch { return; }
+  if (!model.domains) return;
   body.dataset.ready = "1";
   const mixture = [...model.start], held = new Set(), weights = model.tasks.map(t => t.weight);
   const natural = model.domains.map(d => d.natural);
@@ -185,7 +186,7 @@ const whatIf = async () => {
         make("h3", { textContent: "Tasks: weight, and expected value" }), make("ul", { className: "sliders tasks" }, ...tasks.map(t => t.row)),
         make("h3", { textContent: "Least change for a gain" }), make("p", { className: "tools" }, make("span", { textContent: "gain" }), gain, make("span", { textContent: "on" }), which, button("Find", () => ask({ ask: "least", task: Number(which.value), gain: Number(gain.value) }))),
         make("h3", { textContent: "Take it along" }), make("p", { className: "tools" }, button("Save as YAML", save), make("span", { className: "hint", textContent: "for climb export --weights" })))),
-    make("p", { className: "caption", textContent: `By a Gaussian process for each task, fitted to ${model.runs === model.of ? "all" : model.runs + " of the"} ${model.of} runs that have a score. Higher is better.` }));
+    make("p", { className: "caption", textContent: `The best mixture near the runs is expected to score ${score(model.best.mean)}, 80 % of single runs of it ${around(model.best)}. By a Gaussian process for each task, fitted to ${model.runs === model.of ? "all" : model.runs + " of the"} ${model.of} runs that have a score. Higher is better.` }));
   tasks.forEach(t => t.show());
   draw();
   ask();

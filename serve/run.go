@@ -72,7 +72,7 @@ type snapshot struct {
 // pace are the shares of a core that looking takes at most: each waits so many
 // times as long as it took.
 const (
-	pace      = 200
+	pace      = 100
 	leastLook = 500 * time.Millisecond
 )
 

@@ -22,8 +22,13 @@ type model struct {
 	supply []int64 // tokens by domain
 	budget int64   // tokens of the training that the epochs are counted for
 	start  []float64
-	from   string // what start is
+	from   string          // what start is
+	best   search.Expected // of the best mixture that is expected near the runs
 }
+
+// near is how much of a mixture may be in other domains than in the nearest run, for
+// it to be near the runs.
+const near = 0.2
 
 // modelCache fits a forecast when there are new runs, if the last fit is some time
 // ago.
@@ -93,6 +98,11 @@ func (w *watched) fit() (*model, error) {
 	if s, err := v.Trials.ReadSearch(); err == nil {
 		m.start, m.from = s.Predicted, "answer of the search"
 	}
+	best, err := m.Best(nil, near)
+	if err != nil {
+		return nil, err
+	}
+	m.best, _ = m.Expect(best, nil)
 	return m, nil
 }
 
@@ -128,6 +138,8 @@ type whatIfModel struct {
 	Tasks   []whatIfTask   `json:"tasks"`
 	Start   []float64      `json:"start"`
 	From    string         `json:"from"`
+
+	Best search.Expected `json:"best"` // of the best mixture that is expected near the runs
 }
 
 // whatIfAnswer is what is expected of a mixture.
@@ -158,6 +170,9 @@ func (w *watched) serveWhatIf(s *Server, to http.ResponseWriter, q *http.Request
 	}
 	defer release()
 	m, err := w.forecast(q)
+	if errors.Is(err, errNoModel) && q.Method != http.MethodPost { // the page asks before it can know
+		return sendJSON(to, map[string]string{"why": errNoModel.text})
+	}
 	if err != nil {
 		return err
 	}
@@ -205,7 +220,7 @@ func (s *Server) enter(q *http.Request) (release func(), err error) {
 }
 
 func (m *model) described() whatIfModel {
-	d := whatIfModel{Runs: len(m.Runs), Of: m.Of, Level: search.ForecastLevel, Budget: m.budget, Start: m.start, From: m.from}
+	d := whatIfModel{Runs: len(m.Runs), Of: m.Of, Level: search.ForecastLevel, Budget: m.budget, Start: m.start, From: m.from, Best: m.best}
 	for i, name := range m.Problem.Domains {
 		lo, hi := m.Limits(i)
 		d.Domains = append(d.Domains, whatIfDomain{name, m.Problem.Prior[i], lo, hi})
@@ -228,7 +243,7 @@ func (m *model) answer(ask whatIf) (*whatIfAnswer, error) {
 	switch ask.Ask {
 	case "":
 	case "best":
-		if w, err = m.Best(ask.Weights, 0.2); err != nil {
+		if w, err = m.Best(ask.Weights, near); err != nil {
 			return nil, err
 		}
 	case "least":
