@@ -39,7 +39,7 @@ func candidateChart(f form, rows []Candidate, chosen, label string) *svg {
 			class = " on"
 		}
 		s.rect(0, y-rowH/2+1, width, rowH-2, 4, "row"+class, fmt.Sprintf("%s: mean %s, interval %s, %s", r.Name, score(r.Mean), interval(r.Interval), plural(len(r.Scores), "run")))
-		s.text(left-14, y+4, "end"+strong(class), shorten(r.Name, f.names))
+		s.name(left-14, y+4, "end"+strong(class), r.Name, f.names)
 		if drawable(r.Interval[0]) && drawable(r.Interval[1]) {
 			s.rect(x.at(r.Interval[0]), y-5, x.at(r.Interval[1])-x.at(r.Interval[0]), 10, 5, "span"+class, "")
 		}
@@ -98,7 +98,7 @@ func gainChart(f form, c Confirmation) *svg {
 				class = " bad"
 			}
 		}
-		s.text(left-14, y+4, "end", shorten("over "+d.To, f.names))
+		s.name(left-14, y+4, "end", "over "+d.To, f.names)
 		if drawable(d.Interval[0]) && drawable(d.Interval[1]) {
 			s.rect(x.at(d.Interval[0]), y-5, x.at(d.Interval[1])-x.at(d.Interval[0]), 10, 5, "span"+class, "")
 		}

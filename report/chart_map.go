@@ -19,17 +19,20 @@ func mapChart(f form, points []Point, colour map[string]string) *svg {
 	}
 	s := &svg{w: f.width, h: height, label: fmt.Sprintf("Map of %s. Near ones have similar texts. The table of domains has the numbers.", plural(len(points), "cluster"))}
 	var xs, ys []float64
-	largest := 0.0
+	largest, sum := 0.0, 0.0
 	for _, p := range points {
 		xs, ys = append(xs, p.X), append(ys, p.Y)
 		if drawable(p.Size) {
-			largest = max(largest, p.Size)
+			largest, sum = max(largest, p.Size), sum+max(p.Size, 0)
 		}
+	}
+	if sum > 0 { // all discs together cover no more than a third of the map
+		most = min(most, max(4, math.Sqrt(f.width*height/3/math.Pi/(sum/largest))))
 	}
 	x, y := newAxis(most, f.width-most, 4, xs...), newAxis(height-most, most, 4, ys...)
 	least := 3.0
-	if len(points) > 1000 { // thousands of small ones must not cover each other
-		least = 1.8
+	if len(points) > 1000 {
+		least = 1.5
 	}
 	radius := func(p Point) float64 {
 		if !drawable(p.Size) || largest == 0 {

@@ -45,7 +45,7 @@ func mixtureChart(f form, domains []Domain) *svg {
 		y := top + rowH*float64(i)
 		tip := fmt.Sprintf("%s: %s of the mixture, %s of the corpus", d.Name, percent(d.Chosen), percent(d.Natural))
 		s.rect(0, y, width, rowH, 4, "row", tip)
-		s.text(left-14, y+rowH/2+4, "end", shorten(d.Name, f.names))
+		s.name(left-14, y+rowH/2+4, "end", d.Name, f.names)
 		s.rect(left, y+6, bar(d.Chosen), 14, 2, "fill", "")
 		s.rect(left, y+23, bar(d.Natural), 8, 2, "base", "")
 		s.text(width-right+70, y+rowH/2+4, "end strong", percent(d.Chosen))

@@ -193,7 +193,7 @@ func strategyMixtures(f form, domains []string, o Objective) *svg {
 		for d, name := range domains[:min(len(domains), maxRows)] {
 			y := top + rowH*float64(d)
 			if i == 0 {
-				s.text(left-14, y+rowH/2+4, "end", shorten(name, f.names))
+				s.name(left-14, y+rowH/2+4, "end", name, f.names)
 			}
 			s.add(mark{kind: "rect", at: [5]float64{left + cell*float64(i) + 2, y + 1, cell - 4, rowH - 2, 3}, class: "heat", alpha: min(0.6, max(0.001, m[d])),
 				tip: fmt.Sprintf("%s: %s of %s", r.Strategy, percent(m[d]), name)})

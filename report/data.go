@@ -125,6 +125,25 @@ type Domain struct {
 	Chosen    float64   `json:"chosen"`  // share in the mixture of the dataset, which the run recommends
 	Epochs    float64   `json:"epochs"`  // how often the dataset repeats its tokens
 	Examples  []Snippet `json:"examples"`
+	Lengths   []Bin     `json:"lengths"`          // of its documents, by powers of two
+	Effect    *Effect   `json:"effect,omitempty"` // of more of it; nil: unknown
+}
+
+// A Bin counts documents of From or more and less than To bytes.
+type Bin struct {
+	From      int64 `json:"from"`
+	To        int64 `json:"to"`
+	Documents int64 `json:"documents"`
+}
+
+// An Effect is what one more percentage point of a domain is expected to change in
+// the score, the others giving it up in proportion.
+type Effect struct {
+	From     string     `json:"from"` // the mixture that it starts from, in words
+	Mean     float64    `json:"mean"`
+	Interval [2]float64 `json:"interval"` // of the function, without the noise of a run
+	Level    float64    `json:"level"`    // of the interval
+	Runs     int        `json:"runs"`     // that it was fitted to
 }
 
 // Score is a named number.

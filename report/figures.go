@@ -84,6 +84,14 @@ func Figures(d *Data) []Figure {
 			d.Predictor.Name, d.Predictor.Folds, fixed(d.Predictor.Spearman, 3)), predictorTable(d.Predictor), func(f form) *svg { return predictorChart(f, d.Predictor) }},
 		Figure{"map", "Map of the clusters", "Every disc is a cluster, its area the tokens in it, its colour the domain, whose name stands at its middle; rings are pruned clusters. Near ones have similar texts; distances across the map mean little. Domains share eight colours.",
 			mapTable(d), func(f form) *svg { return mapChart(f, d.Map, palette(d.Domains, d.Map)) }})
+	for n, x := range d.Domains {
+		name := fmt.Sprintf("lengths-%02d", n+1)
+		if words := slug(x.Name); words != "" {
+			name += "-" + words
+		}
+		all = append(all, Figure{name, "Lengths of " + x.Name, fmt.Sprintf("How many documents of %s are how long, by powers of two of bytes.", x.Name),
+			lengthTable(d.Domains[n : n+1]), func(f form) *svg { return lengthsChart(f, x) }})
+	}
 	var out []Figure
 	for _, f := range all {
 		if f.draw(twoColumns) != nil {

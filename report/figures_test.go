@@ -40,7 +40,7 @@ func TestFigures(t *testing.T) {
 			}
 		})
 	}
-	if n := len(Figures(sample())); n != 7+14 {
+	if n := len(Figures(sample())); n != 7+14+14 {
 		t.Errorf("%d figures of the sample", n)
 	}
 	if n := len(Figures(&Data{})); n != 0 {

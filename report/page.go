@@ -35,7 +35,7 @@ var scriptHash = sync.OnceValue(func() string {
 var pageFuncs = map[string]any{
 	"count": count, "short": short, "size": size, "percent": percent, "score": score, "signed": signed, "interval": interval,
 	"signedInterval": signedInterval, "duration": duration, "day": day, "fixed": fixed, "times": times, "plural": plural,
-	"join": strings.Join, "byShare": byShare, "top": top, "value": value, "portion": portion, "shorten": shorten,
+	"join": strings.Join, "byShare": byShare, "top": top, "value": value, "percentOf": func(x float64) float64 { return 100 * x }, "portion": portion, "shorten": shorten,
 }
 
 var pageTemplate = mustParse("page", pageHTML, pageFuncs)
@@ -62,6 +62,7 @@ type view struct {
 	Columns    []Domain          // of the table of sources by domains
 	Sources    []sourceRow       // the largest
 	Origins    int               // how many sources there are
+	Parts      []domainPart      // the domains, one by one
 	Plots      []panel           // share against score
 	Tables     []csvBlock        // what the drawings are from
 	PlotsRange string            // of the scores, in words
@@ -81,31 +82,98 @@ type panel struct {
 
 // A csvBlock is a table in the page, for the buttons of the drawings with a name that
 // begins like its own.
-type csvBlock struct{ Name, Text string }
+type csvBlock struct {
+	Name, Text string
+	Packed     bool
+}
+
+// block is a table in the page.
+func block(name string, t Table, digits int) csvBlock {
+	text := strings.Map(legible, string(t.CSV(digits)))
+	if len(text) < packedTable {
+		return csvBlock{name, text, false}
+	}
+	return csvBlock{name, pack(text), true}
+}
 
 // pageDigits are the significant digits of numbers in the page's tables.
-const pageDigits = 6
+const pageDigits = 5
 
 // drawAll makes the drawings, and their tables. The plots of shares have one table in
 // common.
 func (v *view) drawAll() {
 	charts := map[string]template.HTML{}
 	for _, f := range Figures(v.Data) {
-		if !strings.HasPrefix(f.Name, "share-") {
+		if !strings.HasPrefix(f.Name, "share-") && !strings.HasPrefix(f.Name, "lengths-") {
 			charts[f.Name] = f.draw(twoColumns).html(f.Name)
-			v.Tables = append(v.Tables, csvBlock{f.Name, string(f.Table.CSV(pageDigits))})
+			v.Tables = append(v.Tables, block(f.Name, f.Table, pageDigits))
 		}
 	}
 	v.MixtureChart, v.IntervalChart, v.GainChart, v.SearchChart = charts["mixture"], charts["confirmation"], charts["gains"], charts["search"]
 	v.CurvesChart, v.PredictorChart, v.MapChart = charts["training"], charts["predictor"], charts["map"]
+	if t := lengthTable(v.Domains); len(t.Rows) > 0 {
+		v.Tables = append(v.Tables, block("lengths", t, pageDigits))
+	}
+	v.Parts = domainParts(v.Data)
 	if p := newShares(v.Domains, v.Trials); p != nil {
 		v.PlotsRange = "from " + score(p.floor) + " to " + score(p.best)
-		v.Tables = append(v.Tables, csvBlock{"share", string(p.table(v.Domains).CSV(4))})
+		v.Tables = append(v.Tables, block("share", p.table(v.Domains), 4))
 		for n, i := range p.order {
 			d := v.Domains[i]
 			v.Plots = append(v.Plots, panel{d.Name, p.plot(panels, d, i).html(fmt.Sprintf("share-%02d", n+1))})
 		}
 	}
+}
+
+// A domainPart is what the page tells of one domain.
+type domainPart struct {
+	Domain
+	Sources []sourceShare // the largest
+	Others  int           // sources that are not named
+	Lengths template.HTML
+	Why     string // what its effect says, in words
+}
+
+// A sourceShare is the part of a domain's tokens that a source has.
+type sourceShare struct {
+	Name  string
+	Share float64
+}
+
+// domainSources bounds the sources of a domain that are named.
+const domainSources = 6
+
+// domainParts gathers what is known of each domain.
+func domainParts(d *Data) (out []domainPart) {
+	for i, x := range d.Domains {
+		p := domainPart{Domain: x, Lengths: lengthsChart(panels, x).html(fmt.Sprintf("lengths-%02d", i+1))}
+		var all int64
+		for _, s := range d.Corpus.Sources {
+			if i < len(s.Tokens) {
+				all += max(s.Tokens[i], 0)
+			}
+		}
+		for _, s := range d.Corpus.Sources {
+			if i < len(s.Tokens) && s.Tokens[i] > 0 && s.Name != "" {
+				p.Sources = append(p.Sources, sourceShare{s.Name, float64(s.Tokens[i]) / float64(all)})
+			}
+		}
+		slices.SortStableFunc(p.Sources, func(a, b sourceShare) int { return descending(a.Share, b.Share) })
+		p.Others = max(0, len(p.Sources)-domainSources)
+		p.Sources = p.Sources[:len(p.Sources)-p.Others]
+		if e := x.Effect; e != nil && finite(e.Mean) {
+			switch {
+			case e.Interval[0] > 0:
+				p.Why = "more of it is expected to help"
+			case e.Interval[1] < 0:
+				p.Why = "more of it is expected to hurt"
+			default:
+				p.Why = "the runs do not tell whether more or less of it is better"
+			}
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // tile is a key figure.
@@ -118,7 +186,7 @@ type metricRow struct {
 }
 
 const (
-	shownTrials   = 200 // rows of the table of trials
+	shownTrials   = 120 // rows of the table of trials
 	shownClusters = 100 // rows of the table of pruned clusters
 )
 

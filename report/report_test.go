@@ -2,8 +2,12 @@ package report
 
 import (
 	"bytes"
+	"compress/flate"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
+	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -90,7 +94,7 @@ var (
 	sortKeys = regexp.MustCompile(` data-v="[^"]*"`)
 	tags     = regexp.MustCompile(`<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z0-9-]+(?:="[^"]*")?)*)\s*(/?)>`)
 	attrs    = regexp.MustCompile(`\s([a-zA-Z-]+)(?:="([^"]*)")?`)
-	voids    = []string{"meta", "br"}
+	voids    = []string{"meta", "br", "input"}
 )
 
 func TestPages(t *testing.T) {
@@ -195,8 +199,8 @@ func TestSampleShowsEverything(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if n := strings.Count(page, "<svg viewBox"); n != 8+14 {
-		t.Errorf("%d drawings, want the mark, seven charts and one for each domain", n)
+	if n := strings.Count(page, "<svg viewBox"); n != 8+14+14 {
+		t.Errorf("%d drawings, want the mark, seven charts and two for each domain", n)
 	}
 	if n := strings.Count(page, `class="mark"`); n < 2*112-20 {
 		t.Errorf("%d dots", n)
@@ -216,7 +220,7 @@ func TestLongListsAreCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"The best 200 of 812 proxy runs", "The largest 100 of 760 clusters"} {
+	for _, want := range []string{"The best 120 of 812 proxy runs", "The largest 100 of 760 clusters"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -361,4 +365,69 @@ func TestPageIsBounded(t *testing.T) {
 	if !strings.Contains(text, "The largest 100 of 1000 sources") || len(page) > 1_500_000 {
 		t.Errorf("%d bytes", len(page))
 	}
+}
+
+// A page of 1,000 proxies, 100 domains and a map of 5,000 clusters is below 1 MB.
+func TestLargePage(t *testing.T) {
+	d := sample()
+	small := len(d.Domains)
+	words := strings.Fields("protein cell gene quantum energy recipe butter court statute league season novel chapter theorem lemma market shares church king patient dose hotel flight election album guitar")
+	for i := small; i < 100; i++ {
+		x := d.Domains[i%small]
+		x.Name = fmt.Sprintf("%s, %s, %d", words[i%len(words)], words[(i*7+3)%len(words)], i)
+		d.Domains = append(d.Domains, x)
+	}
+	for i := range d.Corpus.Sources {
+		d.Corpus.Sources[i].Tokens = slices.Repeat(d.Corpus.Sources[i].Tokens, 8)[:100]
+	}
+	d.Map, d.Clusters, d.PrunedClusters = nil, nil, nil
+	for i := range 5000 {
+		var terms []string
+		for k := range 8 {
+			terms = append(terms, words[(i*k+k*k+i/7)%len(words)])
+		}
+		a := float64(i) * 2.39996
+		p := Point{i, math.Cos(a) * math.Sqrt(float64(i)), math.Sin(a) * math.Sqrt(float64(i)), float64(1e6 - 190*i), d.Domains[i%100].Name, strings.Join(terms[:3], "-"), i%9 == 0}
+		c := Cluster{ID: i, Documents: int64(9000 - i), Tokens: int64(p.Size), Terms: terms, Domain: p.Domain, Scores: d.Domains[0].Quality}
+		if p.Pruned {
+			p.Domain, c.Domain, c.Reasons = "", "", []string{"mean quality 1.20 below 2.5"}
+			d.PrunedClusters = append(d.PrunedClusters, c)
+		} else {
+			d.Clusters = append(d.Clusters, c)
+		}
+		d.Map = append(d.Map, p)
+	}
+	trials := d.Trials
+	d.Trials, d.Predictor.Measured, d.Predictor.Predicted = nil, nil, nil
+	for i := range 1000 {
+		x := trials[i%len(trials)]
+		x.Hash, x.Mixture = fmt.Sprintf("%016x", i*7919), slices.Repeat(x.Mixture, 8)[:100]
+		d.Trials = append(d.Trials, x)
+		d.Predictor.Measured, d.Predictor.Predicted = append(d.Predictor.Measured, x.Score), append(d.Predictor.Predicted, x.Score+0.001)
+	}
+	for i := range 60 {
+		d.Curves = append(d.Curves, d.Curves[i%4])
+	}
+	if *out != "" {
+		if err := Write(*out+"-large", d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := render(d)
+	if err != nil || len(page) >= 1_000_000 {
+		t.Errorf("%d bytes, %v", len(page), err)
+	}
+	m := regexp.MustCompile(`data-figure="map"><svg [^>]* data-packed="([^"]*)"`).FindStringSubmatch(string(page))
+	if m == nil {
+		t.Fatal("the map is not packed")
+	}
+	packed, err := base64.RawURLEncoding.DecodeString(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	marks, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed)))
+	if n := bytes.Count(marks, []byte(`class="spot `)); err != nil || n != 5000 {
+		t.Errorf("%d discs, %v", n, err)
+	}
+	t.Logf("%d bytes", len(page))
 }

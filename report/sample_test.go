@@ -54,6 +54,11 @@ func sample() *Data {
 			Quality: []Score{{"quality", 2.4 + rng.Float64()}, {"educational", 1.9 + 1.5*rng.Float64()}, {"advertising", 3.9 + rng.Float64()}},
 			Examples: []Snippet{{fmt.Sprintf("crawl/part-%04d:%d", i*7, i*311), "In the spring of that year the two sides met again.\nThe first question was who would pay for the bridge, and nobody had an answer that the others would accept."},
 				{fmt.Sprintf("crawl/part-%04d:%d", i*9+1, i*77), "A short introduction for readers who have not met the subject before, with exercises at the end of every chapter."}}})
+		for k := range 7 {
+			d.Domains[i].Lengths = append(d.Domains[i].Lengths, Bin{256 << k, 512 << k, tokens / 870 / int64(2+(k-3)*(k-3))})
+		}
+		e := 0.002 * float64(i%3-1)
+		d.Domains[i].Effect = &Effect{"answer of the search", e, [2]float64{e - 0.0011, e + 0.0011}, 0.8, 110}
 		d.Dataset.Parts = append(d.Dataset.Parts, Share{name, chosen[i], chosen[i] * (1 + 0.002*rng.NormFloat64()), tokens / 2000, int64(chosen[i] * 4e8), int64(i * 113), chosen[i] / natural[i] * 0.43})
 		for range 5 + i*3 {
 			a := 2.39996 * float64(i)

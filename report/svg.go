@@ -70,6 +70,16 @@ func (s *svg) dot(x, y, r float64, class, tip string) {
 // path draws a line, or the shape that it encloses, by SVG's commands M, L, H, V, m, l, h and z.
 func (s *svg) path(d, class string) { s.add(mark{kind: "path", data: d, class: class}) }
 
+// name writes a name of others in so many columns; where it is cut, the pointer shows
+// all of it.
+func (s *svg) name(x, y float64, class, name string, columns int) {
+	m := mark{kind: "text", at: [5]float64{x, y}, data: shorten(name, columns), class: class}
+	if m.data != name {
+		m.tip = name
+	}
+	s.add(m)
+}
+
 func (s *svg) text(x, y float64, class, text string) {
 	s.add(mark{kind: "text", at: [5]float64{x, y}, data: text, class: class})
 }
@@ -121,9 +131,15 @@ func (s *svg) html(name string) template.HTML {
 	if name != "" {
 		fmt.Fprintf(&b, ` data-figure="%s"`, template.HTMLEscapeString(name))
 	}
-	fmt.Fprintf(&b, `><svg viewBox="0 0 %s %s" role="img" aria-label="%s">`, px(s.w), px(s.h), template.HTMLEscapeString(s.label))
+	fmt.Fprintf(&b, `><svg viewBox="0 0 %s %s" role="img" aria-label="%s"`, px(s.w), px(s.h), template.HTMLEscapeString(s.label))
+	var marks strings.Builder
 	for _, m := range s.marks {
-		b.WriteString(m.markup())
+		marks.WriteString(m.markup())
+	}
+	if name != "" && len(s.marks) >= packedMarks {
+		fmt.Fprintf(&b, ` data-packed="%s"><text x="0" y="20" class="small">The script of the page draws this.</text>`, pack(strings.Map(legible, marks.String())))
+	} else {
+		b.WriteString(">" + marks.String())
 	}
 	b.WriteString("</svg></div>")
 	return template.HTML(b.String())
@@ -154,14 +170,7 @@ func newAxis(from, to float64, n int, x ...float64) axis {
 		lo, hi = lo-margin, hi+margin
 	}
 	rough := (hi - lo) / float64(n)
-	step := math.Pow(10, math.Floor(math.Log10(rough)))
-	for _, f := range []float64{1, 2, 5, 10} {
-		if step*f >= rough {
-			step *= f
-			break
-		}
-	}
-	return axis{lo, hi, from, to, step}
+	return axis{lo, hi, from, to, niceStep(rough)}
 }
 
 // drawable tells whether x has a place on an axis.

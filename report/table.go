@@ -91,6 +91,7 @@ var tables = []namedTable{
 	{"training", func(d *Data) Table { return curveTable(d.Curves) }},
 	{"predictor", func(d *Data) Table { return predictorTable(d.Predictor) }},
 	{"clusters", mapTable},
+	{"lengths", func(d *Data) Table { return lengthTable(d.Domains) }},
 	{"sources", sourceTable},
 	{"pruned", func(d *Data) Table { return reasonTable(d.PrunedDocuments) }},
 	{"dataset", datasetTable},
@@ -98,9 +99,13 @@ var tables = []namedTable{
 }
 
 func domainTable(d *Data) Table {
-	t := Table{Head: []string{"domain", "natural", "mixture", "epochs", "clusters", "documents", "tokens", "bytes", "terms"}}
+	t := Table{Head: []string{"domain", "natural", "mixture", "epochs", "clusters", "documents", "tokens", "bytes", "effect", "effect_low", "effect_high", "terms"}}
 	for _, x := range d.Domains {
-		t.add(x.Name, x.Natural, x.Chosen, x.Epochs, x.Clusters, x.Documents, x.Tokens, x.Bytes, strings.Join(x.Terms, "; "))
+		effect, between := nan, [2]float64{nan, nan}
+		if x.Effect != nil {
+			effect, between = x.Effect.Mean, x.Effect.Interval
+		}
+		t.add(x.Name, x.Natural, x.Chosen, x.Epochs, x.Clusters, x.Documents, x.Tokens, x.Bytes, effect, between[0], between[1], strings.Join(x.Terms, "; "))
 	}
 	return t
 }

@@ -163,6 +163,47 @@ func origin(domain int, sources []curate.SourceTokens) string {
 // shownCurves bounds the curves of the page.
 const shownCurves = 60
 
+// reportLengths counts the documents of each domain by their length.
+func (r *View) reportLengths(d *report.Data) error {
+	lengths, err := r.DomainLengths(len(d.Domains))
+	if err != nil {
+		return err
+	}
+	for i, l := range lengths {
+		for _, b := range l.Bins {
+			d.Domains[i].Lengths = append(d.Domains[i].Lengths, report.Bin(b))
+		}
+	}
+	return nil
+}
+
+// reportEffects predicts what more of each domain changes, from the answer of a
+// search that is over, by a Gaussian process on its runs.
+func (r *View) reportEffects(d *report.Data) error {
+	s, err := r.Trials.ReadSearch()
+	if err != nil {
+		return err
+	}
+	p, _, err := r.Trials.Problem()
+	if err != nil || len(search.Measured(s.Trials)) < search.LeastRuns {
+		return err
+	}
+	f, err := search.NewForecast(p, s.Trials)
+	if err != nil {
+		return err
+	}
+	effects, err := f.Effects(s.Predicted, nil)
+	if err != nil {
+		return err
+	}
+	for i, e := range effects[:min(len(effects), len(d.Domains))] {
+		if !math.IsNaN(e.Mean) {
+			d.Domains[i].Effect = &report.Effect{From: "answer of the search", Mean: e.Mean, Interval: [2]float64{e.Mean - e.Half, e.Mean + e.Half}, Level: search.ForecastLevel, Runs: len(f.Runs)}
+		}
+	}
+	return nil
+}
+
 // reportCurves reads how the loss of the proxies fell.
 func (r *View) reportCurves(d *report.Data) error {
 	const natural = "natural"

@@ -38,7 +38,7 @@ func (r *View) Gather(ctx context.Context) (*report.Data, error) {
 	}
 	for _, fill := range []func(*report.Data) error{
 		r.reportCorpus, r.reportOverlap, r.reportDomains, r.reportTokens, r.reportSearch, r.reportConfirm, r.reportDataset,
-		r.reportSources, r.reportCurves, func(d *report.Data) error { return r.reportPruned(ctx, d) }, r.reportCost,
+		r.reportSources, r.reportLengths, r.reportEffects, r.reportCurves, func(d *report.Data) error { return r.reportPruned(ctx, d) }, r.reportCost,
 	} {
 		if err := fill(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("report: %w", err)
