@@ -114,7 +114,7 @@ func labels(f form, points []Point, x, y axis) []label {
 	slices.SortStableFunc(out, func(a, b label) int { return descending(b.y, a.y) })
 	for i := range out {
 		for j := 0; j < i; j++ { // names above have their place
-			if math.Abs(out[i].x-out[j].x) < out[i].half+out[j].half && math.Abs(out[i].y-out[j].y) < lineH {
+			if math.Abs(out[i].x-out[j].x) < out[i].half+out[j].half && math.Abs(out[i].y-out[j].y) < lineH-1e-6 { // a sum may be rounded down
 				out[i].y = out[j].y + lineH
 				j = -1
 			}
