@@ -98,6 +98,7 @@ func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
 // Cases lists the cases.
 var Cases = []Case{
+	adasketch,
 	attack,
 	gbnn,
 	maid,
