@@ -22,7 +22,7 @@ func TestRepro(t *testing.T) {
 	if out := mustRun(t, dir, "repro"); !strings.Contains(out, "regmix (met): ") || !strings.Contains(out, "2407.01492") {
 		t.Error(out)
 	}
-	if code, _, errs := climbRun(t, dir, "repro", "alchemy"); code != 2 || !strings.Contains(errs, "there are attack, gbnn, regmix") {
+	if code, _, errs := climbRun(t, dir, "repro", "alchemy"); code != 2 || !strings.Contains(errs, "there are adasketch, attack, gbnn, maid, regmix") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 	if code, _, errs := climbRun(t, dir, "repro", "regmix", "--short", "--record", "x"); code != 2 || !strings.Contains(errs, "--record") {
