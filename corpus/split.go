@@ -148,19 +148,23 @@ func (s Shard) Covered(ctx context.Context, d Document) (float64, error) {
 	case s.Compression == "":
 		return max(1, at-float64(s.Start)), nil
 	}
-	ratio, err := s.ratio(ctx)
+	ratio, err := s.ratio(ctx, max(leastRatio, d.Offset+int64(len(d.Text))))
 	return max(1, at/ratio), err
 }
 
-// ratio is how many bytes of content the beginning of a packed shard holds for each
-// stored one.
-func (s Shard) ratio(ctx context.Context) (float64, error) {
+// leastRatio is how many bytes of content the ratio of a packed shard is measured on at
+// least: a packer reads some before it does so well.
+const leastRatio = 4 << 20
+
+// ratio is how many bytes of content a packed shard holds for each stored one, in the
+// first most bytes of its content.
+func (s Shard) ratio(ctx context.Context, most int64) (float64, error) {
 	src, err := openRange(ctx, s.Path, s.Compression, s.Start, s.End)
 	if err != nil {
 		return 1, err
 	}
 	defer src.Close()
-	n, err := io.CopyN(io.Discard, src, 4<<20)
+	n, err := io.CopyN(io.Discard, src, most)
 	if err != nil && damage(err) == "" {
 		return 1, err
 	}

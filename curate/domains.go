@@ -234,7 +234,7 @@ func (d *Domains) prune(o PruneConfig) error {
 	for _, c := range d.Clusters {
 		means = append(means, c.Scores...)
 	}
-	verdicts, err := cluster.Prune(means, d.ScoreNames, cluster.Rules{Floors: o.Clusters, All: o.ClustersIf == "all"})
+	verdicts, err := cluster.Prune(means, d.ScoreNames, o.ClusterRules())
 	if err != nil {
 		return task.Permanent(fmt.Errorf("prune.clusters: %w", err))
 	}

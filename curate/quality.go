@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/climb-go/climb/cluster"
 	"github.com/climb-go/climb/corpus"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/stage"
@@ -180,6 +181,11 @@ func newDocumentRule(o PruneConfig, names []string) (*documentRule, error) {
 		rule.floors = append(rule.floors, floor{i, name, float32(o.Documents[name])})
 	}
 	return rule, nil
+}
+
+// ClusterRules are the floors of clusters.
+func (o PruneConfig) ClusterRules() cluster.Rules {
+	return cluster.Rules{Floors: o.Clusters, All: o.ClustersIf == "all"}
 }
 
 // Kept says which documents the floors keep, given as rows of the named scores.

@@ -60,7 +60,7 @@ type StageEstimate struct {
 
 const (
 	sampleDocs    = 400  // spread over the corpus
-	keptDocs      = 2000 // likewise, by which is told how many the floors keep
+	keptDocs      = 8000 // likewise, by which is told how many the floors keep
 	bytesPerToken = 3.8  // of English text with a vocabulary of several thousand
 )
 
@@ -161,23 +161,17 @@ func (r *View) measureText(ctx context.Context, e *Estimate) (textRates, error) 
 	if err != nil {
 		return rates, err
 	}
-	names := labeler.Names()
 	texts = z.some(keptDocs)
-	start = time.Now()
-	scores := make([]float32, len(texts)*len(names))
-	if err := labeler.Label(ctx, scores, texts); err != nil {
-		return rates, err
-	}
-	rates.label = perSecond(textBytes(texts), start)
-	kept, err := r.Curation.Config.Prune.Kept(names, scores)
+	kept, seconds, err := r.kept(ctx, labeler, texts)
 	if err != nil {
 		return rates, err
 	}
+	rates.label = float64(textBytes(texts)) / max(1e-6, seconds)
 	return rates, r.tokens(e, texts, kept)
 }
 
 // tokens sets the tokens of the text: counted, if that was done, else by a tokenizer
-// like the run's on those of some texts that the floors keep.
+// like the run's on those of some texts that are kept.
 func (r *View) tokens(e *Estimate, texts []string, kept []bool) error {
 	if d, err := r.Curation.Domains(); err == nil {
 		if tokens, _, err := r.Curation.Supply(len(d.Domains)); err == nil {
@@ -194,9 +188,14 @@ func (r *View) tokens(e *Estimate, texts []string, kept []bool) error {
 		}
 	}
 	t := r.Curation.Config.Tokens
-	each, err := tokensPerByte(left, t.Tokenizer, t.BPE)
-	e.Tokens = int64(float64(e.TextBytes) * float64(textBytes(left)) / float64(max(1, textBytes(texts))) * each)
+	each, err := tokensPerByte(left, int64(float64(e.TextBytes)*share(left, texts)), t.Tokenizer, t.BPE)
+	e.Tokens = int64(float64(e.TextBytes) * share(left, texts) * (1 - r.Curation.Config.Holdout) * each)
 	return err
+}
+
+// share is that of the bytes of texts that some of them have.
+func share(some, texts []string) float64 {
+	return float64(textBytes(some)) / float64(max(1, textBytes(texts)))
 }
 
 func textBytes(texts []string) (n int64) {

@@ -13,8 +13,10 @@ import (
 const (
 	wholeBytes = 32 << 20 // of text: a corpus of no more is read whole to be counted, of a larger one as much
 	fewUnits   = 64       // of a larger corpus that are read, of each stratum
+	leastRead  = 64 << 10 // bytes of text of a unit
+	fewProbes  = 4        // units of a stratum that tell how much text it has
 	leastPiece = 1 << 20  // bytes of a file of lines that are a unit
-	trainBytes = 4 << 20  // of text that a tokenizer is trained on, to guess tokens
+	trainBytes = 8 << 20  // of text that a tokenizer is trained on, to guess tokens
 
 	typicalCompression = 3 // of JSON lines with English text by gzip or zstd
 )
@@ -32,8 +34,8 @@ type Size struct {
 }
 
 // measureSize counts the documents of a corpus. Of one of more than whole bytes it
-// reads a stratified sample of so many: each large file, and of the small ones of a
-// format some that are spread over them, from their beginnings. The estimate is that
+// reads a stratified sample of so many: of each large file, and of some of the small
+// ones of a format that are spread over them, the beginning. The estimate is that
 // of ratios: documents for each stored byte, or for each file where a file is one.
 func measureSize(ctx context.Context, shards []corpus.Shard, files []corpus.FileInfo, o corpus.Options, whole int64) (*Size, error) {
 	var total float64
@@ -102,6 +104,7 @@ func units(shards []corpus.Shard, files []corpus.FileInfo) (out []corpus.Shard) 
 type stratum struct {
 	units  []corpus.Shard
 	stored float64 // bytes of all
+	text   float64 // of all, a guess
 	single bool    // a file is a document
 }
 
@@ -127,32 +130,70 @@ func strata(all []corpus.Shard) (out []*stratum) {
 	return out
 }
 
-// sample adds what all units are guessed to hold, having read about budget bytes.
+// sample adds what all units are guessed to hold, having read about budget bytes of
+// text: of each stratum as much as its share of all text seems to be.
 func (m *measuring) sample(ctx context.Context, all []corpus.Shard, budget int64) error {
-	groups, reads := strata(all), 0
+	groups, total := strata(all), float64(0)
 	for _, g := range groups {
-		reads += min(len(g.units), fewUnits)
+		if err := g.probe(ctx, m.o); err != nil {
+			return err
+		}
+		total += g.text
 	}
 	for _, g := range groups {
 		var sum Count
-		var covered, read float64 // stored bytes
-		n := min(len(g.units), fewUnits)
-		for i := range n {
-			u := g.units[i*len(g.units)/n]
-			c, part, err := m.read(ctx, u, budget/int64(reads))
+		var covered float64 // stored bytes
+		some := g.some(fewUnits)
+		for _, u := range some {
+			c, part, err := m.read(ctx, u, max(leastRead, int64(float64(budget)*g.text/total/float64(len(some)))))
 			if err != nil {
 				return err
 			}
-			sum.Documents, sum.Bytes = sum.Documents+c.Documents, sum.Bytes+c.Bytes
-			covered, read = covered+part, read+float64(u.Bytes)
+			sum.Documents, sum.Bytes, covered = sum.Documents+c.Documents, sum.Bytes+c.Bytes, covered+part
 		}
 		scale := g.stored / max(1, covered)
 		guess := Count{Documents: int64(float64(sum.Documents)*scale + 0.5), Bytes: int64(float64(sum.Bytes) * scale)}
 		if g.single {
-			guess.Documents = int64(float64(sum.Documents)*float64(len(g.units))/float64(n) + 0.5)
+			guess.Documents = int64(float64(sum.Documents)*float64(len(g.units))/float64(len(some)) + 0.5)
 		}
 		m.add(guess)
 	}
+	return nil
+}
+
+// some are n of the units, evenly spread.
+func (s *stratum) some(n int) []corpus.Shard {
+	n = min(n, len(s.units))
+	out := make([]corpus.Shard, n)
+	for i := range out {
+		out[i] = s.units[i*len(s.units)/n]
+	}
+	return out
+}
+
+// probe guesses the bytes of text of a stratum by the beginnings of a few units.
+func (s *stratum) probe(ctx context.Context, o corpus.Options) error {
+	var text, covered float64
+	for _, u := range s.some(fewProbes) {
+		var got int64
+		part := float64(u.Bytes)
+		for d, err := range corpus.Read(ctx, u, o, nil) {
+			if err != nil {
+				return err
+			}
+			if got += int64(len(d.Text)); got < leastRead {
+				continue
+			}
+			at, err := u.Covered(ctx, d)
+			if err != nil {
+				return err
+			}
+			part = min(part, at)
+			break
+		}
+		text, covered = text+float64(got), covered+part
+	}
+	s.text = s.stored * max(1, text) / max(1, covered)
 	return nil
 }
 
@@ -221,19 +262,24 @@ func (z *Size) some(n int) []string {
 	return out
 }
 
-// tokensPerByte measures a tokenizer on texts: the given one, or one that is trained
-// on most of them and tried on the others.
-func tokensPerByte(texts []string, tokenizer string, o token.TrainOptions) (float64, error) {
-	var fit, try []string
-	for i, text := range texts {
-		if i%4 == 3 && len(texts) > 40 {
-			try = append(try, text)
-		} else {
-			fit = append(fit, text)
+// perToken are the bytes for each token of its vocabulary with which a tokenizer is
+// trained well enough to be tried on the same text.
+const perToken = 256
+
+// tokensPerByte measures a tokenizer on texts out of size bytes: the given one, or one
+// that is trained on them. If they are few and not all, it is trained on most of them
+// and tried on the others.
+func tokensPerByte(texts []string, size int64, tokenizer string, o token.TrainOptions) (float64, error) {
+	fit, try := texts, texts
+	if n := textBytes(texts); len(texts) > 40 && n < size*9/10 && n < perToken*int64(o.Vocab) {
+		fit, try = nil, nil
+		for i, text := range texts {
+			if i%4 == 3 {
+				try = append(try, text)
+			} else {
+				fit = append(fit, text)
+			}
 		}
-	}
-	if try == nil {
-		try = fit
 	}
 	var t *token.Tokenizer
 	var err error
