@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -129,6 +130,9 @@ func (r *Run) Until(ctx context.Context, target string) error {
 	if err := r.Open(ctx); err != nil {
 		return err
 	}
+	if err := r.Foresee(ctx, last); err != nil {
+		return err
+	}
 	return r.Hold(func() error {
 		if err := r.inTheWay(); err != nil {
 			return err
@@ -146,10 +150,30 @@ func (r *Run) Until(ctx context.Context, target string) error {
 	})
 }
 
+// Foresee finds what a run up to a stage ("" = all of it) would find only after hours
+// of work: fields that no document has (see curate.Curation.Foresee), and a
+// proxy.command that is not there.
+func (r *Run) Foresee(ctx context.Context, last string) error {
+	if err := r.Open(ctx); err != nil {
+		return err
+	}
+	if c := r.Config.Proxy.Command; trains(last) && len(c) > 0 && r.Config.Launch.Method.Name() == "local" && !r.Done("confirm") {
+		if _, err := exec.LookPath(c[0]); err != nil {
+			return &ConfigError{Text: fmt.Sprintf("proxy.command: %v", err)}
+		}
+	}
+	return r.Curation.Foresee(ctx)
+}
+
+// trains tells whether a run up to a stage trains proxies.
+func trains(last string) bool {
+	return last == "" || slices.Contains([]string{"search", "confirm", "dataset"}, last)
+}
+
 // tellDoubts warns of what is doubtful of the proxies, before a run that will train
 // some.
 func (r *Run) tellDoubts(last string) error {
-	if last != "" && !slices.Contains([]string{"search", "confirm", "dataset"}, last) || r.Done("confirm") {
+	if !trains(last) || r.Done("confirm") {
 		return nil
 	}
 	doubts, err := r.Trials.Doubts()

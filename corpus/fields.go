@@ -3,13 +3,16 @@ package corpus
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/climb-go/climb/blob"
+	"github.com/climb-go/climb/option"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -29,7 +32,8 @@ const (
 // columnsSeen are the fields of some rows of a file.
 type columnsSeen struct {
 	rows   int
-	names  []string // in the order of their first row
+	names  []string // of strings, in the order of their first row
+	others []string // names of values that are no strings
 	count  map[string]int
 	length map[string]int
 }
@@ -73,13 +77,26 @@ func (c *columnsSeen) text() string {
 // findField is the field of a file that holds its text; "" if none looks like one,
 // or of a format that has no fields.
 func findField(ctx context.Context, f FileInfo) (string, error) {
+	seen, err := firstFields(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	if seen == nil { // of a damaged Parquet file: the reader will meet the damage
+		return "text", nil
+	}
+	return seen.text(), nil
+}
+
+// firstFields are the fields of the first rows of a file; nil of a Parquet file that is
+// damaged.
+func firstFields(ctx context.Context, f FileInfo) (*columnsSeen, error) {
 	var seen columnsSeen
 	if f.Format == formatParquet {
-		return parquetField(ctx, f.Path)
+		return parquetFields(ctx, f.Path)
 	}
 	src, err := openRange(ctx, f.Path, "auto", 0, -1)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer src.Close()
 	switch f.Format {
@@ -96,9 +113,9 @@ func findField(ctx context.Context, f FileInfo) (string, error) {
 		}
 	}
 	if err != nil && err != io.EOF && damage(err) == "" {
-		return "", err
+		return nil, err
 	}
-	return seen.text(), nil
+	return &seen, nil
 }
 
 // lines looks at lines of JSON, of which the last may be cut off.
@@ -141,6 +158,9 @@ func (c *columnsSeen) object(b []byte, i int, prefix string, depth int) {
 			}
 			if e, err := skipValue(b, value, depth+1, &stack); err == nil {
 				end = e
+			}
+			if !slices.Contains(c.others, name) {
+				c.others = append(c.others, name)
 			}
 		}
 		if i = skipSpace(b, end); i >= len(b) || b[i] != ',' {
@@ -210,19 +230,19 @@ func (c *columnsSeen) tar(src io.Reader) error {
 	return nil
 }
 
-// parquetField is the text column of a Parquet file; "" if none looks like one.
-func parquetField(ctx context.Context, name string) (string, error) {
+// parquetFields are the columns of bytes of a Parquet file; nil if it is damaged.
+func parquetFields(ctx context.Context, name string) (*columnsSeen, error) {
 	file, err := blob.Open(ctx, name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer file.Close()
 	f, err := openParquet(file)
 	if err != nil {
 		if damage(err) == "" {
-			return "", err
+			return nil, err
 		}
-		return "text", nil // the reader will meet the damage
+		return nil, nil
 	}
 	seen := columnsSeen{rows: int(min(f.NumRows(), 1<<30))}
 	var visit func(c *parquet.Column)
@@ -241,7 +261,7 @@ func parquetField(ctx context.Context, name string) (string, error) {
 		}
 	}
 	visit(f.Root())
-	return seen.text(), nil
+	return &seen, nil
 }
 
 // hasColumn says whether the header of a CSV file names a field.
@@ -253,4 +273,49 @@ func hasColumn(ctx context.Context, f FileInfo, field string) bool {
 	defer src.Close()
 	first, _, err := newRows(src, f.Path, headBytes).next()
 	return err != nil || slices.ContainsFunc(first, func(name []byte) bool { return string(name) == field })
+}
+
+// fewFiles are looked at to see whether any has the text field.
+const fewFiles = 32
+
+// CheckText is an error if no file of those whose documents have fields has the text
+// field in its first rows. Of many files some are looked at.
+func (l *Listing) CheckText(ctx context.Context, o Options) error {
+	option.Fill(&o)
+	var files []FileInfo
+	for _, f := range l.Files {
+		if slices.Contains([]string{formatJSONL, formatParquet, formatCSV}, f.Format) {
+			files = append(files, f)
+		}
+	}
+	var first *columnsSeen
+	n := min(len(files), fewFiles)
+	for i := range n {
+		f := files[i*len(files)/n]
+		field := cmp.Or(f.TextField, o.TextField)
+		seen, err := firstFields(ctx, f)
+		if err != nil {
+			return err
+		}
+		// A line that is too long to be looked at may have any field, and so may objects in objects in objects.
+		unknown := seen == nil || seen.rows == 0 || seen.rows == 1 && (f.Bytes > headBytes || f.Compression != "") || strings.Count(field, ".") > 2
+		if unknown || slices.Contains(seen.names, field) || slices.Contains(seen.others, field) {
+			return nil
+		}
+		if first == nil {
+			first = seen
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	field := cmp.Or(files[0].TextField, o.TextField)
+	has, hint := "no field of text", ""
+	if len(first.names) > 0 {
+		has = excerpt([]byte(strings.Join(first.names, ", ")))
+	}
+	if name := cmp.Or(option.Nearest(field, first.names), first.text()); name != "" {
+		hint = fmt.Sprintf("; did you mean %s (auto finds it for each file)", excerpt([]byte(name)))
+	}
+	return &option.ConfigError{Text: fmt.Sprintf("corpus.text_field: no file that was looked at has a field %q; %s has %s%s", field, files[0].Path, has, hint)}
 }

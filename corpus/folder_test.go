@@ -321,6 +321,35 @@ func TestInputs(t *testing.T) {
 	}
 }
 
+// A text field that no file has is found in the first rows, unless these do not say.
+func TestCheckText(t *testing.T) {
+	for _, c := range []struct{ field, content, want string }{
+		{"text", `{"text":"a"}`, ""},
+		{"text", `{"text":null,"id":"b"}`, ""},
+		{"txt", `{"id":"b","text":"a"}`, "did you mean text"},
+		{"text", `{"id":"b","article":"a"}`, "did you mean article"},
+		{"text", `{"n":1}`, "has no field of text"},
+		{"a.b", `{"a":{"b":"c"}}`, ""},
+		{"a.c", `{"a":{"b":"c"}}`, `has a field "a.c"`},
+		{"a.b.c.d", `{"a":{"b":{"c":{"d":"e"}}}}`, ""},                            // deeper than is looked
+		{"text", `{"x":"` + strings.Repeat("x", headBytes) + `","text":"a"}`, ""}, // longer than is looked at
+		{"text", "", ""},
+		{"text", "no JSON", ""},
+	} {
+		path := write(t, "a.jsonl", c.content)
+		l := &Listing{Files: []FileInfo{{Path: path, Format: formatJSONL, Bytes: int64(len(c.content))}}}
+		err := l.CheckText(t.Context(), Options{TextField: c.field})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %.40q: %v", c.field, c.content, err)
+		}
+		// One file that has it is enough: the others are counted as the run reads them.
+		l.Files = append(l.Files, FileInfo{Path: write(t, "b.jsonl", fmt.Sprintf("{%q:\"a\"}", c.field)), Format: formatJSONL, Bytes: 20})
+		if err := l.CheckText(t.Context(), Options{TextField: c.field}); err != nil && !strings.Contains(c.field, ".") {
+			t.Errorf("%s: %v", c.field, err)
+		}
+	}
+}
+
 // FuzzCSV and FuzzTar: no panic, the books balance, and errors name the file.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"text,id\na,1\n", "text\n\"a\"\"b\"\n", "text;x\n\"\n", ",\n", "text\r\n\r\n", "\""} {

@@ -150,5 +150,10 @@ func (o *DomainsConfig) Check(scores []string) error {
 	if o.By.tiers() == 0 || o.Quality.Score == "mean" && len(scores) > 0 || slices.Contains(scores, o.Quality.Score) {
 		return nil
 	}
-	return &option.ConfigError{Text: fmt.Sprintf("domains.quality.score: the labeler has no score %q; it gives: %s", o.Quality.Score, strings.Join(append(slices.Clone(scores), "mean"), ", "))}
+	known := append(slices.Clone(scores), "mean")
+	hint := ""
+	if near := option.Nearest(o.Quality.Score, known); near != "" {
+		hint = fmt.Sprintf("; did you mean %s", near)
+	}
+	return &option.ConfigError{Text: fmt.Sprintf("domains.quality.score: the labeler has no score %q%s; it gives: %s", o.Quality.Score, hint, strings.Join(known, ", "))}
 }

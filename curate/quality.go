@@ -214,7 +214,7 @@ func (o PruneConfig) Check(names []string) error {
 			}
 			hint := ""
 			if near := option.Nearest(score, known); near != "" {
-				hint = fmt.Sprintf("; did you mean %s?", near)
+				hint = fmt.Sprintf("; did you mean %s", near)
 			}
 			return &option.ConfigError{Text: fmt.Sprintf("%s: no score is called %q%s; the labeler gives %s", section.name, score, hint, strings.Join(known, ", "))}
 		}

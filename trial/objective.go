@@ -25,7 +25,11 @@ func (c *SearchDomains) apply(p *search.Problem) error {
 	index := func(field, name string) (int, error) {
 		d := slices.Index(p.Domains, name)
 		if d < 0 {
-			return 0, &option.ConfigError{Text: fmt.Sprintf("search.domains.%s: no domain is called %q; there are %s", field, name, strings.Join(p.Domains, ", "))}
+			hint := ""
+			if near := option.Nearest(name, p.Domains); near != "" {
+				hint = fmt.Sprintf("; did you mean %s", near)
+			}
+			return 0, &option.ConfigError{Text: fmt.Sprintf("search.domains.%s: no domain is called %q%s; there are %s", field, name, hint, strings.Join(p.Domains, ", "))}
 		}
 		return d, nil
 	}

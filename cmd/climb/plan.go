@@ -37,6 +37,9 @@ func runPlan(ctx context.Context, o configOptions, args []string, std streams) e
 	if err != nil {
 		return err
 	}
+	if err := r.Foresee(ctx, ""); err != nil {
+		return err
+	}
 	v, err := r.View(ctx)
 	if err != nil {
 		return err
