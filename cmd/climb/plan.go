@@ -18,7 +18,8 @@ func newPlan(std streams) *cobra.Command {
 		Use: "plan [climb.yaml]", GroupID: "main", Args: args(cobra.MaximumNArgs(1)),
 		Short: "Say what a run would do, how long it would take and how much disk",
 		Long: `Print what climb run would do and cost: the stages that are left, tokens, time and
-disk space. Nothing is written.
+disk space. Nothing is written. A corpus of up to 32 MiB is read whole; of a larger one
+parts are, and numbers that are guessed begin with "about".
 
 Speeds are measured on this machine, on a sample of the corpus and a few training
 steps of the proxy. Where another trainer trains it (proxy.trainer: torch), its speed is
