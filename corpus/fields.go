@@ -60,7 +60,7 @@ func (c *columnsSeen) text() string {
 	}
 	for _, usual := range textNames {
 		for _, name := range some {
-			if name == usual || strings.HasSuffix(name, "."+usual) {
+			if low := strings.ToLower(name); low == usual || strings.HasSuffix(low, "."+usual) {
 				return name
 			}
 		}

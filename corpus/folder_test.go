@@ -350,6 +350,18 @@ func TestCheckText(t *testing.T) {
 	}
 }
 
+// A folder with a link to nothing is read without it; a field may be written large.
+func TestBrokenLink(t *testing.T) {
+	path := write(t, "a.csv", "Title,Text\nOne,hello\n")
+	if err := os.Symlink(filepath.Join(t.TempDir(), "nothing"), filepath.Join(filepath.Dir(path), "gone.txt")); err != nil {
+		t.Fatal(err)
+	}
+	l, err := List(t.Context(), Options{Inputs: Paths(filepath.Dir(path)), TextField: AutoField})
+	if err != nil || len(l.Files) != 1 || l.Files[0].TextField != "Text" || l.SkippedText() != "1 links to nothing (1 .txt)" {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
 // FuzzCSV and FuzzTar: no panic, the books balance, and errors name the file.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"text,id\na,1\n", "text\n\"a\"\"b\"\n", "text;x\n\"\n", ",\n", "text\r\n\r\n", "\""} {

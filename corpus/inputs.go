@@ -42,14 +42,14 @@ func (f FileInfo) readLike(g FileInfo) bool {
 type Listing struct {
 	Files      []FileInfo                // sorted by path, each once
 	Attributes []FileInfo                // files of attributes of those
-	Skipped    map[string]int            // of folders: "hidden" files and folders (.name), "special" files, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files; kinds that are not read ("binary", "foreign"), and files without a field of text ("no_text")
+	Skipped    map[string]int            // of folders: "hidden" files and folders (.name), "special" files, "broken" links, "attributes" of documents beside them, "index" files of Megatron, texts ("other") among files of documents; and "empty" files; kinds that are not read ("binary", "foreign"), and files without a field of text ("no_text")
 	Kinds      map[string]map[string]int // of each reason, the extensions, or names of files without one
 }
 
 // skippedWords tell what the reasons of Listing.Skipped mean.
 var skippedWords = map[string]string{
 	"attributes": "attributes of documents", "empty": "empty", "hidden": "hidden", "index": "indexes of Megatron files",
-	"other": "texts among files of documents (name them in corpus.inputs, or write all: true)", "special": "no regular files",
+	"other": "texts among files of documents (name them in corpus.inputs, or write all: true)", "special": "no regular files", "broken": "links to nothing",
 	"binary": "not text", "foreign": "of kinds that are not read", "no_text": "without a field of text",
 }
 
@@ -406,7 +406,10 @@ func (l *lister) walk(dir string, paths []string, above []fs.FileInfo) ([]string
 		}
 		if mode&fs.ModeSymlink != 0 {
 			st, err := os.Stat(name)
-			if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				l.out.leave("broken", name)
+				continue
+			} else if err != nil {
 				return nil, err
 			}
 			mode = st.Mode()
