@@ -60,5 +60,5 @@ func ExampleMethods() {
 	fmt.Println(err)
 	// Output:
 	// 1000 trees
-	// "magic" is not one of ridge, gbdt, gp, explaw, powerlaw, gbnn, blend, auto
+	// "magic" is not one of ridge, gbdt, gp, explaw, powerlaw, gbnn, sparsebnn, blend, auto
 }

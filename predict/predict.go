@@ -77,6 +77,8 @@ var Methods = option.Family[Predictor]{
 		Paper: "after Kaplan et al., 2020, arXiv 2001.08361", New: func() Predictor { return &PowerLaw{} }},
 	{Name: "gbnn", Summary: "Neural network trained unit by unit by gradient boosting: smooth, with a gradient.",
 		Paper: "Emami and Martinez-Munoz, 2023, IEEE Access 11, arXiv 1909.12098", New: func() Predictor { return &GBNN{} }},
+	{Name: "sparsebnn", Summary: "Small Bayesian network that is sparse throughout training (SSVI): its own uncertainty, with a gradient.",
+		Paper: "Li et al., 2024, ICLR, arXiv 2402.11025", New: func() Predictor { return &SparseBNN{} }},
 	{Name: "blend", Summary: "Convex combination of ridge, gp, explaw, powerlaw and gbdt by the error of held-out predictions.",
 		Paper: "Breiman, 1996, Machine Learning 24, Stacked Regressions", New: func() Predictor { return &Blend{Learners: learners()} }},
 	{Name: "auto", Summary: "The blend, its weights shrunk towards gp, the more so the fewer runs there are; says why.",

@@ -42,11 +42,19 @@ func clone(x [][]float64) [][]float64 {
 // that take another path.
 func each(t *testing.T, f func(t *testing.T, make func() Predictor)) {
 	for _, m := range Methods {
-		t.Run(m.Name, func(t *testing.T) { f(t, m.New) })
+		t.Run(m.Name, func(t *testing.T) { f(t, func() Predictor { return quick(m.New()) }) })
 	}
 	t.Run("ridge-both", func(t *testing.T) { f(t, func() Predictor { return &Ridge{Features: "both"} }) })
 	t.Run("ridge-log", func(t *testing.T) { f(t, func() Predictor { return &Ridge{Features: "log"} }) })
 	t.Run("gbdt-raw", func(t *testing.T) { f(t, func() Predictor { return &GBDT{RawTarget: true} }) })
+}
+
+// quick makes a predictor that trains for long train for less.
+func quick(p Predictor) Predictor {
+	if s, ok := p.(*SparseBNN); ok {
+		s.Hidden, s.Steps, s.Density, s.Draws = 12, 200, 0.5, 8
+	}
+	return p
 }
 
 func predictAll(p Predictor, x [][]float64) []float64 {
@@ -338,7 +346,7 @@ func TestSpearman(t *testing.T) {
 }
 
 // These have gradients; trees are steps.
-var _ = []Smooth{&Ridge{}, &GP{}, &GBNN{}, &ExpLaw{}, &PowerLaw{}, &Blend{}, &Auto{}, &Transfer{}}
+var _ = []Smooth{&Ridge{}, &GP{}, &GBNN{}, &SparseBNN{}, &ExpLaw{}, &PowerLaw{}, &Blend{}, &Auto{}, &Transfer{}}
 
 func TestGradient(t *testing.T) {
 	each(t, func(t *testing.T, fresh func() Predictor) {

@@ -48,6 +48,9 @@ func TestRankStats(t *testing.T) {
 			if _, blends := m.new().(interface{ Members() []Member }); blends && n > 64 {
 				continue // bench/predict has these; they take long
 			}
+			if m.name == "sparsebnn" {
+				continue // TestSparseBNN: 9 fits of seconds each for the intervals
+			}
 			if most, slow := quickRuns[m.name]; slow && n > most && !longForm {
 				lines[i] = committed(t, m.name, n)
 				continue
