@@ -51,6 +51,9 @@ func (p Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result,
 	if err != nil {
 		return nil, err
 	}
+	if j.TargetTokens > 0 {
+		sampler.simulateEpochs(j.Tokens, j.TargetTokens)
+	}
 	r := &Result{Mixture: j.Mixture.Hash()}
 	scorer := &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}
 	if err := j.fit(ctx, model, sampler, r, j.curve(ctx, scorer, r, watch), p.workers); err != nil {

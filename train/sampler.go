@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"math/rand/v2"
 
@@ -13,11 +14,16 @@ import (
 // each domain are within one sequence of its share (plus a phase below one
 // sequence that depends on the seed). A domain is read without repetition, in
 // an order that depends on seed and epoch; the memory is constant.
+//
+// With a pool, the first epoch of a domain ends where its pool does, and the later
+// ones read the same sequences again, each in an order of its own: a domain whose
+// pool is not used up is read as without one.
 type Sampler struct {
 	files   []*token.Indexed
 	weights mix.Mixture
 	phase   []float64
 	drawn   []int64 // sequences
+	pool    []int64 // sequences that may be read, by domain; nil is all
 	total   int64
 	length  int // tokens in a sequence, without the one to predict at its end
 	seed    uint64
@@ -36,6 +42,22 @@ func NewSampler(files []*token.Indexed, w mix.Mixture, length int, seed uint64) 
 		}
 	}
 	return s, nil
+}
+
+// simulateEpochs gives every domain a pool, so that after the tokens of a run the
+// domain has been repeated as often as it is after the tokens of target, a longer
+// run on the same mixture: the sequences of the domain times tokens / target, at
+// least one.
+func (s *Sampler) simulateEpochs(tokens, target int64) {
+	s.pool = make([]int64, len(s.files))
+	for d := range s.files {
+		s.pool[d] = max(1, int64(math.Round(float64(s.chunks(d))*float64(tokens)/float64(target))))
+	}
+}
+
+// chunks is the number of sequences of a domain.
+func (s *Sampler) chunks(d int) int64 {
+	return (s.files[d].Tokens() + int64(s.length) - 1) / int64(s.length)
 }
 
 // Next fills dst, of length+1 tokens, with the next sequence.
@@ -57,16 +79,27 @@ func (s *Sampler) Next(dst []uint32) {
 // read fills dst with sequence i of domain d, counted over all epochs. The
 // end of a domain is followed by its start.
 func (s *Sampler) read(dst []uint32, d int, i int64) {
-	f := s.files[d]
-	n := f.Tokens()
-	chunks := (n + int64(s.length) - 1) / int64(s.length)
-	epoch := uint64(i / chunks)
-	key := mix64(s.seed ^ mix64(uint64(d)+1) ^ mix64(epoch<<20+7))
-	pos := int64(permute(uint64(i%chunks), uint64(chunks), key))*int64(s.length) + int64(key%uint64(s.length))
+	f, pos := s.files[d], s.at(d, i)
 	for got := 0; got < len(dst); {
-		k := f.At(dst[got:], (pos+int64(got))%n)
+		k := f.At(dst[got:], (pos+int64(got))%f.Tokens())
 		got += k
 	}
+}
+
+// at is where sequence i of domain d starts, counted over all epochs: a token of it.
+func (s *Sampler) at(d int, i int64) int64 {
+	chunks := s.chunks(d)
+	if s.pool != nil && i >= s.pool[d] { // again, which of the first epoch's sequences
+		key := s.key(d, i/s.pool[d])
+		i = int64(permute(uint64(i%s.pool[d]), uint64(s.pool[d]), key))
+	}
+	key := s.key(d, i/chunks)
+	return int64(permute(uint64(i%chunks), uint64(chunks), key))*int64(s.length) + int64(key%uint64(s.length))
+}
+
+// key is what the order of an epoch of a domain is drawn with.
+func (s *Sampler) key(d int, epoch int64) uint64 {
+	return mix64(s.seed ^ mix64(uint64(d)+1) ^ mix64(uint64(epoch)<<20+7))
 }
 
 // Tokens returns the tokens drawn so far by domain.

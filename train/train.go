@@ -47,6 +47,11 @@ type Job struct {
 	// equal distances; the last time is the end of the run. 0 is never.
 	Curve int `json:"curve,omitempty"`
 
+	// TargetTokens are those of a longer run on the same domains that this one stands
+	// for: it repeats each domain as often, reading Tokens / TargetTokens of it
+	// (repetition-matched proxies, Zhou et al. 2026, arXiv 2606.07597). 0 is none.
+	TargetTokens int64 `json:"target_tokens,omitempty"`
+
 	// Items asks for the scores of the single items beside their means, so that
 	// runs can be compared item by item.
 	Items bool `json:"items,omitempty"`
@@ -100,6 +105,9 @@ func (j *Job) Check() error {
 	}
 	if j.Batch < 1 || j.Tokens < 1 {
 		return errors.New("train: batch and tokens must be positive")
+	}
+	if j.TargetTokens != 0 && j.TargetTokens < j.Tokens {
+		return fmt.Errorf("train: target_tokens is %d, less than the %d tokens of the run: it cannot stand for a shorter one", j.TargetTokens, j.Tokens)
 	}
 	return nil
 }

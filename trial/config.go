@@ -27,6 +27,7 @@ type ProxyConfig struct {
 	Command train.Arguments `json:"command,omitempty" doc:"external trainer: program and arguments; {job} and {result} stand for the files that it reads and writes"`
 	Fields  []string        `json:"command_fields,omitempty" doc:"what the program of command understands of a Job's model and optim: model, or parts such as model.layers, optim.lr, optim.optimizer.method=adamw. A configuration that asks for more is refused before anything is trained; empty = it is not known, and nothing is refused"`
 	Rate    float64         `json:"rate,omitempty" min:"0" doc:"training speed of a proxy that climb plan counts with, in tokens a second on one device; 0 = measured here, where it can be (climb lm rate measures it)"`
+	Repeat  string          `json:"repetition,omitempty" doc:"repetition of scarce domains: target = every proxy repeats a domain as often as the target run (search.target_tokens) would on the same mixture, by reading that share of it only; empty = a proxy reads from all of it"`
 	Batch   int             `json:"batch" default:"16" min:"1" doc:"batch size, in sequences"`
 	Optim   train.Options   `json:"optim" doc:"optimizer and learning-rate schedule of a proxy"`
 	Base    BaseConfig      `json:"base" doc:"base model: the shared checkpoint that every proxy continues from"`

@@ -64,10 +64,13 @@ func Weighed(c *stage.Cache, terms []eval.Term, how string) ([]eval.Term, error)
 // proxyOptions are the options that a trial depends on, apart from its mixture
 // and seed.
 type proxyOptions struct {
-	Proxy      ProxyConfig         `json:"proxy"`
-	Program    string              `json:"program,omitempty"` // that trains, with its hash; see train.Method
-	Validation []curate.TargetFile `json:"validation"`
-	Test       []curate.TargetFile `json:"test,omitempty"` // confirmation only
+	Proxy   ProxyConfig `json:"proxy"`
+	Program string      `json:"program,omitempty"` // that trains, with its hash; see train.Method
+	// TargetTokens are search.target_tokens where proxies repeat as a target run would,
+	// 0 elsewhere.
+	TargetTokens int64               `json:"target_tokens,omitempty"`
+	Validation   []curate.TargetFile `json:"validation"`
+	Test         []curate.TargetFile `json:"test,omitempty"` // confirmation only
 	// Shared are the validation files of all searches of a study. Each run is scored
 	// on all of them, so that searches share runs. They stand in the plan of a round
 	// and not among the options of the stage, so that its name does not depend on
@@ -80,6 +83,9 @@ func (r *Trials) proxyOptions(test bool) (proxyOptions, error) {
 	var err error
 	if o.Proxy, o.Program, err = r.Config.Proxy.Counted(); err != nil {
 		return o, err
+	}
+	if o.Proxy.Matched() {
+		o.TargetTokens = r.Config.Search.TargetTokens
 	}
 	if o.Validation, err = ValidationFiles(r.targets, r.Config.Target.Validation); err != nil {
 		return o, err
@@ -117,7 +123,7 @@ func (r *Trials) baseStage() *stage.Stage {
 				return false, nil // without a base the stage is empty, and has another name
 			}
 			p, program, err := r.Config.Proxy.Counted()
-			p.Tokens, p.Command = 0, nil // of the proxies
+			p.Tokens, p.Command, p.Repeat = 0, nil, "" // of the proxies
 			return baseOptions{r.Config.Seed, p, program}, err
 		},
 		Tasks: func(p *task.Plan) ([]any, error) {
@@ -145,6 +151,9 @@ type baseOptions struct {
 	Proxy   ProxyConfig `json:"proxy"`
 	Program string      `json:"program,omitempty"` // as in proxyOptions
 }
+
+// Matched tells whether proxies repeat every domain as often as a target run does.
+func (p *ProxyConfig) Matched() bool { return p.Repeat == "target" }
 
 // HasBase tells whether proxies continue from a base model.
 func (p *ProxyConfig) HasBase() bool { return p.Base.Tokens > 0 && len(p.Command) == 0 }
@@ -221,7 +230,29 @@ func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 	if o.Proxy.HasBase() {
 		j.Init = BaseModel(p)
 	}
+	if err == nil && o.Proxy.Matched() {
+		j.TargetTokens, err = o.targetTokens(p, len(j.Domains))
+	}
 	return j, err
+}
+
+// targetTokens is the length of the run that a proxy stands for: what the
+// configuration says, or all that is left after pruning.
+func (o *proxyOptions) targetTokens(p *task.Plan, domains int) (int64, error) {
+	target := o.TargetTokens
+	if target == 0 {
+		tokens, _, err := curate.Supply(p, domains)
+		if err != nil {
+			return 0, err
+		}
+		for _, t := range tokens {
+			target += t
+		}
+	}
+	if target < o.Proxy.Tokens {
+		return 0, task.Permanent(fmt.Errorf("proxy.repetition: is target, and the target run of %d tokens is shorter than a proxy of %d; raise search.target_tokens, or lower proxy.tokens", target, o.Proxy.Tokens))
+	}
+	return target, nil
 }
 
 // runTrial trains and scores the proxies of a task, where a worker does.

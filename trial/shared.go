@@ -95,7 +95,7 @@ func (o *proxyOptions) sharedTrial(ctx context.Context, p *task.Plan, spec trial
 
 // storePath is the file of a shared run, beside the stages.
 func (o *proxyOptions) storePath(p *task.Plan, spec trialSpec) string {
-	dir := "proxies-" + task.Hash("proxies", proxiesFormat, proxyOptions{Proxy: o.Proxy, Program: o.Program, Validation: o.Shared},
+	dir := "proxies-" + task.Hash("proxies", proxiesFormat, proxyOptions{Proxy: o.Proxy, Program: o.Program, TargetTokens: o.TargetTokens, Validation: o.Shared},
 		p.Inputs["vocab"], p.Inputs["encode"], p.Inputs["tokens"], p.Inputs["base"])
 	dir = filepath.Join(filepath.Dir(p.Dir()), dir)
 	return filepath.Join(dir, fmt.Sprintf("%s-%d.json", spec.Hash, spec.Seed))

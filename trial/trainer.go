@@ -47,6 +47,8 @@ func (p *ProxyConfig) Method() train.Method {
 // Check reports a trainer that cannot train the proxies.
 func (p *ProxyConfig) Check() error {
 	switch name := p.Trainer.Name(); {
+	case p.Repeat != "" && !p.Matched():
+		return &option.ConfigError{Text: fmt.Sprintf("proxy.repetition: is %q; write target, or leave it out", p.Repeat)}
 	case len(p.Fields) > 0 && len(p.Command) == 0:
 		return &option.ConfigError{Text: "proxy.command_fields: is of the program of proxy.command, and that is empty"}
 	case name == "command" && len(p.Command) == 0:
@@ -54,10 +56,16 @@ func (p *ProxyConfig) Check() error {
 	case name != "command" && name != "builtin" && len(p.Command) > 0:
 		return &option.ConfigError{Text: fmt.Sprintf("proxy.trainer: is %s, and there is a proxy.command too; leave one of them out", name)}
 	}
-	if m, ok := p.Method().(train.Checker); ok {
-		return m.Check(&train.Job{Model: p.Model, Tokens: p.Tokens, Batch: p.Batch, Optim: p.Optim})
+	m, ok := p.Method().(train.Checker)
+	if !ok {
+		return nil
 	}
-	return nil
+	j := train.Job{Model: p.Model, Tokens: p.Tokens, Batch: p.Batch, Optim: p.Optim}
+	err := m.Check(&j)
+	if j.TargetTokens = p.Tokens; err == nil && p.Matched() && m.Check(&j) != nil {
+		return &option.ConfigError{Text: fmt.Sprintf("proxy.repetition: is target, and the trainer %s does not know target_tokens of a job; leave it out, train with builtin, or name target_tokens in proxy.command_fields if your program has it", p.Trainer.Name())}
+	}
+	return err
 }
 
 // Keep writes down what trains the runs of a plan, for the tasks and for the

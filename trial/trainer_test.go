@@ -36,7 +36,7 @@ func TestTrainerInStageNames(t *testing.T) {
 		}
 		return string(stage.Marshal(proxyOptions{Proxy: counted, Program: program}))
 	}
-	for _, word := range []string{"trainer", "program", "rate\""} {
+	for _, word := range []string{"trainer", "program", "rate\"", "repetition", "target_tokens"} {
 		if got := options(nil); strings.Contains(got, word) {
 			t.Errorf("the options have %s: %s", word, got)
 		}
@@ -75,10 +75,19 @@ func TestTrainerCheck(t *testing.T) {
 		"other fields": {"builtin", func(p *ProxyConfig) {
 			p.Command, p.Fields = train.Arguments{"x"}, []string{"model.layers", "optim"}
 		}, "does not know model.norm_eps = 0.00001 of a job"},
-		"fields of nothing": {"torch", func(p *ProxyConfig) { p.Fields = []string{"model"} }, "and that is empty"},
-		"two trainers":      {"torch", func(p *ProxyConfig) { p.Command = train.Arguments{"x"} }, "leave one of them out"},
-		"too many devices":  {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).Processes = 17 }, "a batch has 16 sequences"},
-		"no such program":   {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).File = "gone.py" }, "gone.py"},
+		"fields of nothing":     {"torch", func(p *ProxyConfig) { p.Fields = []string{"model"} }, "and that is empty"},
+		"two trainers":          {"torch", func(p *ProxyConfig) { p.Command = train.Arguments{"x"} }, "leave one of them out"},
+		"too many devices":      {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).Processes = 17 }, "a batch has 16 sequences"},
+		"repetition":            {"builtin", func(p *ProxyConfig) { p.Repeat = "target" }, ""},
+		"another repetition":    {"builtin", func(p *ProxyConfig) { p.Repeat = "often" }, `proxy.repetition: is "often"`},
+		"repetition with torch": {"torch", func(p *ProxyConfig) { p.Repeat = "target" }, "the trainer torch does not know target_tokens"},
+		"repetition of a program": {"command", func(p *ProxyConfig) {
+			p.Repeat, p.Command, p.Fields = "target", train.Arguments{"x"}, []string{"model", "optim"}
+		}, "name target_tokens in proxy.command_fields"},
+		"repetition of a program that has it": {"command", func(p *ProxyConfig) {
+			p.Repeat, p.Command, p.Fields = "target", train.Arguments{"x"}, []string{"model", "optim", "target_tokens"}
+		}, ""},
+		"no such program": {"torch", func(p *ProxyConfig) { p.Trainer.Value().(*train.Torch).File = "gone.py" }, "gone.py"},
 	} {
 		var p ProxyConfig
 		option.Fill(&p)
