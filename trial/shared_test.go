@@ -3,8 +3,10 @@ package trial
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +138,48 @@ func TestSharedRunsByPlans(t *testing.T) {
 	third := plan("search-4", all[0], spec)
 	if _, err := third.Run(t.Context(), 0, runTrial); err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), "remove the file") {
 		t.Errorf("a stored run with one domain: %v", err)
+	}
+}
+
+// A proxy that repeats as the target does stands for the run of search.target_tokens,
+// or for one of all tokens that are left; one that is shorter is refused.
+func TestProxyStandsForTheTarget(t *testing.T) {
+	out := t.TempDir()
+	for kind, n := range map[string]int{"vocab": 1, "tokens": 2} {
+		p := &task.Plan{Kind: kind, Tasks: slices.Repeat([]json.RawMessage{[]byte("{}")}, n)}
+		must(0, p.Save(filepath.Join(out, kind)))
+		for n := range p.Tasks {
+			must(p.Run(t.Context(), n, func(_ context.Context, _ *task.Plan, _ int, a *task.Attempt) error {
+				a.Count("vocab", 300)
+				for d, tokens := range []int64{4000, 300} {
+					a.Count(fmt.Sprintf("tokens:%d", d), tokens)
+				}
+				return nil
+			}))
+		}
+	}
+	for i, c := range []struct {
+		repeat      string
+		asked, want int64
+		proxy       int64
+		refused     bool
+	}{
+		{"", 9000, 0, 1000, false},
+		{"target", 9000, 9000, 1000, false},
+		{"target", 0, 8600, 1000, false},
+		{"target", 900, 0, 1000, true},
+		{"target", 0, 0, 8601, true},
+	} {
+		o := proxyOptions{Proxy: ProxyConfig{Repeat: c.repeat, Tokens: c.proxy}, TargetTokens: c.asked}
+		p := &task.Plan{Kind: "search", Options: stage.Marshal(o), Inputs: map[string]string{"vocab": "vocab", "encode": "tokens", "tokens": "tokens"}}
+		must(0, p.Save(filepath.Join(out, fmt.Sprint("search-", i))))
+		j, err := o.job(p, trialSpec{Mixture: mix.Mixture{0.5, 0.5}})
+		if c.refused != (err != nil) || err != nil && (!task.IsPermanent(err) || !strings.Contains(err.Error(), "raise search.target_tokens")) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if err == nil && (j.TargetTokens != c.want || len(j.Domains) != 2) {
+			t.Errorf("%+v: stands for %d tokens of %d domains", c, j.TargetTokens, len(j.Domains))
+		}
 	}
 }
 
