@@ -11,12 +11,9 @@ import (
 	"github.com/climb-go/climb/mix"
 )
 
-// Phases are the shares of the tokens that the phases of a training have, in
-// their order; of one phase, nil. A mixture of a table with phases holds the
-// share of all tokens that each domain has in each phase: the coordinates of
-// marin's two-phase tables, each times the length of its phase. So they sum to 1,
-// and those of a phase to its length.
-type Phases []float64
+// Phases are those of a training; a mixture of a table with phases is a schedule:
+// the coordinates of marin's two-phase tables, each times the length of its phase.
+type Phases = mix.Phases
 
 // phaseColumn is a column of marin's tables (experiments/domain_phase_mix,
 // build_results_dataframe): phase_0_web. Its phase_0_web_epochs are no shares.
@@ -84,15 +81,15 @@ func (h Hints) lengths(n int, path string) (Phases, error) {
 	return out, nil
 }
 
-// normalize makes a mixture of the shares of every phase, each of which has to
-// sum to 1.
-func (p Phases) normalize(w []float64) (mix.Mixture, error) {
+// scheduled makes a mixture of the shares of every phase, each of which has to sum
+// to 1.
+func scheduled(p Phases, w []float64) (mix.Mixture, error) {
 	if len(p) == 0 {
 		return normalize(w)
 	}
 	out := make([]float64, 0, len(w))
 	for k, f := range p {
-		m, err := normalize(p.block(w, k))
+		m, err := normalize(p.Block(w, k))
 		if err != nil {
 			return nil, fmt.Errorf("phase %d: %w", k, err)
 		}
@@ -101,73 +98,4 @@ func (p Phases) normalize(w []float64) (mix.Mixture, error) {
 		}
 	}
 	return mix.Normalize(out)
-}
-
-// block is the part of m that is phase k's.
-func (p Phases) block(m []float64, k int) []float64 {
-	n := len(m) / max(1, len(p))
-	return m[k*n : (k+1)*n : (k+1)*n]
-}
-
-// of returns the phase of domain j of n, and its length: of one phase, 0 and 1.
-func (p Phases) of(j, n int) (k int, length float64) {
-	if len(p) == 0 {
-		return 0, 1
-	}
-	k = j / (n / len(p))
-	return k, p[k]
-}
-
-// Within are the shares of m by phase: of the tokens of the phase.
-func (p Phases) Within(m []float64) []float64 {
-	out := slices.Clone(m)
-	for j := range out {
-		_, f := p.of(j, len(m))
-		out[j] /= f
-	}
-	return out
-}
-
-// Keep scales the shares of every phase to its length.
-func (p Phases) Keep(m mix.Mixture) mix.Mixture {
-	for k, f := range p {
-		part, sum := p.block(m, k), 0.0
-		for _, w := range part {
-			sum += w
-		}
-		for j := range part {
-			if part[j] *= f / sum; sum <= 0 {
-				part[j] = f / float64(len(part))
-			}
-		}
-	}
-	return m
-}
-
-// project is the nearest mixture within the bounds, phase by phase.
-func (p Phases) project(box mix.Bounds, m mix.Mixture) (mix.Mixture, error) {
-	if len(p) == 0 {
-		if err := box.Feasible(len(m)); err != nil {
-			return nil, err
-		}
-		return box.Project(m), nil
-	}
-	out := make(mix.Mixture, 0, len(m))
-	for k, f := range p {
-		over := func(v []float64) []float64 {
-			w := slices.Clone(p.block(v, k))
-			for j := range w {
-				w[j] = min(w[j]/f, 1)
-			}
-			return w
-		}
-		one, err := Phases(nil).project(mix.Bounds{Lower: over(box.Lower), Upper: over(box.Upper)}, over(m))
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range one {
-			out = append(out, f*w)
-		}
-	}
-	return out, nil
 }

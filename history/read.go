@@ -158,7 +158,7 @@ func (s *sheet) mixture(i int, columns []int, t *Table) (mix.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := t.Phases.normalize(w)
+	m, err := scheduled(t.Phases, w)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: row %d: %w%s", s.path, i+2, err, t.leftOut())
 	}

@@ -53,14 +53,14 @@ func (a *analysis) candidates() [][]float64 {
 func (a *analysis) towards(all [][]float64, from []int) [][]float64 {
 	var out [][]float64
 	for j := range all[0] {
-		phase, length := a.phases.of(j, len(all[0]))
+		phase, length := a.phases.Of(j, len(all[0]))
 		if !slices.ContainsFunc(all, func(m []float64) bool { return m[j] > 1e-6 }) {
 			continue
 		}
 		for _, i := range from {
 			for _, step := range []float64{0.02, 0.1, 0.5} {
 				m := slices.Clone(all[i])
-				part := a.phases.block(m, phase)
+				part := a.phases.Block(m, phase)
 				for k := range part {
 					part[k] *= 1 - step
 				}
@@ -69,7 +69,7 @@ func (a *analysis) towards(all [][]float64, from []int) [][]float64 {
 			}
 		}
 		pure := slices.Clone(all[from[0]])
-		clear(a.phases.block(pure, phase))
+		clear(a.phases.Block(pure, phase))
 		pure[j] = length
 		out = append(out, pure)
 	}
@@ -117,7 +117,7 @@ func (a *analysis) recommend(r *Report, trials []search.Trial) error {
 	a.effects(r)
 	a.next(r, pool, draws)
 	for j, w := range r.Best.Mixture {
-		_, length := a.phases.of(j, len(r.Domains))
+		_, length := a.phases.Of(j, len(r.Domains))
 		if most := slices.MaxFunc(a.x, func(x, y []float64) int { return cmp.Compare(x[j], y[j]) })[j]; w > most+0.01 {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("the recommended share of %s, %.1f %%, is more than any run had (%.1f %%): it is extrapolated", r.Domains[j], 100*w/length, 100*most/length))
 		}
@@ -152,14 +152,14 @@ func (a *analysis) inside(winner Point, shares [][2]float64, domains []string) P
 	for j, s := range shares {
 		box.Lower[j], box.Upper[j] = s[0], s[1]
 		if w := winner.Mixture[j]; w < s[0]-1e-9 || w > s[1]+1e-9 {
-			_, length := a.phases.of(j, len(shares))
+			_, length := a.phases.Of(j, len(shares))
 			out = append(out, fmt.Sprintf("%s %.1f %%", domains[j], 100*w/length))
 		}
 	}
 	if len(out) == 0 {
 		return winner
 	}
-	inside, err := a.phases.project(box, winner.Mixture)
+	inside, err := a.phases.Project(box, winner.Mixture)
 	if err != nil {
 		winner.Outside = strings.Join(out, ", ") + ": no mixture has all its shares inside the intervals, which are of one domain each"
 		return winner
@@ -184,11 +184,11 @@ func (a *analysis) effects(r *Report) {
 	}
 	change := func(from mix.Mixture, j int) float64 {
 		to := slices.Clone(from)
-		phase, length := a.phases.of(j, len(from))
+		phase, length := a.phases.Of(j, len(from))
 		if to[j] > 0.99*length {
 			return 0 // there is nothing left to take it from
 		}
-		part := a.phases.block(to, phase)
+		part := a.phases.Block(to, phase)
 		for k := range part {
 			part[k] *= (0.99*length - from[j]) / (length - from[j])
 		}

@@ -159,7 +159,7 @@ func TestPhases(t *testing.T) {
 	for _, m := range append(r.Next, r.Best.Mixture, r.Measured.Mixture) {
 		for k, f := range got.Phases {
 			sum := 0.0
-			for _, w := range got.Phases.block(m, k) {
+			for _, w := range got.Phases.Block(m, k) {
 				sum += w
 			}
 			if math.Abs(sum-f) > 1e-9 {

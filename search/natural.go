@@ -22,10 +22,15 @@ func (Natural) Propose(_ context.Context, p Problem, history []Trial, n int) ([]
 // Best implements Strategy.
 func (Natural) Best(p Problem, _ []Trial) (mix.Mixture, error) { return NaturalMixture(p) }
 
-// NaturalMixture returns the prior, projected onto the bounds.
+// NaturalMixture returns the prior, projected onto the bounds; with phases, in all of
+// them.
 func NaturalMixture(p Problem) (mix.Mixture, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
+	}
+	if p.Schedule != nil {
+		m, err := NaturalMixture(p.flat())
+		return p.phases().Static(m), err
 	}
 	m, err := mix.Normalize(p.Prior)
 	if err != nil {

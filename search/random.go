@@ -55,6 +55,10 @@ func RandomMixture(p Problem, seed uint64) (mix.Mixture, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
+	if p.Schedule != nil {
+		m, err := RandomMixture(p.flat(), seed)
+		return p.phases().Static(m), err
+	}
 	alpha := make([]float64, len(p.Prior))
 	for i, share := range p.Prior {
 		alpha[i] = share * float64(len(p.Domains))

@@ -58,6 +58,9 @@ type Problem struct {
 	// Pool, if it is not empty, holds the only mixtures that can be measured;
 	// see Pooled.
 	Pool []mix.Mixture `json:"pool,omitempty"`
+	// Schedule, if it is not nil, makes the mixtures schedules of several phases;
+	// see InPhases and Phased.
+	Schedule *Schedule `json:"schedule,omitempty"`
 }
 
 // A Strategy proposes mixtures and names the winner. Both methods are pure in
@@ -125,6 +128,17 @@ type Choice = option.Choice[Strategy, table]
 // Choose returns the choice of s, such as &Climb{}.
 func Choose(s Strategy) Choice { return option.Choose[Strategy, table](s) }
 
+// bare is a strategy without what adapts it to a problem.
+func bare(s Strategy) Strategy {
+	switch s := s.(type) {
+	case Grouped:
+		return s.Strategy
+	case Phased:
+		return s.Strategy
+	}
+	return s
+}
+
 // A Needy strategy uses more than scores. One that is not needs none of it.
 type Needy interface{ Needs() Needs }
 
@@ -137,9 +151,7 @@ type Needs struct {
 
 // NeedsOf returns what s uses beside scores.
 func NeedsOf(s Strategy) Needs {
-	if g, ok := s.(Grouped); ok {
-		s = g.Strategy
-	}
+	s = bare(s)
 	if n, ok := s.(Needy); ok {
 		return n.Needs()
 	}
@@ -152,9 +164,7 @@ type Penalized interface{ DefaultKL() float64 }
 
 // DefaultKL is the penalty of s for leaving the prior, 0 if it has none of its own.
 func DefaultKL(s Strategy) float64 {
-	if g, ok := s.(Grouped); ok {
-		s = g.Strategy
-	}
+	s = bare(s)
 	if p, ok := s.(Penalized); ok {
 		return p.DefaultKL()
 	}
@@ -173,7 +183,7 @@ func (p Problem) Check() error {
 	if err := p.Prior.Check(); err != nil {
 		return fmt.Errorf("prior: %w", err)
 	}
-	if err := p.checkTasks(); err != nil {
+	if err := errors.Join(p.checkTasks(), p.checkSchedule()); err != nil {
 		return err
 	}
 	if err := p.Bounds.Feasible(len(p.Domains)); err != nil {
@@ -208,6 +218,7 @@ const (
 	streamRound
 	streamBaseline
 	streamDoubt
+	streamSchedules
 )
 
 // rng returns generator i of a stream. Within a stream it depends on the

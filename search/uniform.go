@@ -28,6 +28,10 @@ func UniformMixture(p Problem) (mix.Mixture, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
+	if p.Schedule != nil {
+		m, err := UniformMixture(p.flat())
+		return p.phases().Static(m), err
+	}
 	w := make([]float64, len(p.Prior))
 	for i, share := range p.Prior {
 		if share > 0 {

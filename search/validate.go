@@ -27,7 +27,7 @@ func CrossValidate(s Strategy, p Problem, trials []Trial, folds int) (name strin
 		}
 		return CrossValidate(g.Strategy, r.p, r.history(trials), folds)
 	}
-	m, ok := s.(modeller)
+	m, ok := bare(s).(modeller)
 	if !ok || len(trials) < 5 {
 		return "", cv, nil
 	}

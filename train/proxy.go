@@ -47,12 +47,15 @@ func (p Proxy) Train(ctx context.Context, j Job, watch func(Progress)) (*Result,
 	if err != nil {
 		return nil, err
 	}
-	sampler, err := NewSampler(files, j.Mixture, j.Model.Context, j.Seed)
+	sampler, err := NewSampler(files, j.Phases.Total(j.Mixture), j.Model.Context, j.Seed)
 	if err != nil {
 		return nil, err
 	}
 	if j.TargetTokens > 0 {
 		sampler.simulateEpochs(j.Tokens, j.TargetTokens)
+	}
+	if len(j.Phases) > 0 {
+		sampler.schedule(j)
 	}
 	r := &Result{Mixture: j.Mixture.Hash()}
 	scorer := &Scorer{Tokenizer: tok, Model: model, Workers: p.workers}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/token"
@@ -15,14 +16,21 @@ import (
 // sequence that depends on the seed). A domain is read without repetition, in
 // an order that depends on seed and epoch; the memory is constant.
 //
+// With phases, that holds from the start of a phase on for its own shares; a domain is
+// read on from where the phase before has left it.
+//
 // With a pool, the first epoch of a domain ends where its pool does, and the later
 // ones read the same sequences again, each in an order of its own: a domain whose
 // pool is not used up is read as without one.
 type Sampler struct {
 	files   []*token.Indexed
 	weights mix.Mixture
-	phase   []float64
+	offset  []float64
 	drawn   []int64 // sequences
+	phases  []phase // that come after the one that weights are of
+	done    []int64 // tokens by domain of the phases before, one after the other
+	from    int64   // sequences drawn before the phase
+	before  []int64 // likewise, by domain
 	pool    []int64 // sequences that may be read, by domain; nil is all
 	total   int64
 	length  int // tokens in a sequence, without the one to predict at its end
@@ -33,10 +41,10 @@ type Sampler struct {
 // hold tokens.
 func NewSampler(files []*token.Indexed, w mix.Mixture, length int, seed uint64) (*Sampler, error) {
 	s := &Sampler{files: files, weights: w, length: length, seed: seed,
-		phase: make([]float64, len(w)), drawn: make([]int64, len(w))}
+		offset: make([]float64, len(w)), drawn: make([]int64, len(w)), before: make([]int64, len(w))}
 	rng := rand.New(rand.NewPCG(seed, 0x5a3b1e))
 	for d := range w {
-		s.phase[d] = rng.Float64() - 0.5
+		s.offset[d] = rng.Float64() - 0.5
 		if w[d] > 0 && files[d].Tokens() < 2 {
 			return nil, fmt.Errorf("train: domain %d has weight %g but no tokens", d, w[d])
 		}
@@ -62,12 +70,15 @@ func (s *Sampler) chunks(d int) int64 {
 
 // Next fills dst, of length+1 tokens, with the next sequence.
 func (s *Sampler) Next(dst []uint32) {
-	best, lag := -1, 0.0
+	for len(s.phases) > 0 && s.total == s.phases[0].from {
+		s.enter(s.phases[0])
+	}
+	best, lag, n := -1, 0.0, float64(s.total-s.from+1)
 	for d, w := range s.weights {
 		if w <= 0 {
 			continue
 		}
-		if l := w*float64(s.total+1) + s.phase[d]*min(1, w*float64(s.total+1)) - float64(s.drawn[d]); best < 0 || l > lag {
+		if l := w*n + s.offset[d]*min(1, w*n) - float64(s.drawn[d]-s.before[d]); best < 0 || l > lag {
 			best, lag = d, l
 		}
 	}
@@ -102,13 +113,42 @@ func (s *Sampler) key(d int, epoch int64) uint64 {
 	return mix64(s.seed ^ mix64(uint64(d)+1) ^ mix64(uint64(epoch)<<20+7))
 }
 
-// Tokens returns the tokens drawn so far by domain.
-func (s *Sampler) Tokens() []int64 {
+// A phase begins with a sequence.
+type phase struct {
+	from    int64 // sequences before it
+	weights mix.Mixture
+}
+
+// schedule makes the sampler that of a job with phases, each from the step on that is
+// nearest to where it is to begin.
+func (s *Sampler) schedule(j Job) {
+	begin, steps := 0.0, float64(j.Steps())
+	for k, f := range j.Phases {
+		s.phases = append(s.phases, phase{int64(math.Round(begin*steps)) * int64(j.Batch), j.Phases.Within(j.Mixture)[k*len(s.files) : (k+1)*len(s.files)]})
+		begin += f
+	}
+	s.weights, s.phases = s.phases[0].weights, s.phases[1:]
+}
+
+func (s *Sampler) enter(p phase) {
+	s.done = append(s.done, s.ofPhase()...)
+	s.from, s.before = s.total, slices.Clone(s.drawn)
+	s.weights, s.phases = p.weights, s.phases[1:]
+}
+
+// ofPhase are the tokens drawn in this phase by domain.
+func (s *Sampler) ofPhase() []int64 {
 	t := make([]int64, len(s.drawn))
 	for d, n := range s.drawn {
-		t[d] = n * int64(s.length)
+		t[d] = (n - s.before[d]) * int64(s.length)
 	}
 	return t
+}
+
+// Tokens returns the tokens drawn so far by domain; with phases by phase and domain.
+func (s *Sampler) Tokens() []int64 {
+	t := slices.Concat(s.done, s.ofPhase())
+	return append(t, make([]int64, len(s.phases)*len(s.files))...)
 }
 
 // permute maps i in [0, n) to its place in a pseudo-random permutation of

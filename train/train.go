@@ -52,6 +52,11 @@ type Job struct {
 	// (repetition-matched proxies, Zhou et al. 2026, arXiv 2606.07597). 0 is none.
 	TargetTokens int64 `json:"target_tokens,omitempty"`
 
+	// Phases are the lengths of the phases of a run whose mixture changes, as shares of
+	// its tokens: Mixture is then a schedule (mix.Phases), phase after phase the share
+	// of all tokens that each domain has in it. A phase begins with a step.
+	Phases mix.Phases `json:"phases,omitempty"`
+
 	// Items asks for the scores of the single items beside their means, so that
 	// runs can be compared item by item.
 	Items bool `json:"items,omitempty"`
@@ -66,7 +71,7 @@ type Result struct {
 	Test     []*eval.TaskResult `json:"test,omitempty"`     // of the files of Job.Test
 	TestMean float64            `json:"test_mean"`          // the objective on the test files
 	Loss     float64            `json:"loss"`               // nats per token, mean of the last tenth of the steps
-	Tokens   []int64            `json:"tokens"`             // consumed, by domain
+	Tokens   []int64            `json:"tokens"`             // consumed, by domain; with phases by phase and domain, as in the mixture
 	Steps    int                `json:"steps"`
 	Failed   string             `json:"failed,omitempty"`
 	Curve    []Point            `json:"curve,omitempty"` // of Job.Curve
@@ -97,10 +102,10 @@ type Trainer interface {
 
 // Check reports what makes the job impossible.
 func (j *Job) Check() error {
-	if len(j.Mixture) != len(j.Domains) {
-		return fmt.Errorf("train: %d weights for %d domains", len(j.Mixture), len(j.Domains))
+	if len(j.Mixture) != len(j.Domains)*max(1, len(j.Phases)) {
+		return fmt.Errorf("train: %d weights for %d domains in %d phases", len(j.Mixture), len(j.Domains), max(1, len(j.Phases)))
 	}
-	if err := j.Mixture.Check(); err != nil {
+	if err := j.Phases.CheckSchedule(j.Mixture); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	if j.Batch < 1 || j.Tokens < 1 {
