@@ -134,7 +134,7 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 		return err
 	}
 	row, reason := c.Answer(o.Mixture)
-	w, epochs := row.Mixture, o.Epochs
+	w, epochs := c.Phases.Total(row.Mixture), o.Epochs
 	if row.Name == "natural" && o.Tokens == 0 {
 		epochs = min(1, epochs)
 	}
@@ -159,6 +159,9 @@ func drawDocuments(ctx context.Context, p *task.Plan, _ int, a *task.Attempt) er
 		perToken[d] = float64(size[d]) / float64(max(1, tokens[d]))
 	}
 	draw := drawer.Finish(perToken, o.ShardBytes)
+	if len(c.Phases) > 0 && !c.Phases.IsStatic(row.Mixture) {
+		reason += "; its phases are shuffled together here, and climb export --to megatron, nanotron or levanter keeps them in order"
+	}
 	draw.Choice = export.Choice{Name: row.Name, Reason: reason}
 	return drawFile.Write(a, &draw)
 }

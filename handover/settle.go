@@ -149,7 +149,15 @@ func (s *settler) given() error {
 				return err
 			}
 			row, why := c.Answer(s.o.Mixture)
-			s.share = row.Mixture
+			s.share = c.Phases.Total(row.Mixture)
+			if len(c.Phases) > 0 && !c.Phases.IsStatic(row.Mixture) {
+				if err := s.o.checkPhases(s.needs); err != nil {
+					return task.Permanent(err)
+				}
+				for k, m := range trial.Schedule(c.Phases, row.Mixture) {
+					s.o.Phases = append(s.o.Phases, phase{Share: c.Phases[k], Mixture: m})
+				}
+			}
 			h.From, h.Mixture = "run", fmt.Sprintf("The %s mixture of a run: %s.", row.Name, why)
 		}
 	}

@@ -100,7 +100,7 @@ func TestPhasedRefused(t *testing.T) {
 	p := Problem{Domains: []string{"a", "b"}, Prior: mix.Mixture{0.9, 0.1}, Bounds: mix.Bounds{Upper: []float64{1, 0.2}}}
 	for want, f := range map[string]func() (Problem, error){
 		"lengths sum to 0.9":                          func() (Problem, error) { return p.InPhases(mix.Phases{0.5, 0.4}, nil) },
-		"at least 2 phases":                           func() (Problem, error) { return p.InPhases(mix.Phases{1}, nil) },
+		"there is one; leave it out":                  func() (Problem, error) { return p.InPhases(mix.Phases{1}, nil) },
 		"0.5 of all tokens of phase_0_b, and at most": func() (Problem, error) { return p.InPhases(mix.Phases{0.5, 0.5}, mix.Mixture{0, 1}) },
 	} {
 		if _, err := f(); err == nil || !strings.Contains(err.Error(), want) {

@@ -52,14 +52,17 @@ type TargetConfig struct {
 
 // SearchConfig says how the simplex of mixture weights is searched.
 type SearchConfig struct {
-	Rounds       []int         `json:"rounds" default:"64,32,16" min:"1" doc:"number of proxy runs in each round"`
-	Epochs       float64       `json:"epochs" default:"4" min:"0.01" doc:"epoch cap: how many times the target run may repeat a domain"`
-	TargetTokens int64         `json:"target_tokens" min:"0" doc:"token budget of the target run, which the epoch cap is counted for; 0 = all tokens left after pruning"`
-	Strategy     search.Choice `json:"strategy" doc:"search strategy: the method that proposes mixtures"`
-	Objective    Objective     `json:"objective" doc:"how the scores on the target files are combined into one"`
-	Domains      SearchDomains `json:"domains" doc:"bounds on the mixture weights of domains, by name"`
-	Seed         uint64        `json:"seed,omitempty" doc:"seed of the proposals and the proxies; 0 = seed of the run"`
-	Reuse        ReuseConfig   `json:"reuse" doc:"measurements of earlier searches to start from"`
+	Rounds       []int              `json:"rounds" default:"64,32,16" min:"1" doc:"number of proxy runs in each round"`
+	Epochs       float64            `json:"epochs" default:"4" min:"0.01" doc:"epoch cap: how many times the target run may repeat a domain"`
+	TargetTokens int64              `json:"target_tokens" min:"0" doc:"token budget of the target run, which the epoch cap is counted for; 0 = all tokens left after pruning"`
+	Strategy     search.Choice      `json:"strategy" doc:"search strategy: the method that proposes mixtures"`
+	Objective    Objective          `json:"objective" doc:"how the scores on the target files are combined into one"`
+	Domains      SearchDomains      `json:"domains" doc:"bounds on the mixture weights of domains, by name"`
+	Phases       int                `json:"phases,omitempty" min:"0" max:"4" doc:"phases of the training, each with a mixture of its own: static mixtures and schedules compete for the same proxies; 0 or 1 = one mixture throughout"`
+	PhaseShares  []float64          `json:"phase_shares,omitempty" min:"0" doc:"share of the tokens that each phase has, such as 0.8, 0.2; empty = equal ones"`
+	LastPhase    map[string]float64 `json:"last_phase,omitempty" min:"0" doc:"annealing: the mixture of the last phase where that is fixed, as domain: share; empty = it is searched too"`
+	Seed         uint64             `json:"seed,omitempty" doc:"seed of the proposals and the proxies; 0 = seed of the run"`
+	Reuse        ReuseConfig        `json:"reuse" doc:"measurements of earlier searches to start from"`
 }
 
 // settled is c with the penalty that its strategy has of its own.

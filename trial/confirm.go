@@ -64,7 +64,9 @@ type candidate struct {
 
 // Confirmation is the output of the confirm stage, confirm.json.
 type Confirmation struct {
-	Level  float64        `json:"level"`
+	Level float64 `json:"level"`
+	// Phases are those of the mixtures below, which are schedules then.
+	Phases mix.Phases     `json:"phases,omitempty"`
 	Seeds  []uint64       `json:"seeds"`
 	Rows   []ConfirmedRow `json:"rows"`   // candidates, then baselines
 	Winner int            `json:"winner"` // row of the answer
@@ -162,6 +164,9 @@ func candidates(s *Search, o ConfirmConfig, seed uint64) ([]candidate, error) {
 			list = append(list, candidate{Name: fmt.Sprintf("measured-%d", i+1), Mixture: t.Mixture})
 		}
 	}
+	if best := s.bestStatic(); best != nil && !sameMixture(list, best) {
+		list = append(list, candidate{Name: "static", Mixture: best})
+	}
 	n, err := search.NaturalMixture(s.Problem)
 	if err != nil {
 		return nil, err
@@ -181,6 +186,20 @@ func candidates(s *Search, o ConfirmConfig, seed uint64) ([]candidate, error) {
 	return append(list, candidate{Name: "natural", Mixture: n}, candidate{Name: "uniform", Mixture: u}, random), nil
 }
 
+// bestStatic is the best measured mixture of a search with phases that is one in all
+// of them: what the search would have answered without them, as far as it has looked.
+func (s *Search) bestStatic() mix.Mixture {
+	if s.Problem.Schedule == nil {
+		return nil
+	}
+	for _, t := range s.Measured {
+		if s.Problem.Schedule.Phases.IsStatic(t.Mixture) {
+			return t.Mixture
+		}
+	}
+	return nil
+}
+
 // confirmed sums the runs up. Differences are paired by seed: equal seeds share
 // initial weights and the order of the data.
 func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmation, error) {
@@ -192,6 +211,7 @@ func confirmed(plan *task.Plan, list []candidate, o ConfirmConfig) (*Confirmatio
 	if err := plan.Option(&po); err != nil {
 		return nil, err
 	}
+	out.Phases = po.Phases
 	target, tests, err := po.terms(heldOut(plan), true)
 	if err != nil {
 		return nil, err
@@ -437,6 +457,11 @@ func (c *Confirmation) check() error {
 	for i, row := range c.Rows {
 		if err := row.check(len(c.Rows[c.Winner].Mixture)); err != nil {
 			return fmt.Errorf("rows[%d]: %w", i, err)
+		}
+		if row.Mixture != nil && len(c.Phases) > 0 {
+			if err := c.Phases.CheckSchedule(row.Mixture); err != nil {
+				return fmt.Errorf("rows[%d].mixture: %w", i, err)
+			}
 		}
 	}
 	return nil

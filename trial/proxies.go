@@ -68,9 +68,11 @@ type proxyOptions struct {
 	Program string      `json:"program,omitempty"` // that trains, with its hash; see train.Method
 	// TargetTokens are search.target_tokens where proxies repeat as a target run would,
 	// 0 elsewhere.
-	TargetTokens int64               `json:"target_tokens,omitempty"`
-	Validation   []curate.TargetFile `json:"validation"`
-	Test         []curate.TargetFile `json:"test,omitempty"` // confirmation only
+	TargetTokens int64 `json:"target_tokens,omitempty"`
+	// Phases are those of the mixtures, which are schedules then.
+	Phases     mix.Phases          `json:"phases,omitempty"`
+	Validation []curate.TargetFile `json:"validation"`
+	Test       []curate.TargetFile `json:"test,omitempty"` // confirmation only
 	// Shared are the validation files of all searches of a study. Each run is scored
 	// on all of them, so that searches share runs. They stand in the plan of a round
 	// and not among the options of the stage, so that its name does not depend on
@@ -86,6 +88,9 @@ func (r *Trials) proxyOptions(test bool) (proxyOptions, error) {
 	}
 	if o.Proxy.Matched() {
 		o.TargetTokens = r.Config.Search.TargetTokens
+	}
+	if o.Phases, err = r.Config.Search.Lengths(); err != nil {
+		return o, err
 	}
 	if o.Validation, err = ValidationFiles(r.targets, r.Config.Target.Validation); err != nil {
 		return o, err
@@ -226,7 +231,7 @@ func BaseModel(p *task.Plan) string { return filepath.Join(p.Input(baseName), mo
 // job is the Job of a trial, without the files that it is scored on.
 func (o *proxyOptions) job(p *task.Plan, spec trialSpec) (train.Job, error) {
 	j, err := NewJob(p, o.Proxy)
-	j.Mixture, j.Seed = spec.Mixture, spec.Seed
+	j.Mixture, j.Seed, j.Phases = spec.Mixture, spec.Seed, o.Phases
 	if o.Proxy.HasBase() {
 		j.Init = BaseModel(p)
 	}

@@ -74,6 +74,9 @@ func (c *SearchConfig) New() search.Strategy {
 	if len(c.Domains.Keep) > 0 {
 		s = search.Grouped{Strategy: s}
 	}
+	if c.Phases > 1 {
+		s = search.Phased{Strategy: s}
+	}
 	return s
 }
 
@@ -115,6 +118,9 @@ func (r *Trials) Problem() (search.Problem, []int64, error) {
 		p.Bounds = p.Bounds.Intersect(b, len(tokens))
 	}
 	if err := c.Search.Domains.apply(&p); err != nil {
+		return p, nil, err
+	}
+	if p, err = c.Search.inPhases(p); err != nil {
 		return p, nil, err
 	}
 	return p, tokens, r.objective(&p)
@@ -268,7 +274,9 @@ func (r *Trials) trialOf(spec trialSpec, result *train.Result, seconds float64) 
 			t.LogProbs = append(t.LogProbs, v.LogProbs...)
 		}
 	}
-	t.DomainLoss = r.domainLoss(result, len(spec.Mixture))
+	if r.Config.Search.Phases < 2 {
+		t.DomainLoss = r.domainLoss(result, len(spec.Mixture))
+	}
 	if t.Failed != "" {
 		t.Score = 0
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/climb-go/climb/launch"
+	"github.com/climb-go/climb/mix"
 	"github.com/climb-go/climb/option"
 	"github.com/climb-go/climb/stage"
 	"github.com/climb-go/climb/task"
@@ -56,16 +57,30 @@ func (p *ProxyConfig) Check() error {
 	case name != "command" && name != "builtin" && len(p.Command) > 0:
 		return &option.ConfigError{Text: fmt.Sprintf("proxy.trainer: is %s, and there is a proxy.command too; leave one of them out", name)}
 	}
+	err := p.checks(func(*train.Job) {})
+	if err == nil && p.Matched() && p.checks(func(j *train.Job) { j.TargetTokens = p.Tokens }) != nil {
+		return &option.ConfigError{Text: fmt.Sprintf("proxy.repetition: is target, and the trainer %s does not know target_tokens of a job; leave it out, train with builtin, or name target_tokens in proxy.command_fields if your program has it", p.Trainer.Name())}
+	}
+	return err
+}
+
+// checks asks the trainer whether it can train a job.
+func (p *ProxyConfig) checks(with func(*train.Job)) error {
 	m, ok := p.Method().(train.Checker)
 	if !ok {
 		return nil
 	}
 	j := train.Job{Model: p.Model, Tokens: p.Tokens, Batch: p.Batch, Optim: p.Optim}
-	err := m.Check(&j)
-	if j.TargetTokens = p.Tokens; err == nil && p.Matched() && m.Check(&j) != nil {
-		return &option.ConfigError{Text: fmt.Sprintf("proxy.repetition: is target, and the trainer %s does not know target_tokens of a job; leave it out, train with builtin, or name target_tokens in proxy.command_fields if your program has it", p.Trainer.Name())}
+	with(&j)
+	return m.Check(&j)
+}
+
+// knows reports a trainer that cannot train in phases.
+func (p *ProxyConfig) knows(phases mix.Phases) error {
+	if p.checks(func(*train.Job) {}) == nil && p.checks(func(j *train.Job) { j.Phases = phases }) != nil {
+		return &option.ConfigError{Text: fmt.Sprintf("search.phases: the trainer %s does not know phases of a job; leave them out, train with builtin, or name phases in proxy.command_fields if your program has them", p.Trainer.Name())}
 	}
-	return err
+	return nil
 }
 
 // Keep writes down what trains the runs of a plan, for the tasks and for the

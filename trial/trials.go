@@ -22,6 +22,9 @@ type Trials struct {
 // those of the curation. The cache holds what was read of target files; it may be
 // nil.
 func Open(curation *curate.Curation, c Config, targets *stage.Cache) (*Trials, error) {
+	if err := c.checkPhases(); err != nil {
+		return nil, err
+	}
 	r := &Trials{Run: curation.Run, Config: c, curation: curation, targets: targets}
 	if err := r.Add(r.stages()...); err != nil {
 		return nil, err

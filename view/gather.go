@@ -227,15 +227,19 @@ func (r *View) reportSearch(d *report.Data) error {
 		return err
 	}
 	predicted := outOfFold(s)
+	phases, err := r.Trials.Config.Search.Lengths()
+	if err != nil {
+		return err
+	}
 	for _, t := range s.Trials {
-		x := report.Trial{Round: t.Round + 1, Hash: t.Hash, Seed: t.Seed, Mixture: t.Mixture, Score: t.Score, Failed: t.Failed, Seconds: t.Seconds}
+		x := report.Trial{Round: t.Round + 1, Hash: t.Hash, Seed: t.Seed, Mixture: phases.Total(t.Mixture), Score: t.Score, Failed: t.Failed, Seconds: t.Seconds}
 		if p, ok := predicted[runOf(t)]; ok {
 			x.Predicted, x.Interval = &p.mean, p.interval
 		}
 		d.Trials = append(d.Trials, x)
 	}
-	for i := range s.Predicted {
-		d.Domains[i].Chosen = s.Predicted[i]
+	for i, w := range phases.Total(s.Predicted) {
+		d.Domains[i].Chosen = w
 	}
 	if len(s.CVTrials) > 0 {
 		d.Predictor = report.Predictor{Name: s.Predictor, Folds: 5, Spearman: s.CV.Spearman, RMSE: s.CV.RMSE, Predicted: s.CV.Predicted}
@@ -254,7 +258,7 @@ func (r *View) reportConfirm(d *report.Data) error {
 	out := report.Confirmation{Verdict: c.Verdict, Chosen: c.Rows[c.Winner].Name, Level: c.Level, Tokens: r.Trials.Config.Proxy.Tokens,
 		Comparisons: c.Comparisons()}
 	for _, row := range c.Rows {
-		x := report.Candidate{Name: row.Name, Baseline: row.Baseline, Mixture: row.Mixture, Seeds: row.Seeds, Scores: row.Scores,
+		x := report.Candidate{Name: row.Name, Baseline: row.Baseline, Mixture: c.Phases.Total(row.Mixture), Seeds: row.Seeds, Scores: row.Scores,
 			Mean: row.Mean, Interval: known(row.Interval), Metrics: metrics(row.Metrics)}
 		if len(row.Scores) == 0 {
 			x.Mean = math.NaN()
@@ -270,8 +274,15 @@ func (r *View) reportConfirm(d *report.Data) error {
 		out.Candidates = append(out.Candidates, x)
 	}
 	answer, _ := c.Answer(r.Trials.Config.Dataset.Mixture)
-	for i := range d.Domains {
-		d.Domains[i].Chosen = answer.Mixture[i]
+	for i, w := range c.Phases.Total(answer.Mixture) {
+		d.Domains[i].Chosen = w
+	}
+	var names []string
+	for _, one := range d.Domains {
+		names = append(names, one.Name)
+	}
+	if text := c.InPhases(answer, names); text != "" {
+		d.Notes = append(d.Notes, report.Note{Text: text})
 	}
 	for _, text := range c.Warnings {
 		d.Warn("%s", sentence(text))
