@@ -36,7 +36,7 @@ func TestTrainerInStageNames(t *testing.T) {
 		}
 		return string(stage.Marshal(proxyOptions{Proxy: counted, Program: program}))
 	}
-	for _, word := range []string{"trainer", "program", "rate\"", "repetition", "target_tokens"} {
+	for _, word := range []string{"trainer", "program", "rate\"", "repetition", "target_tokens", "phase"} {
 		if got := options(nil); strings.Contains(got, word) {
 			t.Errorf("the options have %s: %s", word, got)
 		}
