@@ -164,8 +164,9 @@ func blend(a, b mix.Mixture, part float64) mix.Mixture {
 // Phased lets any strategy search a problem with phases, through a pool
 // (Pooled) of schedules that keep the bounds: what was measured, the natural and
 // the uniform mixture in every phase, other static mixtures and schedules at
-// random, and points between the best measured ones and these. So static mixtures
-// compete with those that change, for the same proxies. Strategies that look at
+// random, and points between the best measured ones and these. Half of the first
+// round, the natural mixture first, is static: static mixtures compete with those
+// that change, for the same proxies. Strategies that look at
 // runs of single domains do not know phases.
 //
 // What a strategy expects of a schedule it expects from the share of all tokens that
@@ -181,7 +182,27 @@ func (s Phased) Propose(ctx context.Context, p Problem, history []Trial, n int) 
 	if err != nil {
 		return nil, err
 	}
-	return Pooled{s.Strategy}.Propose(ctx, p, history, n)
+	if len(history) > 0 || n < 2 {
+		return Pooled{s.Strategy}.Propose(ctx, p, history, n)
+	}
+	k, static := newPicker(nil), p
+	static.Pool = p.Pool[:3+poolStatic]
+	k.add(static.Pool[1])
+	for _, from := range []struct {
+		p Problem
+		n int
+	}{{static, (n + 1) / 2}, {p, n}} {
+		list, err := Pooled{s.Strategy}.Propose(ctx, from.p, nil, from.n)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range list {
+			if len(k.picked) < from.n {
+				k.add(m)
+			}
+		}
+	}
+	return k.picked, nil
 }
 
 // Best implements Strategy.

@@ -60,6 +60,15 @@ func TestPhasedKeepsBounds(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
+			static := 0
+			for _, h := range history {
+				if p.Schedule.Phases.IsStatic(h.Mixture) {
+					static++
+				}
+			}
+			if first := Rounds(p, s)[0]; last == nil && first > 1 && (static < first/2 || static == len(history) || !p.Schedule.Phases.IsStatic(history[0].Mixture)) {
+				t.Errorf("%s: %d of %d runs are static, of a first round of %d", name, static, len(history), first)
+			}
 			best, err := s.Best(p, history)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
