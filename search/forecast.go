@@ -42,6 +42,9 @@ type Expected struct {
 
 // NewForecast fits the runs of a history that have a score.
 func NewForecast(p Problem, history []Trial) (*Forecast, error) {
+	if p.Schedule != nil {
+		return nil, errors.New("mixtures that change between phases have no forecast: see the report for what was measured")
+	}
 	runs := scored(p.Rescore(history))
 	f := &Forecast{Problem: p, Tasks: p.Tasks, Of: len(runs), limits: p.limits()}
 	if len(runs) < LeastRuns {

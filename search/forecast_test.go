@@ -3,6 +3,7 @@ package search
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/climb-go/climb/mix"
@@ -124,6 +125,11 @@ func TestLeast(t *testing.T) {
 
 func TestForecastRefuses(t *testing.T) {
 	p, runs := linearRuns(12, [][]float64{{1, 0, -1}})
+	phased := p
+	phased.Schedule = &Schedule{}
+	if _, err := NewForecast(phased, runs); err == nil || !strings.Contains(err.Error(), "phases") {
+		t.Errorf("a problem with phases has a forecast: %v", err)
+	}
 	if _, err := NewForecast(p, runs[:LeastRuns-1]); err == nil {
 		t.Error("no error for too few runs")
 	}
