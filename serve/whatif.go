@@ -63,6 +63,8 @@ func (w *watched) forecast(q *http.Request) (*model, error) {
 
 var errNoModel = &statusError{http.StatusConflict, fmt.Sprintf("there is no prediction yet: at least %d proxy runs must have a score", search.LeastRuns)}
 
+var errPhases = &statusError{http.StatusConflict, "the mixture of this run changes between phases: there is no prediction for one"}
+
 func (w *watched) fit() (*model, error) {
 	w.mu.Lock()
 	v, l := w.view, w.latest
@@ -77,6 +79,9 @@ func (w *watched) fit() (*model, error) {
 	p, supply, err := v.Trials.Problem()
 	if err != nil {
 		return nil, err
+	}
+	if p.Schedule != nil {
+		return nil, errPhases
 	}
 	m := &model{supply: supply}
 	if m.Forecast, err = search.NewForecast(p, runs); err != nil {
@@ -170,8 +175,8 @@ func (w *watched) serveWhatIf(s *Server, to http.ResponseWriter, q *http.Request
 	}
 	defer release()
 	m, err := w.forecast(q)
-	if errors.Is(err, errNoModel) && q.Method != http.MethodPost { // the page asks before it can know
-		return sendJSON(to, map[string]string{"why": errNoModel.text})
+	if none := (*statusError)(nil); errors.As(err, &none) && (none == errNoModel || none == errPhases) && q.Method != http.MethodPost { // the page asks before it can know
+		return sendJSON(to, map[string]string{"why": none.text})
 	}
 	if err != nil {
 		return err

@@ -24,8 +24,8 @@ type Proxy struct {
 	Name     string      `json:"name,omitempty"` // of the candidate; "" in the search
 	Hash     string      `json:"hash"`           // of the mixture
 	Seed     uint64      `json:"seed"`
-	Round    int         `json:"round"` // 0-based
-	Mixture  mix.Mixture `json:"mixture"`
+	Round    int         `json:"round"`   // 0-based
+	Mixture  mix.Mixture `json:"mixture"` // of all its tokens, whatever phase they belong to
 	State    ProxyState  `json:"state"`
 	Score    float64     `json:"score"`            // of one that is done
 	Failed   string      `json:"failed,omitempty"` // why there is no score
@@ -86,8 +86,12 @@ func (f *Follower) Look(stages []stage.Followed) ([]*Proxy, error) {
 				if round.specs, err = allTrials(p.Plan); err != nil {
 					return nil, err
 				}
+				phases, err := f.run.Config.Search.Lengths()
+				if err != nil {
+					return nil, err
+				}
 				for _, t := range round.specs {
-					round.proxies = append(round.proxies, &Proxy{Stage: s.Name, Name: t.Name, Hash: t.Hash, Seed: t.Seed, Round: t.Round, Mixture: t.Mixture, State: Waiting})
+					round.proxies = append(round.proxies, &Proxy{Stage: s.Name, Name: t.Name, Hash: t.Hash, Seed: t.Seed, Round: t.Round, Mixture: phases.Total(t.Mixture), State: Waiting})
 				}
 				f.rounds[p] = round
 			}

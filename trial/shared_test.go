@@ -202,9 +202,9 @@ func TestSearchDomains(t *testing.T) {
 		t.Errorf("groups:\n%s", d)
 	}
 	for want, c := range map[string]SearchDomains{
-		`search.domains.least: no domain is called "wab"; there are web, code, books`: {Least: map[string]float64{"wab": 0.1}},
-		`search.domains.most: no domain is called "wab"`:                              {Most: map[string]float64{"wab": 0.1}},
-		`search.domains.keep: no domain is called "wab"`:                              {Keep: [][]string{{"web", "wab"}}},
+		`search.domains.least: no domain is called "wab"; did you mean web; there are web, code, books`: {Least: map[string]float64{"wab": 0.1}},
+		`search.domains.most: no domain is called "wab"`:                                                {Most: map[string]float64{"wab": 0.1}},
+		`search.domains.keep: no domain is called "wab"`:                                                {Keep: [][]string{{"web", "wab"}}},
 		"search.domains": {Least: map[string]float64{"web": 0.7, "books": 0.7}},
 	} {
 		p := problem()

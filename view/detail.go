@@ -185,8 +185,8 @@ func (r *View) reportEffects(d *report.Data) error {
 		return err
 	}
 	p, _, err := r.Trials.Problem()
-	if err != nil || len(search.Measured(s.Trials)) < search.LeastRuns {
-		return err
+	if err != nil || p.Schedule != nil || len(search.Measured(s.Trials)) < search.LeastRuns {
+		return err // shares that change between phases have no one effect
 	}
 	f, err := search.NewForecast(p, s.Trials)
 	if err != nil {

@@ -187,6 +187,10 @@ func (r *View) tokens(e *Estimate, texts []string, kept []bool) error {
 			left = append(left, text)
 		}
 	}
+	if len(left) == 0 && len(texts) > 0 {
+		left = texts
+		e.Warnings = append(e.Warnings, fmt.Sprintf("the floors of prune keep none of %d texts that were tried: the run would have nothing left; tokens are counted as if all were kept (climb label preview shows what floors do)", len(texts)))
+	}
 	t := r.Curation.Config.Tokens
 	each, err := tokensPerByte(left, int64(float64(e.TextBytes)*share(left, texts)), t.Tokenizer, t.BPE)
 	e.Tokens = int64(float64(e.TextBytes) * share(left, texts) * (1 - r.Curation.Config.Holdout) * each)
