@@ -61,7 +61,7 @@ var policy = []struct {
 	{"search", "mix predict", "gonum.org/v1/gonum"},
 	{"history", "eval mix predict search", ""},
 	{"simulate", "history mix search", ""},
-	{"repro", "bilevel history mix nn predict search solve", ""},
+	{"repro", "bilevel escape history mix nn predict search solve", ""},
 	{"export", "corpus escape mix token wire", "github.com/klauspost/compress github.com/parquet-go/parquet-go"},
 	{"tensorboard", "", ""},
 	{"report", "escape search task", "golang.org/x/image"},

@@ -104,6 +104,7 @@ var Cases = []Case{
 	maid,
 	regmix,
 	relax,
+	ssvi,
 }
 
 // Find returns the case of that name.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/climb-go/climb/escape"
 )
 
 // committed holds what full runs of the cases gave: lines of fields between tabs,
@@ -163,7 +165,7 @@ func (c Case) page(b *strings.Builder, v Verdict) {
 		if k.Published != nil {
 			published = number(*k.Published)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", k.What, number(k.Measured), k.Threshold(), published, map[bool]string{true: "yes", false: "no"}[k.Holds()])
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", escape.Markdown(k.What), number(k.Measured), k.Threshold(), published, map[bool]string{true: "yes", false: "no"}[k.Holds()])
 	}
 	if len(v.Figures) > 0 {
 		b.WriteString("\n| figure | value | 95 % interval |\n|---|---|---|\n")
@@ -173,6 +175,6 @@ func (c Case) page(b *strings.Builder, v Verdict) {
 		if f.Interval != nil {
 			interval = number(f.Interval[0]) + " to " + number(f.Interval[1])
 		}
-		fmt.Fprintf(b, "| %s | %s | %s |\n", f.What, number(f.Value), interval)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", escape.Markdown(f.What), number(f.Value), interval)
 	}
 }

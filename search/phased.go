@@ -183,7 +183,7 @@ func (s Phased) Propose(ctx context.Context, p Problem, history []Trial, n int) 
 		return nil, err
 	}
 	if len(history) > 0 || n < 2 {
-		return Pooled{s.Strategy}.Propose(ctx, p, history, n)
+		return Pooled(s).Propose(ctx, p, history, n)
 	}
 	k, static := newPicker(nil), p
 	static.Pool = p.Pool[:3+poolStatic]
@@ -192,7 +192,7 @@ func (s Phased) Propose(ctx context.Context, p Problem, history []Trial, n int) 
 		p Problem
 		n int
 	}{{static, (n + 1) / 2}, {p, n}} {
-		list, err := Pooled{s.Strategy}.Propose(ctx, from.p, nil, from.n)
+		list, err := Pooled(s).Propose(ctx, from.p, nil, from.n)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func (s Phased) Best(p Problem, history []Trial) (mix.Mixture, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Pooled{s.Strategy}.Best(p, history)
+	return Pooled(s).Best(p, history)
 }
 
 // Sizes of a pool of schedules.
